@@ -1,0 +1,176 @@
+"""Who listens to Alice: a ledger that counts bits, a sender that writes them, a receiver that reads them.
+
+A code is one conversation over a `Channel`. The Ledger turns it into a codelength, the Sender into the
+words of a message, the Receiver into the labels. This is the only file that knows the entropy coder,
+an ANS stack (Duda 2013; `constriction`). The stack is last in, first out, so the Sender keeps what it
+is told and pushes it in reverse order at the end; the Receiver pops in the order of the conversation.
+"""
+
+from abc import ABC, abstractmethod
+from collections import defaultdict
+
+import constriction
+import numpy as np
+from numpy.typing import NDArray
+
+from mdlcode.codelength import LABELS, Codelength
+from mdlcode.errors import MdlError
+from mdlcode.typing import FloatArray, IntArray
+
+Words = NDArray[np.uint32]
+
+_ROW_SUM_TOLERANCE = 1e-4
+_CATEGORICAL = constriction.stream.model.Categorical(perfect=False)
+
+
+def smoothing(num_symbols: int) -> float:
+    """Share eps of the uniform distribution that every row of probabilities gets: max(2^-16, K 2^-20).
+
+    The coder keeps 24 bits of a probability. Without a floor, what a confident and wrong row costs in
+    the ledger (-log2 p) and in the message would differ; with it no symbol costs more than log2(K / eps).
+
+    >>> smoothing(10) == 2**-16, smoothing(1000) == 1000 * 2**-20
+    (True, True)
+    """
+    return max(2.0**-16, num_symbols * 2.0**-20)
+
+
+def smooth(probs: FloatArray) -> FloatArray:
+    """Rows (n, K) of float64 that sum to 1 and are never 0: (1 - eps) p + eps / K, after `p / sum p`.
+
+    Raises MdlError for rows that are no distribution: NaN, negative, or a sum away from 1 by over 1e-4.
+
+    >>> smooth(np.array([[1.0, 0.0]])).round(6)
+    array([[9.99992e-01, 8.00000e-06]])
+    """
+    probs = np.ascontiguousarray(probs, dtype=np.float64)
+    if probs.ndim != 2 or probs.shape[1] < 2:
+        raise MdlError(f"probabilities must have shape (labels, classes >= 2), not {probs.shape}")
+    sums = probs.sum(axis=1, keepdims=True)
+    # A NaN fails every comparison, so one test refuses NaN, infinities and rows off 1 alike.
+    if not (np.abs(sums - 1.0) <= _ROW_SUM_TOLERANCE).all() or (probs < 0).any():
+        raise MdlError("a predictor gave rows that are no probabilities: finite, >= 0 and of sum 1 is needed")
+    eps = smoothing(probs.shape[1])
+    return (1.0 - eps) * (probs / sums) + eps / probs.shape[1]
+
+
+class Channel(ABC):
+    """What a code speaks into. `sending` says whether this side knows the labels (Alice) or not (Bob)."""
+
+    sending: bool
+
+    def send(self, symbols: IntArray | None, probs: FloatArray, part: str = LABELS) -> IntArray:
+        """The symbols (n,), sent under the rows `probs` (n, K), which are smoothed first.
+
+        Alice passes the symbols, Bob passes None and gets them. `part` names what the bits are spent on.
+        """
+        return self._transfer(symbols, smooth(probs), part)
+
+    @abstractmethod
+    def _transfer(self, symbols: IntArray | None, probs: FloatArray, part: str) -> IntArray: ...
+
+    @abstractmethod
+    def send_uniform(self, symbols: IntArray | None, count: int, size: int, part: str) -> IntArray:
+        """The `count` symbols from 0 .. size-1, sent at log2(size) bits each (size at most 2^16)."""
+
+
+class Ledger(Channel):
+    """Adds up -log2 p of every symbol, by part and by label.
+
+    >>> ledger = Ledger()
+    >>> _ = ledger.send(np.array([0, 1]), np.array([[0.5, 0.5], [0.75, 0.25]]))
+    >>> round(ledger.codelength(num_classes=2).total_bits, 3)
+    3.0
+    """
+
+    sending = True
+
+    def __init__(self) -> None:
+        self._bits: defaultdict[str, list[FloatArray]] = defaultdict(list)
+
+    def _transfer(self, symbols: IntArray | None, probs: FloatArray, part: str) -> IntArray:
+        known = _known(symbols, len(probs), probs.shape[1])
+        self._bits[part].append(-np.log2(probs[np.arange(len(known)), known]))
+        return known
+
+    def send_uniform(self, symbols: IntArray | None, count: int, size: int, part: str) -> IntArray:
+        """The symbols again; log2(size) bits each are counted."""
+        known = _known(symbols, count, size)
+        self._bits[part].append(np.full(count, np.log2(size)))
+        return known
+
+    def codelength(self, num_classes: int) -> Codelength:
+        """What was sent so far, as a `Codelength`."""
+        arrays = {part: np.concatenate(pieces) for part, pieces in self._bits.items()}
+        return Codelength(
+            bits_by_part={part: float(bits.sum()) for part, bits in arrays.items()},
+            bits_by_label=arrays.get(LABELS, np.zeros(0)),
+            num_classes=num_classes,
+        )
+
+
+class Sender(Ledger):
+    """A ledger that also writes: `words()` are the message, within a few words of the ledger's bits.
+
+    >>> sender = Sender()
+    >>> _ = sender.send(np.zeros(640, dtype=np.int64), np.full((640, 2), 0.5))
+    >>> 640 <= 32 * len(sender.words()) <= 640 + 64
+    True
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sent: list[tuple[IntArray, FloatArray | int]] = []
+
+    def _transfer(self, symbols: IntArray | None, probs: FloatArray, part: str) -> IntArray:
+        known = super()._transfer(symbols, probs, part)
+        self._sent.append((known, probs))
+        return known
+
+    def send_uniform(self, symbols: IntArray | None, count: int, size: int, part: str) -> IntArray:
+        """The symbols again; they are counted and kept for the message."""
+        known = super().send_uniform(symbols, count, size, part)
+        self._sent.append((known, size))
+        return known
+
+    def words(self) -> Words:
+        """The message: 32-bit words, to be read by a `Receiver` in the order of the conversation."""
+        coder = constriction.stream.stack.AnsCoder()
+        for symbols, model in reversed(self._sent):
+            if isinstance(model, int):
+                coder.encode_reverse(symbols.astype(np.int32), constriction.stream.model.Uniform(model))
+            else:
+                coder.encode_reverse(symbols.astype(np.int32), _CATEGORICAL, model)
+        return np.asarray(coder.get_compressed(), dtype=np.uint32)
+
+
+class Receiver(Channel):
+    """Reads the symbols back. Wrong probabilities read wrong symbols: the message's checksum tells.
+
+    >>> sender = Sender()
+    >>> _ = sender.send(np.array([1, 0, 1]), np.full((3, 2), 0.5))
+    >>> Receiver(sender.words()).send(None, np.full((3, 2), 0.5))
+    array([1, 0, 1])
+    """
+
+    sending = False
+
+    def __init__(self, words: Words) -> None:
+        self._coder = constriction.stream.stack.AnsCoder(words)
+
+    def _transfer(self, symbols: IntArray | None, probs: FloatArray, part: str) -> IntArray:
+        return np.asarray(self._coder.decode(_CATEGORICAL, probs), dtype=np.int64)
+
+    def send_uniform(self, symbols: IntArray | None, count: int, size: int, part: str) -> IntArray:
+        """The next `count` symbols of the message."""
+        model = constriction.stream.model.Uniform(size)
+        return np.asarray(self._coder.decode(model, count), dtype=np.int64)
+
+
+def _known(symbols: IntArray | None, count: int, size: int) -> IntArray:
+    """The symbols, checked; raises MdlError where Alice does not give `count` of them in 0 .. size-1."""
+    if symbols is None or len(symbols) != count:
+        raise MdlError(f"{count} symbols were to be sent, {0 if symbols is None else len(symbols)} were given")
+    if count and not (0 <= symbols.min() and symbols.max() < size):
+        raise MdlError(f"a symbol lies outside 0 .. {size - 1}")
+    return symbols

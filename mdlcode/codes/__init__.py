@@ -1,0 +1,30 @@
+"""The codes, each beside its definition in the literature."""
+
+from mdlcode.codes.base import Code, Received, Transmission
+from mdlcode.codes.best_of import BestOf
+from mdlcode.codes.calibration import Identity, Temperature
+from mdlcode.codes.mixture import Bayes, FixedShare, Switch
+from mdlcode.codes.prequential import Prequential
+from mdlcode.codes.schedule import Geometric, Listed
+from mdlcode.codes.two_part import TwoPart
+from mdlcode.codes.uniform import Uniform
+
+CODES: tuple[type[Code], ...] = (Uniform, TwoPart, Prequential, BestOf)
+
+__all__ = [
+    "CODES",
+    "Bayes",
+    "BestOf",
+    "Code",
+    "FixedShare",
+    "Geometric",
+    "Identity",
+    "Listed",
+    "Prequential",
+    "Received",
+    "Switch",
+    "Temperature",
+    "Transmission",
+    "TwoPart",
+    "Uniform",
+]

@@ -1,0 +1,127 @@
+"""`Code`: a lossless code for labels given inputs, written once as what Alice and Bob say."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass as plain_dataclass
+from dataclasses import field
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic.dataclasses import dataclass
+
+from mdlcode import message as envelope
+from mdlcode.channel import Channel, Ledger, Receiver, Sender
+from mdlcode.codelength import Codelength
+from mdlcode.config import STRICT, parsed, to_config
+from mdlcode.data.base import Data, Shared
+from mdlcode.environment import Environment
+from mdlcode.errors import MessageError
+from mdlcode.learn.base import Predictor
+from mdlcode.typing import Config, FloatArray, IntArray
+
+
+@plain_dataclass(frozen=True, eq=False)
+class Received:
+    """What Bob has at the end: the labels, and a predictor for new inputs where the code makes one.
+
+    `traces` are arrays worth plotting, such as the weight of each expert at each label.
+    """
+
+    labels: IntArray
+    predictor: Predictor | None = None
+    traces: Mapping[str, FloatArray] = field(default_factory=dict)
+
+
+@plain_dataclass(frozen=True, eq=False)
+class Transmission:
+    """One run of a code on Alice's side: its length, what Bob will have, and its words if it was sent."""
+
+    codelength: Codelength
+    received: Received
+
+
+@dataclass(frozen=True, config=STRICT)
+class Code(ABC):
+    """A lossless code for labels given inputs. Both sides hold `self` and the `Shared` inputs.
+
+    The three verbs are one conversation, `transmit`, over three channels; so what is measured is what
+    is sent, and a code that looks at labels which Bob has not got can't be decoded.
+    """
+
+    # Whether Bob must repeat floating-point work of Alice's bit by bit.
+    needs_same_environment: ClassVar[bool] = True
+
+    @abstractmethod
+    def transmit(self, channel: Channel, shared: Shared, labels: IntArray | None) -> Received:
+        """The conversation. On Alice's side `labels` are known and are returned; on Bob's they are None."""
+
+    def measure(self, data: Data) -> Transmission:
+        """The codelength and what Bob has at the end, without writing a message."""
+        ledger = Ledger()
+        received = self.transmit(ledger, data.shared, data.labels)
+        return Transmission(ledger.codelength(data.shared.num_classes), received)
+
+    def codelength(self, data: Data) -> Codelength:
+        """Bits of the labels given the inputs under this code.
+
+        >>> from mdlcode.codes import Uniform
+        >>> from mdlcode.data import load
+        >>> round(Uniform().codelength(load("digits")).total_bits, 1)
+        5969.5
+        """
+        return self.measure(data).codelength
+
+    def encode(self, data: Data) -> bytes:
+        """The message that tells Bob the labels."""
+        return self.encode_measured(data)[0]
+
+    def encode_measured(self, data: Data, source: Config | None = None) -> tuple[bytes, Codelength]:
+        """The message and the codelength of the same run; `source` is noted in the message's header."""
+        sender = Sender()
+        self.transmit(sender, data.shared, data.labels)
+        header = envelope.Header(
+            code=to_config(self),
+            inputs=data.shared.fingerprint(),
+            num_labels=len(data),
+            num_classes=data.shared.num_classes,
+            labels_checksum=envelope.checksum(data.labels),
+            environment=Environment.here(data.shared.inputs.device),
+            data=source,
+        )
+        return envelope.pack(header, sender.words()), sender.codelength(data.shared.num_classes)
+
+    def decode(self, shared: Shared, message: bytes) -> IntArray:
+        """The labels (n,) that a message of this code tells, given the inputs.
+
+        Raises MessageError for a message that is altered, of another code, for other inputs, or made in
+        another environment; never returns wrong labels (they are held to a 64-bit checksum).
+        """
+        header, words = envelope.unpack(message)
+        if header.code != to_config(self):
+            raise MessageError("the message was made with another code or other settings: use its own config")
+        if (header.inputs, header.num_classes) != (shared.fingerprint(), shared.num_classes):
+            raise MessageError("the message belongs to other inputs: check data set, --limit and --order-seed")
+        if self.needs_same_environment:
+            header.environment.check(shared.inputs.device)
+        labels = self._received(shared, words)
+        if len(labels) != header.num_labels or envelope.checksum(labels) != header.labels_checksum:
+            raise MessageError("the message decodes to other labels than were sent: is this the same machine?")
+        return labels
+
+    def _received(self, shared: Shared, words: envelope.Words) -> IntArray:
+        try:
+            return self.transmit(Receiver(words), shared, None).labels
+        except (ValueError, AssertionError, IndexError) as error:
+            raise MessageError(f"the message does not decode: {error}") from None
+
+
+def uniform_rows(count: int, num_classes: int) -> FloatArray:
+    """Rows (count, K) that are all 1 / K."""
+    return np.full((count, num_classes), 1.0 / num_classes)
+
+
+def parse_code(value: Any) -> Any:
+    """A code from its config; an instance of `Code` as it is."""
+    from mdlcode.codes import CODES
+
+    return parsed(value, CODES, "code")

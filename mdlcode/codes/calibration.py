@@ -1,0 +1,73 @@
+"""Calibration on what Bob has: temperatures weighed by how well they did on the labels already sent."""
+
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from mdlcode.codes.mixture import Bayes, FixedShare, Mixture
+from mdlcode.config import STRICT
+from mdlcode.typing import FloatArray
+
+
+@dataclass(frozen=True, config=STRICT)
+class Identity:
+    """Predictions as they are."""
+
+    kind: Literal["none"] = Field(default="none", kw_only=True)
+
+    @property
+    def rule(self) -> Mixture:
+        """There is one variant, so no rule matters."""
+        return Bayes()
+
+    @property
+    def prior(self) -> FloatArray:
+        """All weight on the one variant."""
+        return np.ones(1)
+
+    def variants(self, probs: FloatArray) -> FloatArray:
+        """The predictions (E, m, K) as their only variant: (E, 1, m, K)."""
+        return probs[:, None]
+
+
+@dataclass(frozen=True, config=STRICT)
+class Temperature:
+    """A mixture of softmax(log p / T) and of a little of the uniform distribution, over a grid.
+
+    The variants' weights start from a prior at T = 1, exp(-(ln T)^2 / (2 width^2)), and follow their
+    likelihood label by label, by fixed share: old evidence fades, as later nets need other temperatures.
+    Against the best fixed variant it costs no more than -log2 of its prior and of never switching.
+    """
+
+    kind: Literal["temperature"] = Field(default="temperature", kw_only=True)
+    temperatures: tuple[float, ...] = (0.5, 0.6, 0.72, 0.85, 1.0, 1.2, 1.45, 1.75, 2.1, 2.5, 3.0)
+    uniform_shares: tuple[float, ...] = (0.0, 0.003, 0.03, 0.2)
+    width: float = Field(default=0.5, gt=0)
+    alpha: float = Field(default=0.003, gt=0, lt=1)
+
+    @property
+    def rule(self) -> Mixture:
+        """Fixed share at rate `alpha`."""
+        return FixedShare(alpha=self.alpha)
+
+    @property
+    def prior(self) -> FloatArray:
+        """Prior weights of the variants (G,), temperature by uniform share."""
+        over_t = np.exp(-np.square(np.log(self.temperatures)) / (2 * self.width**2))
+        both = np.repeat(over_t, len(self.uniform_shares))
+        weights: FloatArray = both / both.sum()
+        return weights
+
+    def variants(self, probs: FloatArray) -> FloatArray:
+        """All variants (E, G, m, K) of predictions (E, m, K), which must be positive."""
+        logs = np.log(probs)[:, None]  # (E, 1, m, K)
+        powers = 1.0 / np.array(self.temperatures)[None, :, None, None]
+        scaled = np.exp((logs - logs.max(axis=3, keepdims=True)) * powers)
+        tempered = scaled / scaled.sum(axis=3, keepdims=True)
+        mixed = [(1 - share) * tempered + share / probs.shape[2] for share in self.uniform_shares]
+        return np.stack(mixed, axis=2).reshape(len(probs), -1, *probs.shape[1:])
+
+
+Calibration = Annotated[Identity | Temperature, Field(discriminator="kind")]

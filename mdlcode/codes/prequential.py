@@ -1,0 +1,100 @@
+"""The prequential code: labels in blocks, each under what was learned from the blocks before it."""
+
+from itertools import pairwise
+from typing import Annotated, Literal
+
+import numpy as np
+import torch
+from pydantic import BeforeValidator, Field
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from mdlcode import parallel, progress
+from mdlcode.channel import Channel
+from mdlcode.codes.base import Code, Received, uniform_rows
+from mdlcode.codes.calibration import Calibration, Identity
+from mdlcode.codes.forecast import Forecaster
+from mdlcode.codes.mixture import Mixture, Switch
+from mdlcode.codes.schedule import Geometric, Schedule
+from mdlcode.config import STRICT
+from mdlcode.data.base import Shared
+from mdlcode.learn import Learner, NetLearner, Predictor, parse_learner
+from mdlcode.parallel import Pending
+from mdlcode.typing import FloatArray, IntArray
+
+AnyLearner = Annotated[Learner, BeforeValidator(parse_learner)]
+Fit = tuple[list[Predictor], FloatArray]  # experts, and their predictions (E, m, K) for the next block
+
+
+@dataclass(frozen=True, config=STRICT)
+class Prequential(Code):
+    """t_1 log2 K + sum_s sum_{t_s < i <= t_{s+1}} -log2 p_{theta(t_s)}(y_i | x_i).
+
+    Blier & Ollivier 2018, definition 3: the first block is uniform, theta(t) is learned from the first t
+    labels alone. Several learners, or the checkpoints along one training, are experts: each is calibrated
+    and all are mixed label by label, by default by the switch distribution (van Erven et al. 2012).
+    """
+
+    kind: Literal["prequential"] = Field(default="prequential", kw_only=True)
+    learners: tuple[AnyLearner, ...] = Field(default=(NetLearner(),), min_length=1)
+    schedule: Schedule = Geometric()
+    calibration: Calibration = Identity()
+    mixture: Mixture = Switch()
+
+    def transmit(self, channel: Channel, shared: Shared, labels: IntArray | None) -> Received:
+        """Block by block: learn from the past, predict, send."""
+        first, *later = self.schedule.stops(len(shared))
+        blocks = list(pairwise([first, *later]))
+        progress.start("prequential", sum(each.steps(start) for each in self.learners for start, _ in blocks))
+        # Alice knows every past beforehand, so her blocks may run side by side; Bob's come one by one.
+        ahead = {} if labels is None else {block: self._submit(shared, labels, block) for block in blocks[::-1]}
+        past = channel.send(_part(labels, (0, first)), uniform_rows(first, shared.num_classes))
+        experts, forecaster = _Experts([]), None
+        for block in blocks:
+            fits = [fit.result() for fit in ahead.pop(block, None) or self._submit(shared, past, block)]
+            experts = _Experts([predictor for path, _ in fits for predictor in path])
+            probs = np.concatenate([each for _, each in fits])  # (E, m, K)
+            forecaster = forecaster or Forecaster(len(probs), self.calibration, self.mixture)
+            past = np.concatenate([past, forecaster.transmit(channel, probs, _part(labels, block))])
+        if forecaster is None:  # no label after the first block
+            return Received(past)
+        trace = np.concatenate([np.tile(forecaster.trace[0], (first, 1)), forecaster.trace])
+        return Received(past, _Final(experts, forecaster), {"expert_weights": trace})
+
+    def _submit(self, shared: Shared, labels: IntArray, block: tuple[int, int]) -> list[Pending[Fit]]:
+        past = labels[: block[0]]
+        return [parallel.submit(fit_and_predict, each, shared, past, block) for each in self.learners]
+
+
+def fit_and_predict(learner: Learner, shared: Shared, past: IntArray, block: tuple[int, int]) -> Fit:
+    """The experts that a learner makes of the past, and their predictions for the block.
+
+    A pure function of its arguments: it may run on another process, host or day.
+    """
+    path = _Experts(learner.fit_path(shared, past))
+    return path.predictors, path.predict_each(shared.inputs[slice(*block)])
+
+
+class _Experts:
+    """Several predictors side by side."""
+
+    def __init__(self, predictors: list[Predictor]) -> None:
+        self.predictors = predictors
+
+    def predict_each(self, inputs: Tensor) -> FloatArray:
+        """The predictions (E, m, K)."""
+        return np.stack([predictor.predict(inputs) for predictor in self.predictors])
+
+
+class _Final(Predictor):
+    """The experts of the last block, calibrated and mixed as they were at the last label."""
+
+    def __init__(self, experts: _Experts, forecaster: Forecaster) -> None:
+        self._experts, self._forecaster = experts, forecaster
+
+    def predict(self, inputs: torch.Tensor) -> FloatArray:
+        return self._forecaster.predict(self._experts.predict_each(inputs))
+
+
+def _part(labels: IntArray | None, block: tuple[int, int]) -> IntArray | None:
+    return None if labels is None else labels[slice(*block)]

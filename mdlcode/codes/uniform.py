@@ -1,0 +1,24 @@
+"""The uniform code."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from mdlcode.channel import Channel
+from mdlcode.codes.base import Code, Received, uniform_rows
+from mdlcode.config import STRICT
+from mdlcode.data.base import Shared
+from mdlcode.typing import IntArray
+
+
+@dataclass(frozen=True, config=STRICT)
+class Uniform(Code):
+    """Every label costs log2 K bits, whatever the inputs (Blier & Ollivier 2018, section 3.1)."""
+
+    needs_same_environment: ClassVar[bool] = False
+    kind: Literal["uniform"] = Field(default="uniform", kw_only=True)
+
+    def transmit(self, channel: Channel, shared: Shared, labels: IntArray | None) -> Received:
+        """The labels, one by one, at 1 / K each."""
+        return Received(channel.send(labels, uniform_rows(len(shared), shared.num_classes)))

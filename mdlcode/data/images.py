@@ -1,0 +1,121 @@
+"""Image sets: torchvision's by name, with download, and a user's folder of images."""
+
+import hashlib
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mdlcode.errors import MdlError
+
+Reader = Callable[[], Any]
+NUM_CLASSES = {"mnist": 10, "fashion-mnist": 10, "cifar10": 10, "cifar100": 100, "svhn": 10}
+_IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".pgm", ".ppm", ".webp", ".tif", ".tiff"}
+
+
+def readers(name: str, root: Path) -> tuple[Reader, Reader, Reader, Reader]:
+    """Readers of train inputs, train labels, test inputs, test labels of one of torchvision's sets."""
+    if name in ("mnist", "fashion-mnist"):
+        return _idx_readers(name, root)
+
+    @cache
+    def part(train: bool) -> Any:
+        return _torchvision_set(name, root, train)
+
+    def labels(train: bool) -> Any:
+        held = part(train)
+        return held.labels if name == "svhn" else held.targets
+
+    return (lambda: part(True).data), (lambda: labels(True)), (lambda: part(False).data), (lambda: labels(False))
+
+
+def _idx_readers(name: str, root: Path) -> tuple[Reader, Reader, Reader, Reader]:
+    """Readers of the four idx files, each opened on its own."""
+    from torchvision.datasets import mnist
+
+    raw = root / {"mnist": "MNIST", "fashion-mnist": "FashionMNIST"}[name] / "raw"
+
+    def reader(stem: str, read: Callable[[str], Any]) -> Reader:
+        def opened() -> Any:
+            if not (raw / stem).is_file():
+                _torchvision_set(name, root, train=True)
+            return read(str(raw / stem))
+
+        return opened
+
+    images, labels = mnist.read_image_file, mnist.read_label_file
+    return (
+        reader("train-images-idx3-ubyte", images),
+        reader("train-labels-idx1-ubyte", labels),
+        reader("t10k-images-idx3-ubyte", images),
+        reader("t10k-labels-idx1-ubyte", labels),
+    )
+
+
+def _torchvision_set(name: str, root: Path, train: bool) -> Any:
+    """torchvision's data set, downloaded if need be; raises MdlError with how to get it by hand."""
+    from torchvision import datasets
+
+    classes = {
+        "mnist": datasets.MNIST,
+        "fashion-mnist": datasets.FashionMNIST,
+        "cifar10": datasets.CIFAR10,
+        "cifar100": datasets.CIFAR100,
+        "svhn": datasets.SVHN,
+    }
+    which: dict[str, Any] = {"split": "train" if train else "test"} if name == "svhn" else {"train": train}
+    try:
+        return classes[name](str(root), download=True, **which)
+    except Exception as error:
+        raise MdlError(
+            f"data set '{name}' is not in {root} and could not be downloaded ({type(error).__name__}): "
+            f"set MDLCODE_DATA to a folder that holds torchvision's files or {name}.npz, "
+            f"or run `python -c \"from torchvision.datasets import {classes[name].__name__} as D; "
+            f"D('{root}', download=True)\"` where there is a network"
+        ) from None
+
+
+def folder_readers(path: Path) -> tuple[Reader, ...]:
+    """Readers of a folder `class/image`, or `train/class/image` and `test/class/image`.
+
+    Images are ordered by a hash of their pixels, so Bob gets the same order from the bare images, with
+    no class folders. Raises MdlError for images of several sizes, and where there are no class folders.
+    """
+    train = path / "train" if (path / "train").is_dir() else path
+
+    def parts(part: Path) -> tuple[Reader, Reader]:
+        @cache
+        def read() -> tuple[Any, list[Path]]:
+            return _read_images(part)
+
+        return (lambda: read()[0]), (lambda: _folder_labels(read()[1], train))
+
+    tested = (path / "test").is_dir() and train != path
+    return parts(train) + (parts(path / "test") if tested else ())
+
+
+def _read_images(folder: Path) -> tuple[Any, list[Path]]:
+    from PIL import Image
+
+    files = [file for file in folder.rglob("*") if file.suffix.lower() in _IMAGE_SUFFIXES]
+    if not files:
+        raise MdlError(f"no images under {folder}: a folder for each class with images in it is needed")
+    arrays = []
+    for file in files:
+        with Image.open(file) as image:
+            arrays.append(np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB")))
+    if len({array.shape for array in arrays}) > 1:
+        raise MdlError(f"images under {folder} differ in size or colour: bring them to one size first")
+    order = sorted(range(len(files)), key=lambda i: hashlib.sha256(arrays[i].tobytes()).digest())
+    return np.stack([arrays[i] for i in order]), [files[i] for i in order]
+
+
+def _folder_labels(files: list[Path], train: Path) -> Any:
+    """The index of each file's class folder among those of the training part, sorted by name."""
+    classes = sorted(each.name for each in train.iterdir() if each.is_dir())
+    try:
+        return np.array([classes.index(file.parent.name) for file in files])
+    except ValueError:
+        raise MdlError(f"an image does not lie in one of the class folders of {train}: {classes}") from None

@@ -1,0 +1,64 @@
+"""What is looked at of a data set: how many examples, in which order, with how much noise."""
+
+import numpy as np
+import torch
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+from mdlcode.data.base import Data, Shared
+from mdlcode.errors import MdlError
+from mdlcode.typing import IntArray
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class View:
+    """Options that make one data set out of another. All but the noise concern the inputs alone.
+
+    The order is a permutation drawn from `order_seed`, since stored sets are often sorted by class;
+    `order_seed=None` keeps the stored order. `limit` keeps that many first examples of the order.
+    `label_noise` is the fraction of training labels redrawn uniformly. `shuffle_pixels` applies one
+    fixed permutation to the values of every input.
+
+    >>> View(limit=100)
+    View(limit=100, label_noise=0.0, shuffle_pixels=False, order_seed=0)
+    """
+
+    limit: int | None = Field(default=None, ge=1)
+    label_noise: float = Field(default=0.0, ge=0.0, le=1.0)
+    shuffle_pixels: bool = False
+    order_seed: int | None = Field(default=0, ge=0)
+
+    def order(self, num_inputs: int) -> IntArray:
+        """Indices of the examples kept, in the order in which their labels are sent."""
+        if self.limit is not None and self.limit > num_inputs:
+            raise MdlError(f"--limit {self.limit} is more than the {num_inputs} examples of the data set")
+        full = np.arange(num_inputs)
+        if self.order_seed is not None:
+            full = np.random.Generator(np.random.PCG64(self.order_seed)).permutation(num_inputs)
+        return full[: self.limit].astype(np.int64)
+
+    def of_shared(self, shared: Shared) -> Shared:
+        """The inputs as both sides see them."""
+        kept = shared.inputs[torch.from_numpy(self.order(len(shared)))]
+        return Shared(self._shuffled(kept), shared.num_classes)
+
+    def of(self, data: Data) -> Data:
+        """The data set with this order, limit, noise and pixel order; the test set keeps its labels."""
+        labels = data.labels[self.order(len(data))]
+        test = None if data.test_inputs is None else self._shuffled(data.test_inputs)
+        noisy = self._noisy(labels, data.shared.num_classes)
+        return Data(data.name, self.of_shared(data.shared), noisy, test, data.test_labels)
+
+    def _shuffled(self, inputs: torch.Tensor) -> torch.Tensor:
+        if not self.shuffle_pixels:
+            return inputs
+        flat = inputs.flatten(1)
+        pixels = np.random.Generator(np.random.PCG64([1, self.order_seed or 0])).permutation(flat.shape[1])
+        return flat[:, torch.from_numpy(pixels)].reshape(inputs.shape)
+
+    def _noisy(self, labels: IntArray, num_classes: int) -> IntArray:
+        generator = np.random.Generator(np.random.PCG64([2, self.order_seed or 0]))
+        redrawn = generator.permutation(len(labels))[: round(self.label_noise * len(labels))]
+        noisy = labels.copy()
+        noisy[redrawn] = generator.integers(num_classes, size=len(redrawn))
+        return noisy

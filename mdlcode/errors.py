@@ -1,0 +1,19 @@
+"""The errors a person can act on."""
+
+
+class MdlError(ValueError):
+    """One clear line: what is wrong and what to do. The command prints it and exits with status 2.
+
+    >>> raise MdlError("no data set named 'mnits'; did you mean 'mnist'?")
+    Traceback (most recent call last):
+    ...
+    mdlcode.errors.MdlError: no data set named 'mnits'; did you mean 'mnist'?
+    """
+
+
+class MessageError(MdlError):
+    """A message that does not decode here: truncated, altered, for other inputs, or made elsewhere."""
+
+
+class TrainingError(MdlError):
+    """A training that came to nothing: its loss is not finite, or it has nothing to learn from."""

@@ -1,0 +1,44 @@
+"""From inputs and labels to a predictor: the two interfaces that every code can take."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from torch import Tensor
+
+from mdlcode.config import parsed
+from mdlcode.data.base import Shared
+from mdlcode.typing import FloatArray, IntArray
+
+
+class Predictor(ABC):
+    """Gives each input a distribution over the classes."""
+
+    @abstractmethod
+    def predict(self, inputs: Tensor) -> FloatArray:
+        """Probabilities (m, K) in float64 for inputs (m, ...), on the CPU."""
+
+
+class Learner(ABC):
+    """A deterministic function from inputs, some first labels and its own seed to a predictor.
+
+    A learner may read all the inputs, since both sides hold them, but only the labels it is given.
+    """
+
+    @abstractmethod
+    def fit(self, shared: Shared, labels: IntArray) -> Predictor:
+        """A predictor learned from the labels (t,) of the first t inputs."""
+
+    def fit_path(self, shared: Shared, labels: IntArray) -> list[Predictor]:
+        """The predictors along one training, the last one that of `fit`: experts for self-switching."""
+        return [self.fit(shared, labels)]
+
+    def steps(self, num_labels: int) -> int:
+        """How many steps `fit` takes on so many labels: the unit of progress."""
+        return 1
+
+
+def parse_learner(value: Any) -> Any:
+    """A learner from its config; an instance of `Learner` as it is."""
+    from mdlcode.learn import LEARNERS
+
+    return parsed(value, LEARNERS, "learner")

@@ -1,0 +1,35 @@
+"""Same seed, same bits: one place that fixes torch's random numbers and kernels."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+@contextmanager
+def reproducible(seed: int, device: torch.device) -> Iterator[None]:
+    """Torch's generators start from `seed` inside, and are as before outside.
+
+    On CUDA only deterministic kernels are used: another one raises RuntimeError.
+    """
+    cuda = device.type == "cuda"
+    if cuda:
+        # cuBLAS reads this when it starts; without it torch refuses deterministic matrix products.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    before = torch.are_deterministic_algorithms_enabled()
+    with torch.random.fork_rng(devices=[device] if cuda else []):
+        torch.manual_seed(seed)
+        torch.use_deterministic_algorithms(before or cuda)
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
+            try:
+                yield
+            finally:
+                torch.use_deterministic_algorithms(before)
+
+
+def bf16_is_fast(device: torch.device) -> bool:
+    """Whether the device computes in bfloat16 natively; elsewhere it is slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

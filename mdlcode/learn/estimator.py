@@ -1,0 +1,95 @@
+"""Any scikit-learn classifier with `predict_proba` as a learner."""
+
+import importlib
+import warnings
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BeforeValidator, Field
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from mdlcode.config import STRICT
+from mdlcode.data.base import Shared
+from mdlcode.errors import MdlError
+from mdlcode.learn.base import Learner, Predictor
+from mdlcode.typing import FloatArray, IntArray
+
+Scalar = bool | int | float | str | None
+_UNSEEN_WEIGHT = 0.5
+
+
+def _pairs(params: Any) -> Any:
+    return tuple(sorted(params.items())) if isinstance(params, Mapping) else params
+
+
+class EstimatorPredictor(Predictor):
+    """Spreads an estimator's probabilities over all K classes.
+
+    Classes that were not among the t labels share (u / 2) / (t + u / 2) evenly, where u is their number:
+    the add-1/2 rule's share for what was never seen.
+    """
+
+    def __init__(self, estimator: Any, seen: IntArray, num_labels: int, shared: Shared) -> None:
+        self._estimator, self._seen = estimator, seen
+        self._num_labels, self._shared = num_labels, shared
+
+    def predict(self, inputs: Tensor) -> FloatArray:
+        """Probabilities (m, K) in float64."""
+        known = np.ones((len(inputs), 1))
+        if self._estimator is not None:
+            known = self._estimator.predict_proba(standardised(inputs, self._shared)).astype(np.float64)
+        num_classes = self._shared.num_classes
+        unseen = _UNSEEN_WEIGHT * (num_classes - len(self._seen))
+        share = unseen / (self._num_labels + unseen)
+        probs = np.full((len(inputs), num_classes), share / max(1, num_classes - len(self._seen)))
+        probs[:, self._seen] = (1 - share) * known
+        return probs
+
+
+@dataclass(frozen=True, config=STRICT)
+class EstimatorLearner(Learner):
+    """A scikit-learn classifier by `module:Class` and its parameters, on standardised flat inputs.
+
+    `random_state` is set to `seed` where the estimator has one.
+
+    >>> EstimatorLearner("sklearn.linear_model:LogisticRegression", {"C": 0.1}).params
+    (('C', 0.1),)
+    """
+
+    kind: Literal["estimator"] = Field(default="estimator", kw_only=True)
+    estimator: str = "sklearn.linear_model:LogisticRegression"
+    params: Annotated[tuple[tuple[str, Scalar], ...], BeforeValidator(_pairs)] = ()
+    seed: int = Field(default=0, ge=0)
+
+    def fit(self, shared: Shared, labels: IntArray) -> EstimatorPredictor:
+        """The fitted classifier. Raises MdlError for a class that can't be imported or has no probabilities."""
+        seen = np.unique(labels)
+        if len(seen) == 1:  # most classifiers refuse a single class
+            return EstimatorPredictor(None, seen, len(labels), shared)
+        estimator = self._new()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a fit that has not converged is still a legal predictor
+            estimator.fit(standardised(shared.inputs[: len(labels)], shared), labels)
+        return EstimatorPredictor(estimator, seen, len(labels), shared)
+
+    def _new(self) -> Any:
+        module, _, name = self.estimator.partition(":")
+        try:
+            cls = getattr(importlib.import_module(module), name)
+            estimator = cls(**dict(self.params))
+        except (ImportError, AttributeError, TypeError, ValueError) as error:
+            raise MdlError(f"estimator '{self.estimator}' can't be made: {error}") from None
+        if not hasattr(estimator, "predict_proba"):
+            raise MdlError(f"estimator '{self.estimator}' has no predict_proba: it gives no probabilities")
+        if "random_state" in estimator.get_params():
+            estimator.set_params(random_state=self.seed)
+        return estimator
+
+
+def standardised(inputs: Tensor, shared: Shared) -> FloatArray:
+    """Inputs (m, features) in float64, flat, of mean 0 and deviation 1 over the shared inputs' channels."""
+    mean, deviation = shared.moments
+    flat: FloatArray = ((inputs.float() - mean) / deviation).flatten(1).double().cpu().numpy()
+    return flat

@@ -1,0 +1,72 @@
+"""The envelope of a message: what it was made with, checksums, and the coded words.
+
+The words are what a codelength counts. The envelope (a few hundred bytes) is not charged: it tells Bob
+which code, inputs and software to use, and lets him notice an altered message or a failed decoding.
+"""
+
+import hashlib
+import json
+import struct
+import zlib
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from mdlcode.channel import Words
+from mdlcode.environment import Environment
+from mdlcode.errors import MessageError
+from mdlcode.typing import Config, IntArray
+
+_MAGIC = b"MDLCODE1"
+_SIZES = struct.Struct("<II")  # bytes of the header, CRC-32 of everything after this field
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a message says of itself. `data` names the data set and view where a command made it."""
+
+    code: Config
+    inputs: str
+    num_labels: int
+    num_classes: int
+    labels_checksum: str
+    environment: Environment
+    data: Config | None = None
+
+
+def checksum(labels: IntArray) -> str:
+    """Eight bytes of SHA-256 of the labels, in hex: a wrong decoding passes with probability 2^-64.
+
+    >>> checksum(np.array([0, 1]))
+    'dbd8caad80a9d96a'
+    """
+    return hashlib.sha256(labels.astype("<i8").tobytes()).hexdigest()[:16]
+
+
+def pack(header: Header, words: Words) -> bytes:
+    """The bytes of a message."""
+    head = zlib.compress(json.dumps(asdict(header), sort_keys=True).encode())
+    body = head + words.astype("<u4").tobytes()
+    return _MAGIC + _SIZES.pack(len(head), zlib.crc32(body)) + body
+
+
+def unpack(message: bytes) -> tuple[Header, Words]:
+    """Header and words of a message. Raises MessageError where it is none, cut short or altered."""
+    start = len(_MAGIC) + _SIZES.size
+    if message[: len(_MAGIC)] != _MAGIC or len(message) < start:
+        raise MessageError("this is no message of mdlcode (or only its first few bytes): encode it again")
+    size, crc = _SIZES.unpack(message[len(_MAGIC) : start])
+    body = message[start:]
+    if zlib.crc32(body) != crc:
+        raise MessageError("the message is cut short or altered (its checksum does not fit): copy it again")
+    try:
+        fields = json.loads(zlib.decompress(body[:size]))
+        header = Header(**{**fields, "environment": Environment(**fields["environment"])})
+    except (TypeError, KeyError, ValueError, zlib.error):
+        raise MessageError("the message's header is of another version of mdlcode: encode it again") from None
+    return header, np.frombuffer(body[size:], dtype="<u4").astype(np.uint32)
+
+
+def payload_bits(message: bytes) -> int:
+    """Bits of the coded words alone: what the reported codelength is held to."""
+    return 32 * len(unpack(message)[1])
