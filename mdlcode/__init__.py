@@ -1,0 +1,60 @@
+"""Description lengths of labels given inputs, with deep models: codes, messages that decode, bounds.
+
+The names below are imported when they are first used, so that `mdlcode --help` starts without torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mdlcode.codelength import Codelength
+    from mdlcode.codes import BestOf, Code, Prequential, TwoPart, Uniform
+    from mdlcode.codes.laws import check_code
+    from mdlcode.codes.presets import preset
+    from mdlcode.data import Data, Shared, View, from_arrays, from_dataset, load
+    from mdlcode.errors import MdlError, MessageError, TrainingError
+    from mdlcode.experiments import compare
+    from mdlcode.learn import EstimatorLearner, Learner, NetLearner, Predictor
+
+_HOMES = {
+    "mdlcode.codelength": ("Codelength",),
+    "mdlcode.codes": ("BestOf", "Code", "Prequential", "TwoPart", "Uniform"),
+    "mdlcode.codes.laws": ("check_code",),
+    "mdlcode.codes.presets": ("preset",),
+    "mdlcode.data": ("Data", "Shared", "View", "from_arrays", "from_dataset", "load"),
+    "mdlcode.errors": ("MdlError", "MessageError", "TrainingError"),
+    "mdlcode.experiments": ("compare",),
+    "mdlcode.learn": ("EstimatorLearner", "Learner", "NetLearner", "Predictor"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "BestOf",
+    "Code",
+    "Codelength",
+    "Data",
+    "EstimatorLearner",
+    "Learner",
+    "MdlError",
+    "MessageError",
+    "NetLearner",
+    "Predictor",
+    "Prequential",
+    "Shared",
+    "TrainingError",
+    "TwoPart",
+    "Uniform",
+    "View",
+    "check_code",
+    "compare",
+    "from_arrays",
+    "from_dataset",
+    "load",
+    "preset",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'mdlcode' has no attribute '{name}'")
+    return getattr(import_module(_HOME_OF[name]), name)

@@ -1,0 +1,48 @@
+"""The commands, and how errors reach a person."""
+
+import errno
+import sys
+import warnings
+
+import typer
+
+from mdlcode.cli import compare, listing, messages
+from mdlcode.cli.show import err
+from mdlcode.errors import MdlError
+
+app = typer.Typer(
+    help="How many bits do your labels hold, given the inputs? Codes that count them, and messages that prove it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(compare.compare)
+app.command()(messages.encode)
+app.command()(messages.decode)
+app.command()(messages.verify)
+app.command()(compare.audit)
+app.command("list")(listing.list_names)
+
+
+def main() -> None:
+    """Runs the command line; a user's mistake is one line on stderr and exit status 2."""
+    warnings.showwarning = _warn
+    try:
+        app()
+    except MdlError as error:
+        _end(f"error: {error}", 2)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _end("error: the disk is full: free some space or name another folder", 2)
+    except KeyboardInterrupt:
+        _end("stopped: what was finished is kept", 130)
+
+
+def _end(line: str, status: int) -> None:
+    err.print(line, style="red", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(status)
+
+
+def _warn(message: Warning | str, *_: object, **__: object) -> None:
+    err.print(f"warning: {message}", style="yellow", markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,144 @@
+"""`mdlcode encode`, `decode` and `verify`."""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mdlcode.cli import options as o
+from mdlcode.cli.show import out
+from mdlcode.errors import MdlError, MessageError
+
+Trusted = Annotated[str | None, typer.Option("--arch", help="Allow a message to import this package.module:factory.")]
+MessageFile = Annotated[Path, typer.Argument(help="A message that `encode` wrote.")]
+
+
+def encode(
+    data: o.DataName,
+    file: o.Out,
+    code: o.CodeName = "",
+    config: o.ConfigFile = None,
+    arch: o.Arch = None,
+    seed: o.Seed = None,
+    device: o.Device = None,
+    limit: o.Limit = None,
+    label_noise: o.LabelNoise = None,
+    shuffle_pixels: o.ShufflePixels = None,
+    order_seed: o.OrderSeed = None,
+    threads: o.Threads = None,
+    workers: o.Workers = 1,
+) -> None:
+    """Writes the message that tells the labels to whoever has the inputs."""
+    fields = dict(data=data, arch=arch, seed=seed, device=device, limit=limit, label_noise=label_noise)
+    chosen = o.single_code(config, code or None, shuffle_pixels=shuffle_pixels, order_seed=order_seed, **fields)
+    _write_message(chosen, file, threads, workers)
+
+
+def _write_message(chosen: "o.Experiment", file: Path, threads: int | None, workers: int) -> tuple[float, int]:
+    from mdlcode.config import to_config
+    from mdlcode.experiments.results import write_atomically
+    from mdlcode.message import payload_bits
+
+    loaded = chosen.load()
+    [(name, code)] = chosen.named_codes()
+    source = {"name": chosen.data, "view": to_config(chosen.view)}
+    with o.computing(threads, workers):
+        message, length = code.encode_measured(loaded, source)
+    write_atomically(file, lambda opened: opened.write(message))
+    coded = payload_bits(message)
+    out.print(
+        f"{name}: {length.total_bits:,.1f} bits reported, {coded:,} bits of message"
+        f" + {len(message) - coded // 8} bytes of envelope in {file}",
+        highlight=False,
+    )
+    return length.total_bits, coded
+
+
+def decode(
+    data: o.DataName,
+    file: MessageFile,
+    labels: o.Out,
+    device: o.Device = None,
+    threads: o.Threads = None,
+    arch: Trusted = None,
+) -> None:
+    """Reads the labels out of a message into a .npy file, without opening the labels of DATA."""
+    import numpy as np
+
+    from mdlcode.codes.base import parse_code
+    from mdlcode.data import View, load_shared
+    from mdlcode.environment import select_device
+    from mdlcode.experiments.results import write_atomically
+    from mdlcode.message import unpack
+
+    try:
+        message = file.read_bytes()
+    except OSError as error:
+        raise MdlError(f"message {file} can't be read: {error.strerror}") from None
+    header = unpack(message)[0]
+    _check_imports(header.code, arch)
+    view = View(**(header.data or {}).get("view", {}))
+    shared = load_shared(data, header.num_classes, view).to(select_device(device or "auto"))
+    with o.computing(threads, workers=1):
+        decoded = parse_code(header.code).decode(shared, message)
+    write_atomically(labels, lambda opened: np.save(opened, decoded))
+    out.print(f"{len(decoded):,} labels in {labels}", highlight=False)
+
+
+def verify(
+    data: o.DataName,
+    code: o.CodeName = "",
+    config: o.ConfigFile = None,
+    arch: o.Arch = None,
+    seed: o.Seed = None,
+    device: o.Device = None,
+    limit: o.Limit = None,
+    label_noise: o.LabelNoise = None,
+    shuffle_pixels: o.ShufflePixels = None,
+    order_seed: o.OrderSeed = None,
+    threads: o.Threads = None,
+    workers: o.Workers = 1,
+) -> None:
+    """Encodes, decodes in a fresh process, and holds reported bits and labels against each other."""
+    import numpy as np
+    import torch
+
+    from mdlcode.codes.laws import within_tolerance
+
+    fields = dict(data=data, arch=arch, seed=seed, device=device, limit=limit, label_noise=label_noise)
+    chosen = o.single_code(config, code or None, shuffle_pixels=shuffle_pixels, order_seed=order_seed, **fields)
+    with tempfile.TemporaryDirectory() as folder:
+        message, labels = Path(folder) / "message", Path(folder) / "labels.npy"
+        reported, sent = _write_message(chosen, message, threads, workers)
+        command = [sys.executable, "-m", "mdlcode", "decode", chosen.data, str(message), "-o", str(labels)]
+        command += ["--threads", str(torch.get_num_threads()), "--device", chosen.device]
+        command += [part for name in chosen.arch if ":" in name for part in ("--arch", name)]
+        if subprocess.run(command, check=False).returncode != 0:
+            raise MessageError("the message was not decoded: see the line above")
+        same = bool(np.array_equal(np.load(labels, allow_pickle=False), chosen.load().labels))
+    good = same and within_tolerance(sent, reported)
+    out.print(
+        f"reported {reported:,.1f} bits, message {sent:,} bits, difference {sent - reported:+,.1f} bits;"
+        f" labels {'identical' if same else 'DIFFERENT'}: {'proved' if good else 'NOT PROVED'}",
+        highlight=False,
+    )
+    if not good:
+        raise typer.Exit(1)
+
+
+def _check_imports(config: object, trusted: str | None) -> None:
+    """Raises MdlError where decoding would import code that the user has not named."""
+    if isinstance(config, dict):
+        name = str(config.get("arch", ""))
+        estimator = str(config.get("estimator", "sklearn."))
+        if (":" in name and name != trusted) or not estimator.startswith("sklearn."):
+            asked = name or estimator
+            raise MdlError(f"the message asks to import '{asked}': if you trust it, say --arch {asked}")
+        for value in config.values():
+            _check_imports(value, trusted)
+    elif isinstance(config, list):
+        for value in config:
+            _check_imports(value, trusted)

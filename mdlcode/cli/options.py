@@ -1,0 +1,58 @@
+"""The options that several commands share."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mdlcode.cli.show import working
+from mdlcode.errors import MdlError
+
+if TYPE_CHECKING:
+    from mdlcode.experiments import Experiment
+
+DataName = Annotated[str, typer.Argument(help="A data set by name (see `list data`), a .npz file or a folder of images.")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="YAML file with the same names as the options.")]
+Arch = Annotated[str | None, typer.Option(help="Net by name (see `list nets`) or package.module:factory; several, with commas, pay for the choice.")]
+Seed = Annotated[int | None, typer.Option(help="Added to every seed of the codes.")]
+Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.")]
+Limit = Annotated[int | None, typer.Option(help="Use only so many examples.")]
+LabelNoise = Annotated[float | None, typer.Option(help="Fraction of labels redrawn uniformly.")]
+ShufflePixels = Annotated[bool | None, typer.Option("--shuffle-pixels", help="One fixed permutation of every input's values.")]
+OrderSeed = Annotated[int | None, typer.Option(help="Seed of the order in which labels are sent.")]
+Threads = Annotated[int | None, typer.Option(help="Threads of torch in each process; decoding needs the encoder's.", min=1)]
+Workers = Annotated[int, typer.Option(help="Processes that train side by side.", min=1)]
+Out = Annotated[Path, typer.Option("--out", "-o", help="File to write.")]
+CodeName = Annotated[str, typer.Option("--code", help="A code by name (see `list codes`).")]
+
+
+def experiment(config: Path | None, **options: Any) -> "Experiment":
+    """The checked experiment of a config file and options."""
+    from mdlcode.experiments import read_experiment
+
+    return read_experiment(config, options)
+
+
+def single_code(config: Path | None, code: str | None, **options: Any) -> "Experiment":
+    """An experiment with exactly one code, that of `--code` or of the config file."""
+    chosen = experiment(config, codes=code, **options)
+    if len(chosen.codes) != 1:
+        raise MdlError(f"one code is needed, not {len(chosen.codes)}: name it with --code")
+    return chosen
+
+
+@contextmanager
+def computing(threads: int | None, workers: int) -> Iterator[None]:
+    """Progress on the screen, and work on so many processes of so many threads."""
+    import os
+
+    import torch
+
+    from mdlcode import parallel
+
+    share = max(1, (os.cpu_count() or 1) // workers)
+    torch.set_num_threads(threads or share)
+    with parallel.processes(workers, threads or share) as pool, parallel.using(pool), working():
+        yield

@@ -1,0 +1,89 @@
+"""Results as files that a person can read: `results.json`, and each label's bits beside it."""
+
+import json
+import os
+import platform
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from mdlcode.codes.base import Transmission
+from mdlcode.errors import MdlError
+from mdlcode.typing import Config
+
+_PACKAGES = ("mdlcode", "torch", "numpy", "scikit-learn", "constriction")
+
+
+@dataclass(frozen=True)
+class Result:
+    """One code on one data set. All bits are bits; `compression_ratio` is total / uniform, lower is better."""
+
+    code: str
+    dataset: str
+    num_labels: int
+    num_classes: int
+    model_bits: float
+    data_bits: float
+    total_bits: float
+    uniform_bits: float
+    compression_ratio: float
+    bits_by_part: dict[str, float]
+    test_accuracy: float | None
+    seconds: float
+    seed: int
+    device: str
+    config: Config
+    versions: dict[str, str]
+
+
+def versions() -> dict[str, str]:
+    """Versions of the software that a number depends on."""
+    return {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
+
+
+class ResultsFolder:
+    """A folder that holds one comparison: `results.json` and one `.npz` of bits a label for each code."""
+
+    def __init__(self, folder: Path, force: bool) -> None:
+        """Raises MdlError where other results are there already and `force` does not say to replace them."""
+        if folder.exists() and not folder.is_dir():
+            raise MdlError(f"{folder} is a file: name a folder for --out")
+        if (folder / "results.json").exists() and not force:
+            raise MdlError(f"{folder} holds results already: name another --out, or --force to replace them")
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+
+    def save(self, results: list[Result], transmission: Transmission) -> None:
+        """Writes all results so far, and the bits by label and traces of the last one."""
+        last = results[-1]
+        arrays = {"bits_by_label": transmission.codelength.bits_by_label, **transmission.received.traces}
+        stem = f"{len(results) - 1:02d}-{last.code}"
+        write_atomically(self._folder / f"{stem}.npz", lambda file: np.savez_compressed(file, **arrays))
+        text = json.dumps([asdict(result) for result in results], indent=1)
+        write_atomically(self._folder / "results.json", lambda file: file.write(text.encode()))
+
+
+def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Writes a file whole or not at all: a full disk or Ctrl-C leaves what was there before.
+
+    Raises MdlError where the folder is not there or not writable, or the disk is full.
+    """
+    try:
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise MdlError(f"{path} can't be written: {error.strerror}") from None
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            write(file)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException as error:
+        os.unlink(temporary)
+        if isinstance(error, OSError):
+            raise MdlError(f"{path} can't be written: {error.strerror}") from None
+        raise
