@@ -5,7 +5,7 @@
 
 import dataclasses
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from pydantic import ConfigDict, ValidationError
@@ -29,7 +29,9 @@ def to_config(value: Any) -> Any:
         return {field.name: to_config(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, tuple | list):
         return [to_config(each) for each in value]
-    return value
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    return f"{type(value).__module__}:{type(value).__qualname__}"  # a user's own class, known by name alone
 
 
 def from_config(config: Config, classes: Sequence[type[T]], what: str) -> T:
@@ -52,6 +54,22 @@ def from_config(config: Config, classes: Sequence[type[T]], what: str) -> T:
 def parsed(value: Any, classes: Sequence[type[T]], what: str) -> Any:
     """`from_config` for a mapping, anything else as it is: for fields that take either."""
     return from_config(dict(value), classes, what) if isinstance(value, Mapping) else value
+
+
+def replaced(value: T, name: str, change: Callable[[Any], Any]) -> T:
+    """The same config with `change` applied to every field of that name, at any depth.
+
+    >>> from mdlcode.learn import NetLearner
+    >>> replaced(NetLearner(seed=1), "seed", lambda seed: seed + 2).seed
+    3
+    """
+    if isinstance(value, tuple):
+        return cast(T, tuple(replaced(each, name, change) for each in value))
+    if not dataclasses.is_dataclass(value) or isinstance(value, type):
+        return value
+    fields = {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
+    new = {key: change(old) if key == name else replaced(old, name, change) for key, old in fields.items()}
+    return dataclasses.replace(value, **new)
 
 
 def one_line(error: ValidationError) -> str:

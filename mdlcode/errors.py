@@ -1,8 +1,10 @@
 """The errors a person can act on."""
 
 
-class MdlError(ValueError):
+class MdlError(Exception):
     """One clear line: what is wrong and what to do. The command prints it and exits with status 2.
+
+    It is no ValueError, so that pydantic hands it on as it is where a config is checked.
 
     >>> raise MdlError("no data set named 'mnits'; did you mean 'mnist'?")
     Traceback (most recent call last):

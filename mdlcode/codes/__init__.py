@@ -4,24 +4,28 @@ from mdlcode.codes.base import Code, Received, Transmission
 from mdlcode.codes.best_of import BestOf
 from mdlcode.codes.calibration import Identity, Temperature
 from mdlcode.codes.mixture import Bayes, FixedShare, Switch
+from mdlcode.codes.online import Buffer, Online, Streams
 from mdlcode.codes.prequential import Prequential
 from mdlcode.codes.schedule import Geometric, Listed
 from mdlcode.codes.two_part import TwoPart
 from mdlcode.codes.uniform import Uniform
 
-CODES: tuple[type[Code], ...] = (Uniform, TwoPart, Prequential, BestOf)
+CODES: tuple[type[Code], ...] = (Uniform, TwoPart, Prequential, Online, BestOf)
 
 __all__ = [
     "CODES",
     "Bayes",
     "BestOf",
+    "Buffer",
     "Code",
     "FixedShare",
     "Geometric",
     "Identity",
     "Listed",
+    "Online",
     "Prequential",
     "Received",
+    "Streams",
     "Switch",
     "Temperature",
     "Transmission",

@@ -15,7 +15,7 @@ from mdlcode.codelength import Codelength
 from mdlcode.config import STRICT, parsed, to_config
 from mdlcode.data.base import Data, Shared
 from mdlcode.environment import Environment
-from mdlcode.errors import MessageError
+from mdlcode.errors import MdlError, MessageError
 from mdlcode.learn.base import Predictor
 from mdlcode.typing import Config, FloatArray, IntArray
 
@@ -111,7 +111,7 @@ class Code(ABC):
     def _received(self, shared: Shared, words: envelope.Words) -> IntArray:
         try:
             return self.transmit(Receiver(words), shared, None).labels
-        except (ValueError, AssertionError, IndexError) as error:
+        except (ValueError, AssertionError, IndexError, MdlError) as error:
             raise MessageError(f"the message does not decode: {error}") from None
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from mdlcode.codes.mixture import Bayes, FixedShare, Mixture
+from mdlcode.codes.mixture import Bayes, Mixture, Switch
 from mdlcode.config import STRICT
 from mdlcode.typing import FloatArray
 
@@ -37,20 +37,19 @@ class Temperature:
     """A mixture of softmax(log p / T) and of a little of the uniform distribution, over a grid.
 
     The variants' weights start from a prior at T = 1, exp(-(ln T)^2 / (2 width^2)), and follow their
-    likelihood label by label, by fixed share: old evidence fades, as later nets need other temperatures.
-    Against the best fixed variant it costs no more than -log2 of its prior and of never switching.
+    likelihood label by label. They follow the switch distribution, since later nets need other
+    temperatures: against the best fixed variant g it costs at most log2(2 / prior_g) bits.
     """
 
     kind: Literal["temperature"] = Field(default="temperature", kw_only=True)
     temperatures: tuple[float, ...] = (0.5, 0.6, 0.72, 0.85, 1.0, 1.2, 1.45, 1.75, 2.1, 2.5, 3.0)
     uniform_shares: tuple[float, ...] = (0.0, 0.003, 0.03, 0.2)
     width: float = Field(default=0.5, gt=0)
-    alpha: float = Field(default=0.003, gt=0, lt=1)
 
     @property
     def rule(self) -> Mixture:
-        """Fixed share at rate `alpha`."""
-        return FixedShare(alpha=self.alpha)
+        """The switch distribution."""
+        return Switch()
 
     @property
     def prior(self) -> FloatArray:

@@ -83,7 +83,7 @@ class Forecaster:
         if newly.any():
             self._dead |= newly
             if self._dead.all():
-                raise TrainingError("every expert gave NaN: lower the learning rate")
+                raise TrainingError("the training ran to NaN in every expert: lower the learning rate")
             warnings.warn(f"expert {int(np.argmax(newly))} gave NaN and is dropped from here on", stacklevel=4)
             self._experts.drop(self._dead[None])
 

@@ -1,17 +1,14 @@
 """The named codes of the command, and how a net, a seed or a list of nets changes any code."""
 
-import dataclasses
 import difflib
-from typing import Any, TypeVar
 
 from mdlcode.codes.base import Code
 from mdlcode.codes.best_of import BestOf
 from mdlcode.codes.prequential import Prequential
 from mdlcode.codes.two_part import TwoPart
 from mdlcode.codes.uniform import Uniform
+from mdlcode.config import replaced
 from mdlcode.errors import MdlError
-
-T = TypeVar("T")
 
 PRESETS: dict[str, Code] = {
     "uniform": Uniform(),
@@ -41,17 +38,6 @@ def adapted(code: Code, archs: list[str], seed: int) -> Code:
     >>> adapted(preset("prequential"), ["lenet5"], seed=1).learners[0].arch
     'lenet5'
     """
-    seeded = _replaced(code, "seed", lambda old: old + seed)
-    codes = [_replaced(seeded, "arch", lambda old, arch=arch: arch if old == "auto" else old) for arch in archs]
+    seeded = replaced(code, "seed", lambda old: old + seed)
+    codes = [replaced(seeded, "arch", lambda old, arch=arch: arch if old == "auto" else old) for arch in archs]
     return BestOf(tuple(codes)) if len(set(codes)) > 1 else codes[0]
-
-
-def _replaced(value: T, name: str, change: Any) -> T:
-    """The same config with `change` applied to every field of that name, at any depth."""
-    if isinstance(value, tuple):
-        return tuple(_replaced(each, name, change) for each in value)  # type: ignore[return-value]
-    if not dataclasses.is_dataclass(value) or isinstance(value, type):
-        return value
-    fields = {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
-    new = {key: change(old) if key == name else _replaced(old, name, change) for key, old in fields.items()}
-    return dataclasses.replace(value, **new)

@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,10 +110,9 @@ def _npz(path: Path, num_classes: int | None = None) -> Source:
 
         return read
 
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            tested = {"x_test", "y_test"} <= set(arrays.files)
-    except Exception as error:
-        raise MdlError(f"{path} is no readable .npz file: {error}") from None
+    if not zipfile.is_zipfile(path):
+        raise MdlError(f"{path} is no readable .npz file: write it with numpy.savez")
+    with np.load(path, allow_pickle=False) as arrays:
+        tested = {"x_test", "y_test"} <= set(arrays.files)
     test = (reader("x_test"), reader("y_test")) if tested else (None, None)
     return Source(reader("x_train"), reader("y_train"), *test, num_classes=num_classes)

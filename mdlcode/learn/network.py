@@ -1,36 +1,46 @@
 """A torch net as a predictor, and its learner: the training loop of the library."""
 
-from typing import Literal
+from collections.abc import Callable, Iterator
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
 from pydantic import Field
 from pydantic.dataclasses import dataclass
-from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch import Generator, Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from mdlcode import nets, progress
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
-from mdlcode.errors import TrainingError
+from mdlcode.errors import MdlError, TrainingError
 from mdlcode.learn.augment import Augment, NoAugment
 from mdlcode.learn.base import Learner, Predictor
 from mdlcode.learn.determinism import bf16_is_fast, reproducible
 from mdlcode.learn.optimizer import AdamW, Optimizer, rate
+from mdlcode.learn.unlabelled import Consistency, FixMatch, NoUnlabelled, Unlabelled
 from mdlcode.typing import FloatArray, IntArray
 
 _PREDICT_BATCH = 2000
 _STEPS_PER_REPORT = 10
+Precision = Literal["auto", "fp32", "bf16"]
 
 
 class NetPredictor(Predictor):
-    """A net in evaluation mode behind the standardisation of its inputs."""
+    """A net behind the standardisation of its inputs; it predicts in evaluation mode.
 
-    def __init__(self, net: nn.Module, shared: Shared, bf16: bool) -> None:
+    The mean over `views` views, in probability space, is predicted: the inputs as they are and
+    `views` - 1 random augmentations of them, the same ones at every call.
+    """
+
+    def __init__(
+        self, net: nn.Module, shared: Shared, bf16: bool, augment: Augment | None = None, views: int = 1
+    ) -> None:
         self.net = net
         self.bf16 = bf16
         self._mean, self._deviation = shared.moments
         self._memory = torch.channels_last if shared.inputs.ndim == 4 else torch.contiguous_format
+        self._augment, self._views = augment or NoAugment(), views
 
     def logits(self, raw: Tensor) -> Tensor:
         """Float32 logits (m, K) of raw inputs (m, ...)."""
@@ -41,11 +51,42 @@ class NetPredictor(Predictor):
 
     @torch.no_grad()
     def predict(self, inputs: Tensor) -> FloatArray:
-        """Probabilities (m, K) in float64: the softmax of the net's logits in evaluation mode."""
+        """Probabilities (m, K) in float64: the mean over the views of softmax(logits)."""
         self.net.eval()
-        logits = torch.cat([self.logits(chunk.float()) for chunk in inputs.split(_PREDICT_BATCH)])
-        probs: FloatArray = logits.double().softmax(1).cpu().numpy()
+        generator = Generator().manual_seed(0)
+        chunks = []
+        for chunk in inputs.split(_PREDICT_BATCH):
+            raw = chunk.float()
+            views = [raw] + [self._augment.apply(raw, generator) for _ in range(self._views - 1)]
+            chunks.append(torch.stack([self.logits(view).double().softmax(1) for view in views]).mean(0))
+        probs: FloatArray = torch.cat(chunks).cpu().numpy()
         return probs
+
+
+def new_net(arch: str, shared: Shared, seed: int, precision: Precision) -> tuple[nn.Module, bool]:
+    """A net with weights drawn from `seed`, on the inputs' device, and whether it runs in bfloat16."""
+    device = shared.inputs.device
+    with reproducible(seed, device):
+        net = nets.build(arch, shared.shape, shared.num_classes).to(device)
+    convolutional = any(isinstance(layer, nn.Conv2d) for layer in net.modules())
+    if convolutional:
+        net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return net, convolutional and bf16_is_fast(device) if precision == "auto" else precision == "bf16"
+
+
+def running_average(net: nn.Module, decay: float) -> AveragedModel:
+    """An exponential average of a net's weights and buffers, faster at first so that the start fades."""
+
+    def update(average: Tensor, value: Tensor, num_averaged: Tensor | int) -> Tensor:
+        if not average.is_floating_point():
+            return value
+        share = max(1 - decay, 1 / (1 + int(num_averaged)))
+        return average + share * (value - average)
+
+    return AveragedModel(net, avg_fn=update, use_buffers=True)
+
+
+Objective = Callable[[NetPredictor, Tensor, Tensor, Generator], Tensor]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -55,9 +96,9 @@ class NetLearner(Learner):
     It takes `epochs` passes over the labels, but at least `min_steps` and at most `max_steps` steps of
     batches of `batch_size` (or of all labels, where there are fewer). The learning rate warms up over
     the share `warmup` of the steps and decays linearly to zero. `ema_decay` > 0 predicts with an
-    exponential average of the weights. `precision` "auto" is bfloat16 autocast for convolutional nets
-    where the device has it. `checkpoints` names shares of the training after which the net is kept as
-    an expert of its own (`fit_path`).
+    exponential average of the weights, `views` > 1 with the mean over augmented views. `precision` "auto"
+    is bfloat16 autocast for convolutional nets where the device has it. `checkpoints` names shares of the
+    training after which the net is kept as an expert of its own (`fit_path`).
     """
 
     kind: Literal["net"] = Field(default="net", kw_only=True)
@@ -69,11 +110,17 @@ class NetLearner(Learner):
     max_steps: int = Field(default=100_000, ge=1)
     warmup: float = Field(default=0.1, ge=0, lt=1)
     augment: Augment = NoAugment()
+    views: int = Field(default=1, ge=1)
+    unlabelled: Annotated[Unlabelled, Field(discriminator="kind")] = NoUnlabelled()
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     ema_decay: float = Field(default=0.0, ge=0, lt=1)
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    precision: Precision = "auto"
     checkpoints: tuple[float, ...] = ()
     seed: int = Field(default=0, ge=0)
+
+    def __post_init__(self) -> None:
+        if self.views > 1 and isinstance(self.augment, NoAugment):
+            raise MdlError("views are augmented inputs: name an augmentation, or leave views at 1")
 
     def steps(self, num_labels: int) -> int:
         """How many steps a training on so many labels takes."""
@@ -81,74 +128,74 @@ class NetLearner(Learner):
         return min(max(wanted, self.min_steps), self.max_steps)
 
     def fit(self, shared: Shared, labels: IntArray) -> NetPredictor:
-        """The trained net. Raises TrainingError for a loss that is not finite."""
-        return self.fit_path(shared, labels)[-1]
+        """The trained net. Raises TrainingError where it ran to NaN or infinity."""
+        trained = self._train(shared, labels)[-1]
+        # One look at the end instead of one at each step: a NaN never leaves the weights again.
+        if not all(bool(torch.isfinite(value).all()) for value in trained.net.state_dict().values()):
+            raise TrainingError(f"training on {len(labels)} labels ran to NaN or infinity: lower the learning rate")
+        return trained
 
     def initial(self, shared: Shared) -> NetPredictor:
         """The net before training, the same for everybody: what a decoder fills with weights."""
-        with reproducible(self.seed, shared.inputs.device):
-            net = nets.build(self.arch, shared.shape, shared.num_classes).to(shared.inputs.device)
-        if shared.inputs.ndim == 4:
-            net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return NetPredictor(net, shared, self._bf16(net, shared.inputs.device))
+        net, bf16 = new_net(self.arch, shared, self.seed, self.precision)
+        return NetPredictor(net, shared, bf16, self.augment, self.views)
 
-    def fit_path(self, shared: Shared, labels: IntArray) -> list[NetPredictor]:  # type: ignore[override]
-        """The net after each share of the training that `checkpoints` names, and at its end."""
-        learned = self.initial(shared)
-        with reproducible(self.seed, shared.inputs.device):
-            return self._train(learned, shared, labels)
+    def fit_path(self, shared: Shared, labels: IntArray) -> list[Predictor]:
+        """The net after each share of the training that `checkpoints` names, and at its end.
 
-    def _train(self, learned: NetPredictor, shared: Shared, labels: IntArray) -> list[NetPredictor]:
-        net, device = learned.net, shared.inputs.device
-        targets = torch.from_numpy(labels).to(device)
-        steps = self.steps(len(labels))
-        generator = torch.Generator().manual_seed(self.seed)
-        order = _batches(len(labels), min(self.batch_size, len(labels)), steps, generator).to(device)
-        optimizer = self.optimizer.build(net)
-        average = None
-        if self.ema_decay:
-            average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(self.ema_decay), use_buffers=True)
-        final = net if average is None else average.module
+        One that ran to NaN predicts NaN: among other experts it is dropped.
+        """
+        return [*self._train(shared, labels)]
+
+    def _train(self, shared: Shared, labels: IntArray) -> list[NetPredictor]:
+        learned, steps = self.initial(shared), self.steps(len(labels))
+        average = running_average(learned.net, self.ema_decay) if self.ema_decay else None
         stops = {round(share * steps) for share in self.checkpoints} - {0, steps}
-        path: list[NetPredictor] = []
-        net.train()
+        path = []
+        with reproducible(self.seed, shared.inputs.device):
+            for step in self._steps(learned, shared, labels):
+                if average is not None:
+                    average.update_parameters(learned.net)
+                if step in stops | {steps}:
+                    path.append(self._kept(learned.net if average is None else average.module, shared))
+        return path
+
+    def _steps(self, learned: NetPredictor, shared: Shared, labels: IntArray) -> Iterator[int]:
+        """Takes the steps of a training, each one followed by its number, from 1."""
+        net, device, steps = learned.net.train(), shared.inputs.device, self.steps(len(labels))
+        targets = torch.from_numpy(labels).to(device)
+        generator = Generator().manual_seed(self.seed)
+        order = _batches(len(labels), min(self.batch_size, len(labels)), steps, generator).to(device)
+        optimizer, objective = self.optimizer.build(net), self._objective(shared)
         for step, batch in enumerate(order):
             for group in optimizer.param_groups:
                 group["lr"] = self.optimizer.lr * rate(step, steps, self.warmup)
             raw = self.augment.apply(shared.inputs[batch].float(), generator)
-            loss = F.cross_entropy(learned.logits(raw), targets[batch], label_smoothing=self.label_smoothing)
+            loss = objective(learned, raw, targets[batch], generator)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            if average is not None:
-                average.update_parameters(net)
-            if step + 1 in stops:
-                path.append(self._frozen(final, shared))
             if (step + 1) % _STEPS_PER_REPORT == 0:
                 progress.advance(_STEPS_PER_REPORT)
+            yield step + 1
         progress.advance(steps % _STEPS_PER_REPORT)
-        _check_finite(net, len(labels))
-        return [*path, NetPredictor(final, shared, learned.bf16)]
 
-    def _frozen(self, net: nn.Module, shared: Shared) -> NetPredictor:
+    def _objective(self, shared: Shared) -> Objective:
+        if isinstance(self.unlabelled, FixMatch):
+            return Consistency(self.unlabelled, shared.inputs, shared.num_classes, self.augment).loss
+        return self._cross_entropy
+
+    def _cross_entropy(self, learned: NetPredictor, raw: Tensor, targets: Tensor, _: Generator) -> Tensor:
+        return F.cross_entropy(learned.logits(raw), targets, label_smoothing=self.label_smoothing)
+
+    def _kept(self, net: nn.Module, shared: Shared) -> NetPredictor:
         kept = self.initial(shared)
         kept.net.load_state_dict(net.state_dict())
         return kept
 
-    def _bf16(self, net: nn.Module, device: torch.device) -> bool:
-        if self.precision == "auto":
-            return any(isinstance(layer, nn.Conv2d) for layer in net.modules()) and bf16_is_fast(device)
-        return self.precision == "bf16"
 
-
-def _batches(count: int, size: int, steps: int, generator: torch.Generator) -> Tensor:
+def _batches(count: int, size: int, steps: int, generator: Generator) -> Tensor:
     """Indices (steps, size): one permutation after the other, so that all labels are seen equally often."""
     passes = -(-steps * size // count)
     order = torch.cat([torch.randperm(count, generator=generator) for _ in range(passes)])
     return order[: steps * size].reshape(steps, size)
-
-
-def _check_finite(net: nn.Module, num_labels: int) -> None:
-    # One look at the end instead of one at each step: a NaN or infinity never leaves the weights again.
-    if not all(bool(torch.isfinite(value).all()) for value in net.state_dict().values()):
-        raise TrainingError(f"training on {num_labels} labels ran to NaN or infinity: lower the learning rate")

@@ -1,0 +1,135 @@
+"""The online code with replay: one pass over the labels, each batch learned together with old ones."""
+
+from typing import Annotated, Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from mdlcode import progress
+from mdlcode.channel import Channel
+from mdlcode.codes.base import Code, Received, uniform_rows
+from mdlcode.codes.calibration import Calibration, Temperature
+from mdlcode.codes.forecast import Forecaster
+from mdlcode.codes.mixture import Switch
+from mdlcode.config import STRICT
+from mdlcode.data.base import Shared
+from mdlcode.learn.augment import Augment, NoAugment
+from mdlcode.learn.determinism import reproducible
+from mdlcode.learn.network import NetPredictor, Precision, new_net, running_average
+from mdlcode.learn.optimizer import AdamW, Optimizer
+from mdlcode.typing import IntArray
+
+
+@dataclass(frozen=True, config=STRICT)
+class Streams:
+    """Replay streams: each head walks through the past and jumps back to its start at times.
+
+    After t batches a head jumps with probability 1 / (t + 2), which keeps its place uniform over the
+    past without random access (Bornschein et al. 2022, arXiv 2210.07931, section 3).
+    """
+
+    kind: Literal["streams"] = Field(default="streams", kw_only=True)
+    count: int = Field(default=8, ge=0)
+
+    def start(self) -> IntArray:
+        """The heads' places before the first batch."""
+        return np.zeros(self.count, dtype=np.int64)
+
+    def next(self, heads: IntArray, num_batches: int, generator: np.random.Generator) -> IntArray:
+        """Which of the `num_batches` past batches each head replays now."""
+        jumps = generator.random(self.count) < 1.0 / (num_batches + 2)
+        return np.where(jumps | (heads + 1 >= num_batches), 0, heads + 1)
+
+
+@dataclass(frozen=True, config=STRICT)
+class Buffer:
+    """A replay buffer of the whole past: each replayed batch is drawn uniformly from it."""
+
+    kind: Literal["buffer"] = Field(default="buffer", kw_only=True)
+    count: int = Field(default=8, ge=0)
+
+    def start(self) -> IntArray:
+        """Nothing is remembered between batches."""
+        return np.zeros(self.count, dtype=np.int64)
+
+    def next(self, heads: IntArray, num_batches: int, generator: np.random.Generator) -> IntArray:
+        """Which of the `num_batches` past batches to replay now."""
+        return generator.integers(num_batches, size=self.count)
+
+
+@dataclass(frozen=True, config=STRICT)
+class Online(Code):
+    """Mini-batch incremental code with replay (Bornschein, Li & Hutter 2022, arXiv 2210.07931).
+
+    Each batch is sent under the running average of the weights, calibrated on the labels sent before;
+    then the net takes one step on it and one on each replayed batch. The first batch is uniform.
+    """
+
+    kind: Literal["online"] = Field(default="online", kw_only=True)
+    arch: str = "auto"
+    optimizer: Optimizer = AdamW(lr=1e-3)
+    augment: Augment = NoAugment()
+    batch_size: int = Field(default=16, ge=1)
+    replay: Annotated[Streams | Buffer, Field(discriminator="kind")] = Streams()
+    ema_decay: float = Field(default=0.95, gt=0, lt=1)
+    calibration: Calibration = Temperature()
+    precision: Precision = "auto"
+    seed: int = Field(default=0, ge=0)
+
+    def transmit(self, channel: Channel, shared: Shared, labels: IntArray | None) -> Received:
+        """Batch by batch: predict, send, learn."""
+        starts = range(0, len(shared), self.batch_size)
+        progress.start("online", len(starts) * (1 + self.replay.count))
+        first = min(self.batch_size, len(shared))
+        past = np.zeros(len(shared), dtype=np.int64)
+        past[:first] = channel.send(_part(labels, 0, first), uniform_rows(first, shared.num_classes))
+        trainer = _Trainer(self, shared)
+        forecaster = Forecaster(1, self.calibration, Switch())
+        for start in starts[1:]:
+            trainer.learn(start // self.batch_size, past)
+            stop = min(start + self.batch_size, len(shared))
+            probs = trainer.average.predict(shared.inputs[start:stop])[None]
+            past[start:stop] = forecaster.transmit(channel, probs, _part(labels, start, stop))
+        return Received(past, trainer.average)
+
+
+class _Trainer:
+    """The net on its way through the stream."""
+
+    def __init__(self, code: Online, shared: Shared) -> None:
+        self._code, self._shared = code, shared
+        net, bf16 = new_net(code.arch, shared, code.seed, code.precision)
+        self._learner = NetPredictor(net, shared, bf16)
+        self._ema = running_average(net, code.ema_decay)
+        self.average = NetPredictor(self._ema.module, shared, bf16)
+        self._optimizer = code.optimizer.build(net)
+        self._heads = code.replay.start()
+        self._draws = np.random.Generator(np.random.PCG64(code.seed))
+        self._generator = torch.Generator().manual_seed(code.seed)
+
+    def learn(self, num_batches: int, past: IntArray) -> None:
+        """One step on the newest of `num_batches` batches and one on each that is replayed."""
+        self._heads = self._code.replay.next(self._heads, num_batches, self._draws)
+        with reproducible(self._code.seed + num_batches, self._shared.inputs.device):
+            for batch in [num_batches - 1, *self._heads.tolist()]:
+                self._step(batch, past)
+        progress.advance(1 + self._code.replay.count)
+
+    def _step(self, batch: int, past: IntArray) -> None:
+        part = slice(batch * self._code.batch_size, (batch + 1) * self._code.batch_size)
+        inputs = self._shared.inputs[part]
+        targets = torch.from_numpy(past[part]).to(inputs.device)
+        self._learner.net.train()
+        raw: Tensor = self._code.augment.apply(inputs.float(), self._generator)
+        self._optimizer.zero_grad()
+        F.cross_entropy(self._learner.logits(raw), targets).backward()
+        self._optimizer.step()
+        self._ema.update_parameters(self._learner.net)
+
+
+def _part(labels: IntArray | None, start: int, stop: int) -> IntArray | None:
+    return None if labels is None else labels[start:stop]

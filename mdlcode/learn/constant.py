@@ -1,0 +1,50 @@
+"""Learners that look at no input: the uniform and the class-frequency predictor."""
+
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from mdlcode.config import STRICT
+from mdlcode.data.base import Shared
+from mdlcode.learn.base import Learner, Predictor
+from mdlcode.typing import FloatArray, IntArray
+
+
+class ConstantPredictor(Predictor):
+    """The same distribution (K,) for every input."""
+
+    def __init__(self, probs: FloatArray) -> None:
+        self._probs = probs
+
+    def predict(self, inputs: Tensor) -> FloatArray:
+        """That distribution, once for each input: (m, K)."""
+        return np.tile(self._probs, (len(inputs), 1))
+
+
+@dataclass(frozen=True, config=STRICT)
+class UniformLearner(Learner):
+    """Learns nothing: 1 / K for every class. As an expert it bounds the loss on hopeless data."""
+
+    kind: Literal["uniform"] = Field(default="uniform", kw_only=True)
+
+    def fit(self, shared: Shared, labels: IntArray) -> ConstantPredictor:
+        """The uniform predictor."""
+        return ConstantPredictor(np.full(shared.num_classes, 1.0 / shared.num_classes))
+
+
+@dataclass(frozen=True, config=STRICT)
+class FrequencyLearner(Learner):
+    """Class frequencies with 1/2 added to each count (Krichevsky & Trofimov 1981).
+
+    With a time step after every label the prequential code is the Dirichlet(1/2) mixture's.
+    """
+
+    kind: Literal["frequencies"] = Field(default="frequencies", kw_only=True)
+
+    def fit(self, shared: Shared, labels: IntArray) -> ConstantPredictor:
+        """(c_k + 1/2) / (t + K/2) for class k seen c_k times among t labels."""
+        counts = np.bincount(labels, minlength=shared.num_classes) + 0.5
+        return ConstantPredictor(counts / counts.sum())

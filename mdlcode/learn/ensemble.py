@@ -1,0 +1,45 @@
+"""Several trainings of one learner, averaged in probability space."""
+
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import BeforeValidator, Field
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from mdlcode.config import STRICT, replaced
+from mdlcode.data.base import Shared
+from mdlcode.learn.base import Learner, Predictor, parse_learner
+from mdlcode.typing import FloatArray, IntArray
+
+
+class MeanPredictor(Predictor):
+    """The mean of several predictors' probabilities."""
+
+    def __init__(self, members: list[Predictor]) -> None:
+        self._members = members
+
+    def predict(self, inputs: Tensor) -> FloatArray:
+        """Mean probabilities (m, K)."""
+        mean: FloatArray = np.mean([member.predict(inputs) for member in self._members], axis=0)
+        return mean
+
+
+@dataclass(frozen=True, config=STRICT)
+class EnsembleLearner(Learner):
+    """`size` copies of a learner with seeds seed, seed + 1, ..., averaged in probability space."""
+
+    kind: Literal["ensemble"] = Field(default="ensemble", kw_only=True)
+    member: Annotated[Learner, BeforeValidator(parse_learner)]
+    size: int = Field(default=4, ge=2)
+
+    def fit(self, shared: Shared, labels: IntArray) -> MeanPredictor:
+        """The mean of the members' predictions, each fitted by itself."""
+        return MeanPredictor([member.fit(shared, labels) for member in self._members()])
+
+    def steps(self, num_labels: int) -> int:
+        """The steps of all members."""
+        return self.size * self.member.steps(num_labels)
+
+    def _members(self) -> list[Learner]:
+        return [replaced(self.member, "seed", lambda seed, i=i: seed + i) for i in range(self.size)]

@@ -1,0 +1,58 @@
+"""One table of all codes, in small: every law is tested on each."""
+
+from mdlcode.codes import (
+    Bayes,
+    BestOf,
+    Buffer,
+    Code,
+    FixedShare,
+    Geometric,
+    Listed,
+    Online,
+    Prequential,
+    Temperature,
+    TwoPart,
+    Uniform,
+)
+from mdlcode.learn import (
+    AdamW,
+    Affine,
+    Crop,
+    EnsembleLearner,
+    EstimatorLearner,
+    FixMatch,
+    FrequencyLearner,
+    NetLearner,
+    Sgd,
+    UniformLearner,
+)
+
+NET = NetLearner(min_steps=12, max_steps=12, batch_size=32)
+WARPED = Affine(shift_pixels=1.0)
+
+CODES: dict[str, Code] = {
+    "uniform": Uniform(),
+    "float32": TwoPart(NET),
+    "float32-batch-norm-free": TwoPart(NetLearner(arch="linear", min_steps=12, optimizer=Sgd(lr=0.05))),
+    "prequential": Prequential((NET,)),
+    "prequential-listed": Prequential((NetLearner(arch="mlp", min_steps=12),), schedule=Listed((20, 70))),
+    "calibrated": Prequential((NET,), calibration=Temperature()),
+    "estimator": Prequential((EstimatorLearner("sklearn.neighbors:KNeighborsClassifier", {"n_neighbors": 1}),)),
+    "switch": Prequential((NET, EstimatorLearner(), UniformLearner(), FrequencyLearner())),
+    "self-switch": Prequential(
+        (NetLearner(min_steps=12, checkpoints=(0.25, 0.5)),), calibration=Temperature(), mixture=FixedShare()
+    ),
+    "bayes": Prequential((UniformLearner(), FrequencyLearner()), mixture=Bayes()),
+    "ensemble": Prequential((EnsembleLearner(NET, size=2),), schedule=Geometric(first=30, ratio=3)),
+    "views": Prequential(
+        (NetLearner(min_steps=12, augment=WARPED, views=2, ema_decay=0.9, label_smoothing=0.1),),
+        schedule=Listed((60,)),
+    ),
+    "fixmatch": Prequential(
+        (NetLearner(min_steps=12, augment=Crop(pad=1, flip=True), unlabelled=FixMatch(batch_size=16)),),
+        schedule=Listed((60,)),
+    ),
+    "online": Online(arch="tinycnn"),
+    "online-buffer": Online(arch="mlp", replay=Buffer(2), augment=Crop(pad=1), optimizer=AdamW(lr=3e-3)),
+    "best-of": BestOf((Uniform(), Prequential((NET,)), Prequential((FrequencyLearner(),)))),
+}

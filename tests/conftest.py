@@ -1,0 +1,33 @@
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from mdlcode.data import Data, View, load
+
+# Small nets are fastest on one thread, and never slowed down by a busy second core.
+torch.set_num_threads(1)
+os.environ["OMP_NUM_THREADS"] = "1"
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="session")
+def digits() -> Data:
+    return load("digits", View(limit=120))
+
+
+@pytest.fixture
+def mdlcode(tmp_path: Path) -> Run:
+    """Runs the command in a fresh process, as a user does."""
+
+    def run(*arguments: object, **environment: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "mdlcode", *map(str, arguments)]
+        env = {**os.environ, "MDLCODE_DATA": str(tmp_path / "none"), **environment}
+        return subprocess.run(command, capture_output=True, text=True, env=env, timeout=300, check=False)
+
+    return run

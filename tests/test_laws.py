@@ -1,0 +1,116 @@
+"""The laws of the design, for every code there is."""
+
+import math
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from codes_table import CODES
+from mdlcode import message
+from mdlcode.channel import Channel
+from mdlcode.codes import Code, Prequential, Received, Uniform
+from mdlcode.codes.base import parse_code, uniform_rows
+from mdlcode.codes.laws import LawBroken, audit, check_code, within_tolerance
+from mdlcode.codes.presets import PRESETS
+from mdlcode.config import to_config
+from mdlcode.data import Data, Shared, View, load
+from mdlcode.errors import MessageError
+from mdlcode.typing import IntArray
+
+
+@pytest.mark.parametrize("name", CODES)
+def test_code_keeps_the_laws(name: str, digits: Data) -> None:
+    check_code(CODES[name], digits)
+
+
+@pytest.mark.parametrize("name", CODES)
+def test_code_is_a_frozen_value_that_prints_as_config_and_back(name: str) -> None:
+    code = CODES[name]
+    assert parse_code(to_config(code)) == code
+    assert pickle.loads(pickle.dumps(code)) == code
+    assert hash(code) == hash(parse_code(to_config(code)))
+    with pytest.raises(AttributeError):
+        code.kind = "other"
+
+
+def test_every_code_decodes_in_one_fresh_process(tmp_path: Path, digits: Data) -> None:
+    """Bob's process knows the messages and the inputs, not the labels."""
+    for name, code in CODES.items():
+        (tmp_path / name).write_bytes(code.encode(digits))
+    np.save(tmp_path / "inputs.npy", digits.shared.inputs.numpy())
+    script = """if True:
+        import sys, pathlib, numpy as np, torch
+        torch.set_num_threads(1)
+        from mdlcode import Shared, message
+        from mdlcode.codes.base import parse_code
+        folder = pathlib.Path(sys.argv[1])
+        shared = Shared(torch.from_numpy(np.load(folder / "inputs.npy")), 10)
+        for name in sys.argv[2:]:
+            sent = (folder / name).read_bytes()
+            np.save(folder / f"{name}.npy", parse_code(message.unpack(sent)[0].code).decode(shared, sent))
+    """
+    subprocess.run([sys.executable, "-c", script, str(tmp_path), *CODES], check=True, timeout=300)
+    for name in CODES:
+        assert np.array_equal(np.load(tmp_path / f"{name}.npy"), digits.labels), name
+
+
+def test_uniform_code_is_n_log2_k() -> None:
+    data = load("digits")
+    assert Uniform().codelength(data).total_bits == pytest.approx(1797 * math.log2(10), abs=1e-6)
+
+
+class Peeks(Code):
+    """Reads the labels where it should predict them."""
+
+    kind = "peeks"
+
+    def transmit(self, channel: Channel, shared: Shared, labels: IntArray | None) -> Received:
+        rows = uniform_rows(len(shared), shared.num_classes)
+        if labels is not None:
+            rows[np.arange(len(labels)), labels] += 1.0
+            rows /= 2.0
+        return Received(channel.send(labels, rows))
+
+
+def test_a_code_that_peeks_neither_decodes_nor_passes_the_audit(digits: Data) -> None:
+    code = Peeks()
+    assert audit(code, digits.shared) > 30
+    with pytest.raises(MessageError):
+        code.decode(digits.shared, code.encode(digits))
+
+
+class Leaks(Uniform):
+    """Charges a tenth of a bit less a label than it sends."""
+
+    def measure(self, data: Data):  # type: ignore[no-untyped-def]
+        from dataclasses import replace
+
+        honest = super().measure(data)
+        bits = honest.codelength.bits_by_label - 1.0
+        length = replace(honest.codelength, bits_by_label=bits, bits_by_part={"labels": float(bits.sum())})
+        return replace(honest, codelength=length)
+
+
+def test_check_code_names_the_law_that_is_broken(digits: Data) -> None:
+    with pytest.raises(LawBroken, match="other bits"):
+        check_code(Leaks(), digits)
+
+
+@pytest.mark.parametrize("name", ["uniform", "prequential"])
+def test_message_of_all_digits_is_as_long_as_reported(name: str) -> None:
+    data = load("digits", View(limit=600))
+    code = CODES[name]
+    sent, length = code.encode_measured(data)
+    assert within_tolerance(message.payload_bits(sent), length.total_bits)
+
+
+def test_presets_are_codes_with_defaults_that_fit_images_and_features() -> None:
+    assert all(isinstance(code, Code) for code in PRESETS.values())
+    features = Shared(load("digits").shared.inputs[:40].flatten(1).float(), 10)
+    data = Data("features", features, load("digits", View(limit=40, order_seed=None)).labels)
+    quick = Prequential(schedule=CODES["prequential-listed"].schedule.__class__((20,)))  # type: ignore[attr-defined]
+    assert quick.codelength(data).num_labels == 40
