@@ -1,0 +1,96 @@
+"""Bounds on risk from (errors, n, bits or nats, delta): numbers in, numbers out, no torch.
+
+Scalars in give a float, arrays give arrays (they broadcast). Bits come in, nats are inside; delta is the
+failure probability; KL is KL(posterior || prior). An inverse is never below the true one and at most 1; every
+other bound is returned as it is, above 1 where it is vacuous. Bad input raises MdlError.
+
+>>> from mdlcode import bounds
+>>> round(bounds.exact_binomial(errors=470, n=60_000, code_bits=33_174, delta=0.05), 4)
+0.3456
+>>> round(bounds.maurer(risk=0.028, n=55_000, kl_nats=5144, delta=0.035), 5)
+0.16065
+"""
+
+from mdlcode.bounds.binomial import binomial_inverse
+from mdlcode.bounds.catoni_bounds import catoni, catoni_uniform
+from mdlcode.bounds.inverse import binary_kl, kl_inverse, kl_inverse_lower
+from mdlcode.bounds.limits import least_entropy_bits, overfitting_bits
+from mdlcode.bounds.losses import bounded_loss, smoothed_log_loss_bits, smoothed_range_bits, top_k_errors
+from mdlcode.bounds.noise import (
+    NoisyWeights,
+    PaidScale,
+    best_prior_scale,
+    countable_grid_nats,
+    gaussian_kl_nats,
+    mixture_kl_nats,
+)
+from mdlcode.bounds.occam import (
+    UNIFORM_LENGTH_PRIOR_BITS,
+    chernoff_kl,
+    empirical_bernstein,
+    error_variance,
+    exact_binomial,
+    held_out,
+    hoeffding,
+    length_prior_bits,
+    occam_kl_nats,
+    unseen_size,
+)
+from mdlcode.bounds.pac_bayes import (
+    best_lambda,
+    maurer,
+    mcallester,
+    mcallester_1999,
+    mcallester_2003,
+    quadratic,
+    thiemann,
+    tolstikhin_seldin,
+)
+from mdlcode.bounds.report import Bound, occam_bounds, side_by_side, stochastic_bounds
+from mdlcode.bounds.stochastic import certificate, sample_convergence, subsampled
+
+__all__ = [
+    "UNIFORM_LENGTH_PRIOR_BITS",
+    "Bound",
+    "NoisyWeights",
+    "PaidScale",
+    "best_lambda",
+    "best_prior_scale",
+    "binary_kl",
+    "binomial_inverse",
+    "bounded_loss",
+    "catoni",
+    "catoni_uniform",
+    "certificate",
+    "chernoff_kl",
+    "countable_grid_nats",
+    "empirical_bernstein",
+    "error_variance",
+    "exact_binomial",
+    "gaussian_kl_nats",
+    "held_out",
+    "hoeffding",
+    "kl_inverse",
+    "kl_inverse_lower",
+    "least_entropy_bits",
+    "length_prior_bits",
+    "maurer",
+    "mcallester",
+    "mcallester_1999",
+    "mcallester_2003",
+    "mixture_kl_nats",
+    "occam_bounds",
+    "occam_kl_nats",
+    "overfitting_bits",
+    "quadratic",
+    "sample_convergence",
+    "side_by_side",
+    "smoothed_log_loss_bits",
+    "smoothed_range_bits",
+    "stochastic_bounds",
+    "subsampled",
+    "thiemann",
+    "tolstikhin_seldin",
+    "top_k_errors",
+    "unseen_size",
+]
