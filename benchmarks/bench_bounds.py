@@ -25,9 +25,7 @@ def calls(k: np.ndarray, n: np.ndarray, bits: np.ndarray) -> dict[str, Callable[
         "held_out": lambda: bounds.held_out(k, n, DELTA),
         "chernoff_kl": lambda: bounds.chernoff_kl(q, n, bits, DELTA),
         "hoeffding": lambda: bounds.hoeffding(q, n, bits, DELTA),
-        "empirical_bernstein": lambda: bounds.empirical_bernstein(
-            q, bounds.error_variance(k, n), n, bits, DELTA
-        ),
+        "empirical_bernstein": lambda: bounds.empirical_bernstein(q, bounds.error_variance(k, n), n, bits, DELTA),
         "bounded_loss": lambda: bounds.bounded_loss(q, 0.0, 1.0, n, bits, DELTA),
         "maurer": lambda: bounds.maurer(q, n, nats, DELTA),
         "mcallester": lambda: bounds.mcallester(q, n, nats, DELTA),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mdlcode.codes.presets import preset
     from mdlcode.data import Data, Shared, View, from_arrays, from_dataset, load
     from mdlcode.errors import MdlError, MessageError, TrainingError
-    from mdlcode.experiments import compare
+    from mdlcode.experiments.compare import compare
     from mdlcode.learn import EstimatorLearner, Learner, NetLearner, Predictor
 
 _HOMES = {

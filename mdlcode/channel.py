@@ -51,7 +51,8 @@ def smooth(probs: FloatArray) -> FloatArray:
     if not (np.abs(sums - 1.0) <= _ROW_SUM_TOLERANCE).all() or (probs < 0).any():
         raise MdlError("a predictor gave rows that are no probabilities: finite, >= 0 and of sum 1 is needed")
     eps = smoothing(probs.shape[1])
-    return (1.0 - eps) * (probs / sums) + eps / probs.shape[1]
+    smoothed: FloatArray = (1.0 - eps) * (probs / sums) + eps / probs.shape[1]
+    return smoothed
 
 
 class Channel(ABC):
@@ -171,6 +172,6 @@ def _known(symbols: IntArray | None, count: int, size: int) -> IntArray:
     """The symbols, checked; raises MdlError where Alice does not give `count` of them in 0 .. size-1."""
     if symbols is None or len(symbols) != count:
         raise MdlError(f"{count} symbols were to be sent, {0 if symbols is None else len(symbols)} were given")
-    if count and not (0 <= symbols.min() and symbols.max() < size):
+    if count and not (symbols.min() >= 0 and symbols.max() < size):
         raise MdlError(f"a symbol lies outside 0 .. {size - 1}")
     return symbols

@@ -4,8 +4,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from mdlcode.typing import FloatArray
 
 LABELS = "labels"

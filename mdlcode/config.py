@@ -72,6 +72,11 @@ def replaced(value: T, name: str, change: Callable[[Any], Any]) -> T:
     return dataclasses.replace(value, **new)
 
 
+def shifted_seeds(value: T, shift: int) -> T:
+    """The same config with `shift` added to every seed."""
+    return replaced(value, "seed", lambda seed: seed + shift)
+
+
 def one_line(error: ValidationError) -> str:
     """What is wrong with a config, in one line."""
     problems = []

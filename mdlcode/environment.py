@@ -7,8 +7,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
+from torch import device as Device  # the field `torch` below hides the module in annotations
 
-from mdlcode.errors import MessageError, MdlError
+from mdlcode.errors import MdlError, MessageError
 
 _HINTS = {
     "threads": "set --threads {theirs} (in Python torch.set_num_threads({theirs}))",
@@ -30,13 +31,20 @@ class Environment:
     threads: int
 
     @classmethod
-    def here(cls, device: torch.device) -> "Environment":
+    def here(cls, device: Device) -> "Environment":
         """This process's environment, computing on `device`."""
         name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-        names = ("mdlcode", "torch", "numpy", "scikit-learn")
-        return cls(*map(version, names), name, _processor(), torch.get_num_threads())
+        return cls(
+            mdlcode=version("mdlcode"),
+            torch=version("torch"),
+            numpy=version("numpy"),
+            sklearn=version("scikit-learn"),
+            device=name,
+            processor=_processor(),
+            threads=torch.get_num_threads(),
+        )
 
-    def check(self, device: torch.device) -> None:
+    def check(self, device: Device) -> None:
         """Raises MessageError that names the first difference between this and the environment here."""
         ours = asdict(Environment.here(device))
         for name, theirs in asdict(self).items():
@@ -60,7 +68,7 @@ def select_device(name: str) -> torch.device:
 @cache
 def _processor() -> str:
     info = Path("/proc/cpuinfo")
-    names = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if "model name" in line] if (
-        info.is_file()
-    ) else [platform.processor()]
-    return f"{names[0] if names else platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
+    lines = info.read_text().splitlines() if info.is_file() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    name = models[0] if models else platform.processor() or platform.machine()
+    return f"{name} {torch.backends.cpu.get_cpu_capability()}"

@@ -73,9 +73,11 @@ def processes(workers: int, threads: int) -> Iterator[Executor | None]:
         return
     context: Any = torch.multiprocessing.get_context("spawn")
     # The environment reaches the workers before their torch starts; the initialiser sets it for sure.
-    with _environment(OMP_NUM_THREADS=str(threads)):
-        with ProcessPoolExecutor(workers, context, initializer=torch.set_num_threads, initargs=(threads,)) as pool:
-            yield pool
+    with (
+        _environment(OMP_NUM_THREADS=str(threads)),
+        ProcessPoolExecutor(workers, context, initializer=torch.set_num_threads, initargs=(threads,)) as pool,
+    ):
+        yield pool
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from mdlcode.codes import (
     Geometric,
     Listed,
     Online,
+    Portions,
     Prequential,
     Temperature,
     TwoPart,
@@ -22,12 +23,16 @@ from mdlcode.learn import (
     EstimatorLearner,
     FixMatch,
     FrequencyLearner,
+    Muon,
     NetLearner,
     Sgd,
+    StackedLearner,
+    StagedLearner,
     UniformLearner,
 )
 
 NET = NetLearner(min_steps=12, max_steps=12, batch_size=32)
+DENSE = NetLearner(arch="mlp", min_steps=12)
 WARPED = Affine(shift_pixels=1.0)
 
 CODES: dict[str, Code] = {
@@ -35,7 +40,7 @@ CODES: dict[str, Code] = {
     "float32": TwoPart(NET),
     "float32-batch-norm-free": TwoPart(NetLearner(arch="linear", min_steps=12, optimizer=Sgd(lr=0.05))),
     "prequential": Prequential((NET,)),
-    "prequential-listed": Prequential((NetLearner(arch="mlp", min_steps=12),), schedule=Listed((20, 70))),
+    "prequential-listed": Prequential((DENSE,), schedule=Listed((20, 70))),
     "calibrated": Prequential((NET,), calibration=Temperature()),
     "estimator": Prequential((EstimatorLearner("sklearn.neighbors:KNeighborsClassifier", {"n_neighbors": 1}),)),
     "switch": Prequential((NET, EstimatorLearner(), UniformLearner(), FrequencyLearner())),
@@ -52,6 +57,15 @@ CODES: dict[str, Code] = {
         (NetLearner(min_steps=12, augment=Crop(pad=1, flip=True), unlabelled=FixMatch(batch_size=16)),),
         schedule=Listed((60,)),
     ),
+    "staged-stack": Prequential(
+        (
+            StagedLearner(
+                (FrequencyLearner(), StackedLearner(NetLearner(arch="mlp", min_steps=12), size=2)), until=(20,)
+            ),
+        )
+    ),
+    "muon": Prequential((NetLearner(optimizer=Muon(), min_steps=12),), schedule=Listed((60,))),
+    "probing": Prequential((UniformLearner(), EstimatorLearner()), schedule=Portions((0.1, 0.5))),
     "online": Online(arch="tinycnn"),
     "online-buffer": Online(arch="mlp", replay=Buffer(2), augment=Crop(pad=1), optimizer=AdamW(lr=3e-3)),
     "best-of": BestOf((Uniform(), Prequential((NET,)), Prequential((FrequencyLearner(),)))),

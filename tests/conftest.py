@@ -6,12 +6,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 
 from mdlcode.data import Data, View, load
 
 # Small nets are fastest on one thread, and never slowed down by a busy second core.
 torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"
+
+# How long one example takes says nothing on a shared machine.
+settings.register_profile("mdlcode")
+settings.load_profile("mdlcode")
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

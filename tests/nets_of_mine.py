@@ -11,3 +11,7 @@ def tiny(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
 
 def broken(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     raise ValueError("no such thing")
+
+
+def short(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
+    return tiny(input_shape, 3)

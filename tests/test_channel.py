@@ -21,7 +21,7 @@ def _conversation(seed: int, blocks: list[int], num_classes: int, sharp: float) 
     return said
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 2**32 - 1),
     blocks=st.lists(st.integers(0, 50), min_size=1, max_size=6),

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from codes_table import CODES
+
 from mdlcode import message
 from mdlcode.channel import Channel
 from mdlcode.codes import Code, Prequential, Received, Uniform
 from mdlcode.codes.base import parse_code, uniform_rows
-from mdlcode.codes.laws import LawBroken, audit, check_code, within_tolerance
+from mdlcode.codes.laws import LawBrokenError, audit, check_code, within_tolerance
 from mdlcode.codes.presets import PRESETS
 from mdlcode.config import to_config
 from mdlcode.data import Data, Shared, View, load
@@ -96,7 +96,7 @@ class Leaks(Uniform):
 
 
 def test_check_code_names_the_law_that_is_broken(digits: Data) -> None:
-    with pytest.raises(LawBroken, match="other bits"):
+    with pytest.raises(LawBrokenError, match="other bits"):
         check_code(Leaks(), digits)
 
 

@@ -104,7 +104,10 @@ def test_estimator_gives_unseen_classes_their_share() -> None:
 
 def test_augmentations_keep_what_they_should() -> None:
     images = torch.rand(50, 3, 9, 7, generator=torch.Generator().manual_seed(0))
-    still = [Crop(pad=0).apply(images, torch.Generator()), Affine(0, 0, 0, 0).apply(images, torch.Generator())]
+    still = [
+        Crop(pad=0).apply(images, torch.Generator()),
+        Affine(0, 0, 0, 0).apply(images, torch.Generator()),
+    ]
     for each in still:
         assert torch.allclose(each, images, atol=1e-5)
     shifted = Crop(pad=1).apply(images, torch.Generator().manual_seed(0))
@@ -141,6 +144,8 @@ def test_users_own_net(digits: Data) -> None:
         ("no.module:net", "can't be imported"),
         ("nets_of_mine:missing", "can't be imported"),
         ("nets_of_mine:broken", "can't be built"),
+        ("nets_of_mine:short", r"gives \(2, 3\) for 2 inputs"),
+        ("whitened", "can't be built for inputs"),
     ],
 )
 def test_bad_nets_are_one_clear_line(arch: str, message: str) -> None:
@@ -166,9 +171,12 @@ def test_convolutional_net_on_features_is_refused() -> None:
     ],
 )
 def test_bad_learners_are_one_clear_line(config: dict[str, object], message: str, digits: Data) -> None:
-    with pytest.raises(MdlError, match=message):
+    def learn() -> None:
         learner: Learner = parse_learner(config)
         learner.fit(digits.shared, digits.labels)
+
+    with pytest.raises(MdlError, match=message):
+        learn()
 
 
 def test_learning_rate_is_part_of_the_config() -> None:

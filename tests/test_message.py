@@ -18,14 +18,14 @@ CODE = Prequential((FrequencyLearner(),))
 SENT = CODE.encode(load("digits", View(limit=120)))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(length=st.integers(0, len(SENT) - 1))
 def test_truncated_message_is_refused(length: int) -> None:
     with pytest.raises(MessageError):
         message.unpack(SENT[:length])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(place=st.integers(0, len(SENT) - 1), flip=st.integers(1, 255))
 def test_flipped_byte_is_refused(place: int, flip: int) -> None:
     altered = bytearray(SENT)

@@ -49,7 +49,7 @@ def brute_force_probability(theta: float, likelihood: FloatArray) -> float:
     return runs(0, 1.0)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10**6), theta=st.floats(0.05, 0.95), num_experts=st.integers(1, 3))
 def test_switch_recursion_is_the_sum_over_all_expert_sequences(seed: int, theta: float, num_experts: int) -> None:
     likelihood = np.random.default_rng(seed).random((6, num_experts)) + 0.01
@@ -57,7 +57,7 @@ def test_switch_recursion_is_the_sum_over_all_expert_sequences(seed: int, theta:
     assert mixture_bits(Switch(theta=theta), likelihood) == pytest.approx(expected, abs=1e-9)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 10**6), theta=st.floats(0.05, 0.95), num_experts=st.integers(1, 4))
 def test_switch_regret_is_at_most_what_it_states(seed: int, theta: float, num_experts: int) -> None:
     """Against every division of 12 labels into at most three segments, each with its best expert."""

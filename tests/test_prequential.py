@@ -1,5 +1,6 @@
 import math
 import warnings
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ def test_prequential_is_the_plain_loop_of_its_definition(digits: Data) -> None:
     """The oracle: definition 3 of Blier & Ollivier, written out."""
     stops = [8, 16, 32, 64, 120]
     bits = 8 * math.log2(10)
-    for start, stop in zip(stops, stops[1:], strict=False):
+    for start, stop in pairwise(stops):
         probs = NET.fit(digits.shared, digits.labels[:start]).predict(digits.shared.inputs[start:stop])
         bits -= np.log2(smooth(probs)[np.arange(stop - start), digits.labels[start:stop]]).sum()
     assert Prequential((NET,)).codelength(digits).total_bits == pytest.approx(bits, abs=1e-9)

@@ -10,8 +10,10 @@ from mdlcode.cli import compare, listing, messages
 from mdlcode.cli.show import err
 from mdlcode.errors import MdlError
 
+_CTRL_C = 130
+
 app = typer.Typer(
-    help="How many bits do your labels hold, given the inputs? Codes that count them, and messages that prove it.",
+    help="How many bits do your labels hold, given the inputs? Codes that count, messages that prove.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -35,14 +37,16 @@ def main() -> None:
         if error.errno != errno.ENOSPC:
             raise
         _end("error: the disk is full: free some space or name another folder", 2)
-    except KeyboardInterrupt:
-        _end("stopped: what was finished is kept", 130)
+    except SystemExit as leaving:
+        if leaving.code == _CTRL_C:  # typer's answer to it, without a word
+            _end("stopped: what was finished is kept", _CTRL_C)
+        raise
 
 
 def _end(line: str, status: int) -> None:
-    err.print(line, style="red", markup=False, highlight=False, soft_wrap=True)
+    err.print(line, style="red", markup=False, highlight=False)
     sys.exit(status)
 
 
 def _warn(message: Warning | str, *_: object, **__: object) -> None:
-    err.print(f"warning: {message}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+    err.print(f"warning: {message}", style="yellow", markup=False, highlight=False)

@@ -34,7 +34,14 @@ def compare(
     from mdlcode.codes.presets import PRESETS
     from mdlcode.experiments.compare import measure_each
 
-    fields = dict(data=data, arch=arch, seed=seed, device=device, limit=limit, label_noise=label_noise)
+    fields = {
+        "data": data,
+        "arch": arch,
+        "seed": seed,
+        "device": device,
+        "limit": limit,
+        "label_noise": label_noise,
+    }
     named = codes or (None if config else ",".join(PRESETS))
     chosen = o.experiment(config, codes=named, shuffle_pixels=shuffle_pixels, order_seed=order_seed, **fields)
     loaded = chosen.load()
@@ -71,13 +78,15 @@ def audit(
     from mdlcode.codes.laws import AUDIT_LIMIT_BITS
     from mdlcode.codes.laws import audit as audited
 
-    fields = dict(data=data, arch=arch, seed=seed, device=device, limit=limit)
+    fields = {"data": data, "arch": arch, "seed": seed, "device": device, "limit": limit}
     chosen = o.single_code(config, code or None, **fields)
     shared = chosen.load().shared
     [(name, made)] = chosen.named_codes()
     with o.computing(threads, workers):
         saved = audited(made, shared)
     verdict = "passes" if saved < AUDIT_LIMIT_BITS else "FAILS: it uses labels that Bob has not got"
-    out.print(f"{name} saves {saved:,.1f} bits on {len(shared):,} random labels (limit {AUDIT_LIMIT_BITS:.0f}): {verdict}")
+    out.print(
+        f"{name} saves {saved:,.1f} bits on {len(shared):,} random labels (limit {AUDIT_LIMIT_BITS:.0f}): {verdict}"
+    )
     if saved >= AUDIT_LIMIT_BITS:
         raise typer.Exit(1)

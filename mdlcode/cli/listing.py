@@ -19,10 +19,16 @@ class What(StrEnum):
 def list_names(what: Annotated[What, typer.Argument(help="codes, data or nets")]) -> None:
     """The names that the other commands take."""
     if what is What.CODES:
-        from mdlcode.codes.presets import PRESETS as NAMES  # noqa: N811
+        from mdlcode.codes.presets import PRESETS
+
+        names = list(PRESETS)
     elif what is What.DATA:
-        from mdlcode.data import DATASETS as NAMES
+        from mdlcode.data import DATASETS
+
+        names = list(DATASETS)
     else:
-        from mdlcode.nets import NETS as NAMES
-    for name in NAMES:
+        from mdlcode.nets import NETS
+
+        names = list(NETS)
+    for name in names:
         out.print(name, highlight=False)

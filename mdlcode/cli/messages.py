@@ -4,13 +4,16 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mdlcode.cli import options as o
 from mdlcode.cli.show import out
 from mdlcode.errors import MdlError, MessageError
+
+if TYPE_CHECKING:
+    from mdlcode.experiments import Experiment
 
 Trusted = Annotated[str | None, typer.Option("--arch", help="Allow a message to import this package.module:factory.")]
 MessageFile = Annotated[Path, typer.Argument(help="A message that `encode` wrote.")]
@@ -32,12 +35,19 @@ def encode(
     workers: o.Workers = 1,
 ) -> None:
     """Writes the message that tells the labels to whoever has the inputs."""
-    fields = dict(data=data, arch=arch, seed=seed, device=device, limit=limit, label_noise=label_noise)
+    fields = {
+        "data": data,
+        "arch": arch,
+        "seed": seed,
+        "device": device,
+        "limit": limit,
+        "label_noise": label_noise,
+    }
     chosen = o.single_code(config, code or None, shuffle_pixels=shuffle_pixels, order_seed=order_seed, **fields)
     _write_message(chosen, file, threads, workers)
 
 
-def _write_message(chosen: "o.Experiment", file: Path, threads: int | None, workers: int) -> tuple[float, int]:
+def _write_message(chosen: "Experiment", file: Path, threads: int | None, workers: int) -> tuple[float, int]:
     from mdlcode.config import to_config
     from mdlcode.experiments.results import write_atomically
     from mdlcode.message import payload_bits
@@ -108,7 +118,14 @@ def verify(
 
     from mdlcode.codes.laws import within_tolerance
 
-    fields = dict(data=data, arch=arch, seed=seed, device=device, limit=limit, label_noise=label_noise)
+    fields = {
+        "data": data,
+        "arch": arch,
+        "seed": seed,
+        "device": device,
+        "limit": limit,
+        "label_noise": label_noise,
+    }
     chosen = o.single_code(config, code or None, shuffle_pixels=shuffle_pixels, order_seed=order_seed, **fields)
     with tempfile.TemporaryDirectory() as folder:
         message, labels = Path(folder) / "message", Path(folder) / "labels.npy"

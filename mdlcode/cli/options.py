@@ -13,16 +13,25 @@ from mdlcode.errors import MdlError
 if TYPE_CHECKING:
     from mdlcode.experiments import Experiment
 
-DataName = Annotated[str, typer.Argument(help="A data set by name (see `list data`), a .npz file or a folder of images.")]
+DataName = Annotated[
+    str, typer.Argument(help="A data set by name (see `list data`), a .npz file or a folder of images.")
+]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="YAML file with the same names as the options.")]
-Arch = Annotated[str | None, typer.Option(help="Net by name (see `list nets`) or package.module:factory; several, with commas, pay for the choice.")]
+Arch = Annotated[
+    str | None,
+    typer.Option(help="Net by name (see `list nets`) or package.module:factory; several pay for the choice."),
+]
 Seed = Annotated[int | None, typer.Option(help="Added to every seed of the codes.")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.")]
 Limit = Annotated[int | None, typer.Option(help="Use only so many examples.")]
 LabelNoise = Annotated[float | None, typer.Option(help="Fraction of labels redrawn uniformly.")]
-ShufflePixels = Annotated[bool | None, typer.Option("--shuffle-pixels", help="One fixed permutation of every input's values.")]
+ShufflePixels = Annotated[
+    bool | None, typer.Option("--shuffle-pixels", help="One fixed permutation of every input's values.")
+]
 OrderSeed = Annotated[int | None, typer.Option(help="Seed of the order in which labels are sent.")]
-Threads = Annotated[int | None, typer.Option(help="Threads of torch in each process; decoding needs the encoder's.", min=1)]
+Threads = Annotated[
+    int | None, typer.Option(help="Threads of torch in each process; decoding needs the encoder's.", min=1)
+]
 Workers = Annotated[int, typer.Option(help="Processes that train side by side.", min=1)]
 Out = Annotated[Path, typer.Option("--out", "-o", help="File to write.")]
 CodeName = Annotated[str, typer.Option("--code", help="A code by name (see `list codes`).")]

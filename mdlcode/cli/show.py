@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # A file or pipe gets whole lines; a terminal's own width holds there.
 out = Console(soft_wrap=True) if sys.stdout.isatty() else Console(soft_wrap=True, width=120)
-err = Console(stderr=True)
+err = Console(stderr=True, soft_wrap=True)
 
 
 class _Bar:
@@ -37,9 +37,9 @@ def working() -> Iterator[None]:
     from mdlcode import progress
 
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("steps, left")
-    with Progress(*columns, TimeRemainingColumn(), console=err, transient=True) as bar:
-        with progress.listening(_Bar(bar)):
-            yield
+    bar = Progress(*columns, TimeRemainingColumn(), console=err, transient=True)
+    with bar, progress.listening(_Bar(bar)):
+        yield
 
 
 def table(title: str) -> Table:

@@ -6,7 +6,7 @@ from mdlcode.codes.calibration import Identity, Temperature
 from mdlcode.codes.mixture import Bayes, FixedShare, Switch
 from mdlcode.codes.online import Buffer, Online, Streams
 from mdlcode.codes.prequential import Prequential
-from mdlcode.codes.schedule import Geometric, Listed
+from mdlcode.codes.schedule import Geometric, Listed, Portions
 from mdlcode.codes.two_part import TwoPart
 from mdlcode.codes.uniform import Uniform
 
@@ -23,6 +23,7 @@ __all__ = [
     "Identity",
     "Listed",
     "Online",
+    "Portions",
     "Prequential",
     "Received",
     "Streams",

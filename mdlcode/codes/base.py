@@ -10,7 +10,7 @@ import numpy as np
 from pydantic.dataclasses import dataclass
 
 from mdlcode import message as envelope
-from mdlcode.channel import Channel, Ledger, Receiver, Sender
+from mdlcode.channel import Channel, Ledger, Receiver, Sender, Words
 from mdlcode.codelength import Codelength
 from mdlcode.config import STRICT, parsed, to_config
 from mdlcode.data.base import Data, Shared
@@ -108,7 +108,7 @@ class Code(ABC):
             raise MessageError("the message decodes to other labels than were sent: is this the same machine?")
         return labels
 
-    def _received(self, shared: Shared, words: envelope.Words) -> IntArray:
+    def _received(self, shared: Shared, words: Words) -> IntArray:
         try:
             return self.transmit(Receiver(words), shared, None).labels
         except (ValueError, AssertionError, IndexError, MdlError) as error:

@@ -37,7 +37,8 @@ class Forecaster:
     @property
     def expert_weights(self) -> FloatArray:
         """The experts' weights (E,) for the next label."""
-        return self._experts.now[0]
+        weights: FloatArray = self._experts.now[0]
+        return weights
 
     def transmit(self, channel: Channel, experts: FloatArray, labels: IntArray | None) -> IntArray:
         """The labels (m,) of a block, sent under the experts' predictions (E, m, K) for it.
@@ -45,7 +46,7 @@ class Forecaster:
         An expert whose row is not finite loses its word from that label on, on both sides, with a warning.
         """
         count = experts.shape[1]
-        bad = ~np.isfinite(experts).all(axis=2)  # (E, m)
+        bad = _broken(experts)
         if not (self._variants.now.size > 1 or bad.any()):  # nothing to adapt: the block goes at once
             self.trace += [self.expert_weights] * count
             return channel.send(labels, experts[0])
@@ -61,7 +62,7 @@ class Forecaster:
 
     def predict(self, experts: FloatArray) -> FloatArray:
         """Probabilities (m, K) with the weights as they stand, from the experts' (E, m, K)."""
-        usable = _usable(experts, ~np.isfinite(experts).all(axis=2))
+        usable = _usable(experts, _broken(experts))
         starts = range(0, usable.shape[1], _CHUNK)
         return np.concatenate([self._mix(self._calibration.variants(usable[:, i : i + _CHUNK])) for i in starts])
 
@@ -86,6 +87,11 @@ class Forecaster:
                 raise TrainingError("the training ran to NaN in every expert: lower the learning rate")
             warnings.warn(f"expert {int(np.argmax(newly))} gave NaN and is dropped from here on", stacklevel=4)
             self._experts.drop(self._dead[None])
+
+
+def _broken(experts: FloatArray) -> NDArray[np.bool_]:
+    """Which rows (E, m) of the predictions (E, m, K) are not finite."""
+    return np.logical_not(np.isfinite(experts).all(axis=2))
 
 
 def _usable(experts: FloatArray, bad: NDArray[np.bool_]) -> FloatArray:

@@ -5,8 +5,8 @@ import pickle
 import numpy as np
 
 from mdlcode import message
-from mdlcode.codes.base import Code
 from mdlcode.codelength import Codelength
+from mdlcode.codes.base import Code
 from mdlcode.config import to_config
 from mdlcode.data.base import Data, Shared
 from mdlcode.data.load import load
@@ -16,7 +16,7 @@ from mdlcode.typing import IntArray
 AUDIT_LIMIT_BITS = 30.0
 
 
-class LawBroken(AssertionError):
+class LawBrokenError(AssertionError):
     """A code that breaks a law; the text says which, with its figures."""
 
 
@@ -26,7 +26,7 @@ def check_code(code: Code, data: Data | None = None) -> None:
     The labels decode from the message; the message is within 64 bits + 0.1 % of the reported bits; the
     parts add up; no label is cheaper than free; the same run gives the same bits; the inputs are not
     changed; the code pickles, hashes and compares equal to its copy; on uniformly random labels it saves
-    less than 30 bits. Raises LawBroken with the first law that fails.
+    less than 30 bits. Raises LawBrokenError with the first law that fails.
 
     >>> from mdlcode.codes import Uniform
     >>> check_code(Uniform())
@@ -74,6 +74,6 @@ def _same(one: Codelength, other: Codelength) -> bool:
     return one.bits_by_part == other.bits_by_part and np.array_equal(one.bits_by_label, other.bits_by_label)
 
 
-def _hold(true: bool, otherwise: str) -> None:
+def _hold(true: bool | np.bool_, otherwise: str) -> None:
     if not true:
-        raise LawBroken(otherwise)
+        raise LawBrokenError(otherwise)

@@ -106,7 +106,7 @@ class _Trainer:
         self._learner = NetPredictor(net, shared, bf16)
         self._ema = running_average(net, code.ema_decay)
         self.average = NetPredictor(self._ema.module, shared, bf16)
-        self._optimizer = code.optimizer.build(net)
+        self._optimizer = code.optimizer.build(net.parameters())
         self._heads = code.replay.start()
         self._draws = np.random.Generator(np.random.PCG64(code.seed))
         self._generator = torch.Generator().manual_seed(code.seed)
@@ -126,7 +126,7 @@ class _Trainer:
         self._learner.net.train()
         raw: Tensor = self._code.augment.apply(inputs.float(), self._generator)
         self._optimizer.zero_grad()
-        F.cross_entropy(self._learner.logits(raw), targets).backward()
+        F.cross_entropy(self._learner.logits(raw), targets).backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()
         self._ema.update_parameters(self._learner.net)
 

@@ -1,19 +1,40 @@
 """The named codes of the command, and how a net, a seed or a list of nets changes any code."""
 
 import difflib
+from dataclasses import replace
 
 from mdlcode.codes.base import Code
 from mdlcode.codes.best_of import BestOf
+from mdlcode.codes.calibration import Temperature
+from mdlcode.codes.online import Online
 from mdlcode.codes.prequential import Prequential
+from mdlcode.codes.schedule import NAMED
 from mdlcode.codes.two_part import TwoPart
 from mdlcode.codes.uniform import Uniform
-from mdlcode.config import replaced
+from mdlcode.config import replaced, shifted_seeds
 from mdlcode.errors import MdlError
+from mdlcode.learn import AdamW, EstimatorLearner, FrequencyLearner, NetLearner, UniformLearner
+
+NET = NetLearner(optimizer=AdamW(lr=4e-3, weight_decay=0.05), batch_size=64)
+READOUTS = (
+    NetLearner(arch="linear", optimizer=AdamW(lr=4e-3, weight_decay=0.05)),
+    NetLearner(arch="mlp"),
+    EstimatorLearner("sklearn.linear_model:LogisticRegression"),
+    EstimatorLearner("sklearn.neighbors:KNeighborsClassifier", (("n_neighbors", 1),)),
+)
 
 PRESETS: dict[str, Code] = {
     "uniform": Uniform(),
-    "float32": TwoPart(),
-    "prequential": Prequential(),
+    "float32": TwoPart(NET),
+    "prequential": Prequential((NET,)),
+    # The checkpoints of one training, and what bounds the loss where nets fail.
+    "switch": Prequential(
+        (replace(NET, checkpoints=(0.25, 0.5)), READOUTS[2], UniformLearner(), FrequencyLearner()),
+        calibration=Temperature(),
+    ),
+    "online": Online(),
+    # For frozen features: Voita & Titov 2020, with the readouts switched as in Li et al. 2023.
+    "readout": Prequential(READOUTS, schedule=NAMED["probing"], calibration=Temperature()),
 }
 
 
@@ -38,6 +59,9 @@ def adapted(code: Code, archs: list[str], seed: int) -> Code:
     >>> adapted(preset("prequential"), ["lenet5"], seed=1).learners[0].arch
     'lenet5'
     """
-    seeded = replaced(code, "seed", lambda old: old + seed)
-    codes = [replaced(seeded, "arch", lambda old, arch=arch: arch if old == "auto" else old) for arch in archs]
+    codes = [_with_arch(shifted_seeds(code, seed), arch) for arch in archs]
     return BestOf(tuple(codes)) if len(set(codes)) > 1 else codes[0]
+
+
+def _with_arch(code: Code, arch: str) -> Code:
+    return replaced(code, "arch", lambda old: arch if old == "auto" else old)

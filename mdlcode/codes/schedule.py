@@ -1,6 +1,7 @@
 """Time steps of a prequential code: after how many labels the learners are trained again."""
 
 from itertools import pairwise
+from math import ceil
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
@@ -53,8 +54,33 @@ class Listed:
         return [*self.steps, *([num_labels] if self.steps[-1] < num_labels else [])]
 
 
+@dataclass(frozen=True, config=STRICT)
+class Portions:
+    """Time steps at the given shares of n, rounded up.
+
+    >>> Portions((0.1, 0.5)).stops(25)
+    [3, 13, 25]
+    """
+
+    kind: Literal["portions"] = Field(default="portions", kw_only=True)
+    shares: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(min_length=1)
+
+    def __post_init__(self) -> None:
+        if any(later <= earlier for earlier, later in pairwise(self.shares)):
+            raise MdlError(f"shares must rise, these do not: {', '.join(map(str, self.shares))}")
+
+    def stops(self, num_labels: int) -> list[int]:
+        """The time steps t_1 < ... < t_S = n; shares of the same label are one time step."""
+        return sorted({ceil(share * num_labels) for share in (*self.shares, 1.0)})
+
+
 # The time steps of Blier & Ollivier 2018, appendix D: 8 .. 32768 on MNIST, 10 .. 40960 on CIFAR-10.
-NAMED = {"paper-mnist": Geometric(first=8), "paper-cifar10": Geometric(first=10)}
+# The portions of Voita & Titov 2020 (arXiv 2003.12298) for probing.
+NAMED: dict[str, Geometric | Listed | Portions] = {
+    "paper-mnist": Geometric(first=8),
+    "paper-cifar10": Geometric(first=10),
+    "probing": Portions((0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.0625, 0.125, 0.25, 0.5)),
+}
 
 
 def _named(value: Any) -> Any:
@@ -65,4 +91,4 @@ def _named(value: Any) -> Any:
     return value
 
 
-Schedule = Annotated[Annotated[Geometric | Listed, Field(discriminator="kind")], BeforeValidator(_named)]
+Schedule = Annotated[Annotated[Geometric | Listed | Portions, Field(discriminator="kind")], BeforeValidator(_named)]

@@ -56,7 +56,7 @@ class Shared:
         axes = (0, 2, 3) if self.inputs.ndim == 4 else (0,)
         total: Tensor | float = 0.0
         square: Tensor | float = 0.0
-        for chunk in self.inputs.split(4096):
+        for chunk in torch.split(self.inputs, 4096):
             values = chunk.to(torch.float64)
             total, square = total + values.sum(axes), square + values.square().sum(axes)
         count = self.inputs.numel() / torch.as_tensor(total).numel()
@@ -113,8 +113,7 @@ def from_arrays(
     """
     train = as_labels(labels)
     test = None if test_labels is None else as_labels(test_labels)
-    num_classes = 1 + max(int(each.max()) for each in (train, test) if each is not None and len(each))
-    shared = Shared(as_inputs(inputs), num_classes)
+    shared = Shared(as_inputs(inputs), count_classes(train, test))
     return Data(name, shared, train, None if test_inputs is None else as_inputs(test_inputs), test)
 
 
@@ -155,6 +154,11 @@ def as_labels(values: Any) -> IntArray:
     if array.min() < 0:
         raise MdlError(f"label {array.min()} is negative: labels count from 0")
     return array.astype(np.int64)
+
+
+def count_classes(labels: IntArray, test_labels: IntArray | None) -> int:
+    """The number of classes, where nobody says it: the largest label of either set plus one."""
+    return 1 + max(int(labels.max()), -1 if test_labels is None else int(test_labels.max()))
 
 
 def check_labels(labels: IntArray, num_inputs: int, num_classes: int) -> None:

@@ -28,7 +28,12 @@ def readers(name: str, root: Path) -> tuple[Reader, Reader, Reader, Reader]:
         held = part(train)
         return held.labels if name == "svhn" else held.targets
 
-    return (lambda: part(True).data), (lambda: labels(True)), (lambda: part(False).data), (lambda: labels(False))
+    return (
+        (lambda: part(True).data),
+        (lambda: labels(True)),
+        (lambda: part(False).data),
+        (lambda: labels(False)),
+    )
 
 
 def _idx_readers(name: str, root: Path) -> tuple[Reader, Reader, Reader, Reader]:
@@ -72,28 +77,23 @@ def _torchvision_set(name: str, root: Path, train: bool) -> Any:
         raise MdlError(
             f"data set '{name}' is not in {root} and could not be downloaded ({type(error).__name__}): "
             f"set MDLCODE_DATA to a folder that holds torchvision's files or {name}.npz, "
-            f"or run `python -c \"from torchvision.datasets import {classes[name].__name__} as D; "
+            f'or run `python -c "from torchvision.datasets import {classes[name].__name__} as D; '
             f"D('{root}', download=True)\"` where there is a network"
         ) from None
 
 
-def folder_readers(path: Path) -> tuple[Reader, ...]:
-    """Readers of a folder `class/image`, or `train/class/image` and `test/class/image`.
+def folder_readers(folder: Path, train: Path) -> tuple[Reader, Reader]:
+    """Readers of the images in a folder `class/image`, and of their labels: the class's place in `train`.
 
     Images are ordered by a hash of their pixels, so Bob gets the same order from the bare images, with
     no class folders. Raises MdlError for images of several sizes, and where there are no class folders.
     """
-    train = path / "train" if (path / "train").is_dir() else path
 
-    def parts(part: Path) -> tuple[Reader, Reader]:
-        @cache
-        def read() -> tuple[Any, list[Path]]:
-            return _read_images(part)
+    @cache
+    def read() -> tuple[Any, list[Path]]:
+        return _read_images(folder)
 
-        return (lambda: read()[0]), (lambda: _folder_labels(read()[1], train))
-
-    tested = (path / "test").is_dir() and train != path
-    return parts(train) + (parts(path / "test") if tested else ())
+    return (lambda: read()[0]), (lambda: _folder_labels(read()[1], train))
 
 
 def _read_images(folder: Path) -> tuple[Any, list[Path]]:

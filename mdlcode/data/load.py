@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from mdlcode.data import images
-from mdlcode.data.base import Data, Shared, as_inputs, as_labels
+from mdlcode.data.base import Data, Shared, as_inputs, as_labels, count_classes
 from mdlcode.data.view import View
 from mdlcode.errors import MdlError
 
@@ -48,13 +48,11 @@ def load(name: str, view: View | None = None) -> Data:
     """
     source = _source(name)
     labels = as_labels(source.labels())
-    test = (None, None)
-    if source.test_inputs is not None and source.test_labels is not None:
-        test = (as_inputs(source.test_inputs()), as_labels(source.test_labels()))
-    seen = [each for each in (labels, test[1]) if each is not None]
-    num_classes = source.num_classes or 1 + max(int(each.max()) for each in seen)
+    test_inputs = None if source.test_inputs is None else as_inputs(source.test_inputs())
+    test_labels = None if source.test_labels is None else as_labels(source.test_labels())
+    num_classes = source.num_classes or count_classes(labels, test_labels)
     shared = Shared(as_inputs(source.inputs()), num_classes)
-    return (view or View()).of(Data(name, shared, labels, *test))
+    return (view or View()).of(Data(name, shared, labels, test_inputs, test_labels))
 
 
 def load_shared(name: str, num_classes: int, view: View | None = None) -> Shared:
@@ -73,7 +71,11 @@ def _digits() -> Source:
 
 
 def _torchvision(name: str) -> Callable[[], Source]:
-    return lambda: Source(*images.readers(name, data_root()), num_classes=images.NUM_CLASSES[name])
+    def source() -> Source:
+        train, labels, test, test_labels = images.readers(name, data_root())
+        return Source(train, labels, test, test_labels, images.NUM_CLASSES[name])
+
+    return source
 
 
 DATASETS: dict[str, Callable[[], Source]] = {
@@ -90,10 +92,17 @@ def _source(name: str) -> Source:
     if path.suffix == ".npz" and path.is_file():
         return _npz(path)
     if path.is_dir():
-        return Source(*images.folder_readers(path))
+        return _folder(path)
     near = difflib.get_close_matches(name, DATASETS, n=1)
     hint = f"did you mean '{near[0]}'?" if near else f"names: {', '.join(DATASETS)}; or a .npz or folder"
     raise MdlError(f"no data set named '{name}', and no such file or folder: {hint}")
+
+
+def _folder(path: Path) -> Source:
+    train = path / "train" if (path / "train").is_dir() else path
+    if train == path or not (path / "test").is_dir():
+        return Source(*images.folder_readers(train, train))
+    return Source(*images.folder_readers(train, train), *images.folder_readers(path / "test", train))
 
 
 def _npz(path: Path, num_classes: int | None = None) -> Source:
@@ -114,5 +123,7 @@ def _npz(path: Path, num_classes: int | None = None) -> Source:
         raise MdlError(f"{path} is no readable .npz file: write it with numpy.savez")
     with np.load(path, allow_pickle=False) as arrays:
         tested = {"x_test", "y_test"} <= set(arrays.files)
-    test = (reader("x_test"), reader("y_test")) if tested else (None, None)
-    return Source(reader("x_train"), reader("y_train"), *test, num_classes=num_classes)
+    train = reader("x_train"), reader("y_train")
+    if not tested:
+        return Source(*train, num_classes=num_classes)
+    return Source(*train, reader("x_test"), reader("y_test"), num_classes)

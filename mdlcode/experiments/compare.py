@@ -15,9 +15,7 @@ from mdlcode.errors import TrainingError
 from mdlcode.experiments.results import Result, ResultsFolder, versions
 
 
-def compare(
-    data: Data, codes: Iterable[Code | str], out: Path | None = None, force: bool = False
-) -> list[Result]:
+def compare(data: Data, codes: Iterable[Code | str], out: Path | None = None, force: bool = False) -> list[Result]:
     """One `Result` for each code, given as an object or by name; saved in the folder `out`, if given.
 
     Raises MdlError for an unknown name and where `out` holds results already (unless `force`), and
@@ -62,9 +60,7 @@ def measure_each(
         yield results[-1]
 
 
-def _result(
-    name: str, code: Code, data: Data, transmission: Transmission, seconds: float, seed: int
-) -> Result:
+def _result(name: str, code: Code, data: Data, transmission: Transmission, seconds: float, seed: int) -> Result:
     length = transmission.codelength
     return Result(
         code=name,

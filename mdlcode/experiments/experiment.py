@@ -10,7 +10,7 @@ from pydantic.dataclasses import dataclass
 
 from mdlcode.codes.base import Code, parse_code
 from mdlcode.codes.presets import adapted, preset
-from mdlcode.config import STRICT, one_line
+from mdlcode.config import STRICT, one_line, to_config
 from mdlcode.data.base import Data
 from mdlcode.data.load import load
 from mdlcode.data.view import View
@@ -31,7 +31,7 @@ def _named_codes(value: Any) -> Any:
 
 def _named(value: Any) -> Any:
     code = parse_code(value)
-    return (code.kind, code) if isinstance(code, Code) else value
+    return (str(to_config(code)["kind"]), code) if isinstance(code, Code) else value
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -21,7 +21,7 @@ _PACKAGES = ("mdlcode", "torch", "numpy", "scikit-learn", "constriction")
 
 @dataclass(frozen=True)
 class Result:
-    """One code on one data set. All bits are bits; `compression_ratio` is total / uniform, lower is better."""
+    """One code on one data set; `compression_ratio` is total / uniform bits, lower is better."""
 
     code: str
     dataset: str
@@ -63,7 +63,9 @@ class ResultsFolder:
         last = results[-1]
         arrays = {"bits_by_label": transmission.codelength.bits_by_label, **transmission.received.traces}
         stem = f"{len(results) - 1:02d}-{last.code}"
-        write_atomically(self._folder / f"{stem}.npz", lambda file: np.savez_compressed(file, **arrays))
+        write_atomically(
+            self._folder / f"{stem}.npz", lambda file: np.savez_compressed(file, allow_pickle=False, **arrays)
+        )
         text = json.dumps([asdict(result) for result in results], indent=1)
         write_atomically(self._folder / "results.json", lambda file: file.write(text.encode()))
 

@@ -5,14 +5,19 @@ from mdlcode.learn.base import Learner, Predictor, parse_learner
 from mdlcode.learn.constant import FrequencyLearner, UniformLearner
 from mdlcode.learn.ensemble import EnsembleLearner
 from mdlcode.learn.estimator import EstimatorLearner
+from mdlcode.learn.muon import Muon
 from mdlcode.learn.network import NetLearner, NetPredictor
 from mdlcode.learn.optimizer import AdamW, Sgd
+from mdlcode.learn.stacked import StackedLearner
+from mdlcode.learn.staged import StagedLearner
 from mdlcode.learn.unlabelled import FixMatch
 
 LEARNERS: tuple[type[Learner], ...] = (
     NetLearner,
     EstimatorLearner,
     EnsembleLearner,
+    StackedLearner,
+    StagedLearner,
     UniformLearner,
     FrequencyLearner,
 )
@@ -27,11 +32,14 @@ __all__ = [
     "FixMatch",
     "FrequencyLearner",
     "Learner",
+    "Muon",
     "NetLearner",
     "NetPredictor",
     "NoAugment",
     "Predictor",
     "Sgd",
+    "StackedLearner",
+    "StagedLearner",
     "UniformLearner",
     "parse_learner",
 ]

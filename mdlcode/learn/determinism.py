@@ -31,5 +31,5 @@ def reproducible(seed: int, device: torch.device) -> Iterator[None]:
 def bf16_is_fast(device: torch.device) -> bool:
     """Whether the device computes in bfloat16 natively; elsewhere it is slower than float32."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

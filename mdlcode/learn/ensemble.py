@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from mdlcode.config import STRICT, replaced
+from mdlcode.config import STRICT, shifted_seeds
 from mdlcode.data.base import Shared
 from mdlcode.learn.base import Learner, Predictor, parse_learner
 from mdlcode.typing import FloatArray, IntArray
@@ -42,4 +42,4 @@ class EnsembleLearner(Learner):
         return self.size * self.member.steps(num_labels)
 
     def _members(self) -> list[Learner]:
-        return [replaced(self.member, "seed", lambda seed, i=i: seed + i) for i in range(self.size)]
+        return [shifted_seeds(self.member, i) for i in range(self.size)]

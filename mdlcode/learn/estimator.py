@@ -64,7 +64,7 @@ class EstimatorLearner(Learner):
     seed: int = Field(default=0, ge=0)
 
     def fit(self, shared: Shared, labels: IntArray) -> EstimatorPredictor:
-        """The fitted classifier. Raises MdlError for a class that can't be imported or has no probabilities."""
+        """The fitted classifier. Raises MdlError where it can't be imported or gives no probabilities."""
         seen = np.unique(labels)
         if len(seen) == 1:  # most classifiers refuse a single class
             return EstimatorPredictor(None, seen, len(labels), shared)

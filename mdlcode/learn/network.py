@@ -19,10 +19,12 @@ from mdlcode.learn.base import Learner, Predictor
 from mdlcode.learn.determinism import bf16_is_fast, reproducible
 from mdlcode.learn.optimizer import AdamW, Optimizer, rate
 from mdlcode.learn.unlabelled import Consistency, FixMatch, NoUnlabelled, Unlabelled
+from mdlcode.nets.convolutional import PatchWhitening
 from mdlcode.typing import FloatArray, IntArray
 
 _PREDICT_BATCH = 2000
 _STEPS_PER_REPORT = 10
+_WHITENING_INPUTS = 5000
 Precision = Literal["auto", "fp32", "bf16"]
 
 
@@ -55,7 +57,7 @@ class NetPredictor(Predictor):
         self.net.eval()
         generator = Generator().manual_seed(0)
         chunks = []
-        for chunk in inputs.split(_PREDICT_BATCH):
+        for chunk in torch.split(inputs, _PREDICT_BATCH):
             raw = chunk.float()
             views = [raw] + [self._augment.apply(raw, generator) for _ in range(self._views - 1)]
             chunks.append(torch.stack([self.logits(view).double().softmax(1) for view in views]).mean(0))
@@ -67,10 +69,15 @@ def new_net(arch: str, shared: Shared, seed: int, precision: Precision) -> tuple
     """A net with weights drawn from `seed`, on the inputs' device, and whether it runs in bfloat16."""
     device = shared.inputs.device
     with reproducible(seed, device):
-        net = nets.build(arch, shared.shape, shared.num_classes).to(device)
+        net = nets.build(arch, shared.shape, shared.num_classes)
+    for layer in net.modules():
+        if isinstance(layer, PatchWhitening):
+            mean, deviation = shared.moments
+            layer.look_at((shared.inputs[:_WHITENING_INPUTS].float() - mean) / deviation)
+    net = net.to(device)
     convolutional = any(isinstance(layer, nn.Conv2d) for layer in net.modules())
     if convolutional:
-        net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        net = net.to(memory_format=torch.channels_last)
     return net, convolutional and bf16_is_fast(device) if precision == "auto" else precision == "bf16"
 
 
@@ -165,15 +172,15 @@ class NetLearner(Learner):
         net, device, steps = learned.net.train(), shared.inputs.device, self.steps(len(labels))
         targets = torch.from_numpy(labels).to(device)
         generator = Generator().manual_seed(self.seed)
-        order = _batches(len(labels), min(self.batch_size, len(labels)), steps, generator).to(device)
-        optimizer, objective = self.optimizer.build(net), self._objective(shared)
+        order = batches(len(labels), min(self.batch_size, len(labels)), steps, generator).to(device)
+        optimizer, objective = self.optimizer.build(net.parameters()), self._objective(shared)
         for step, batch in enumerate(order):
             for group in optimizer.param_groups:
                 group["lr"] = self.optimizer.lr * rate(step, steps, self.warmup)
             raw = self.augment.apply(shared.inputs[batch].float(), generator)
             loss = objective(learned, raw, targets[batch], generator)
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             if (step + 1) % _STEPS_PER_REPORT == 0:
                 progress.advance(_STEPS_PER_REPORT)
@@ -194,7 +201,7 @@ class NetLearner(Learner):
         return kept
 
 
-def _batches(count: int, size: int, steps: int, generator: Generator) -> Tensor:
+def batches(count: int, size: int, steps: int, generator: Generator) -> Tensor:
     """Indices (steps, size): one permutation after the other, so that all labels are seen equally often."""
     passes = -(-steps * size // count)
     order = torch.cat([torch.randperm(count, generator=generator) for _ in range(passes)])

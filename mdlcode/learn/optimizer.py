@@ -1,12 +1,14 @@
 """Optimisers by kind, and the course of the learning rate."""
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
-from torch import nn, optim
+from torch import Tensor, optim
 
 from mdlcode.config import STRICT
+from mdlcode.learn.muon import Muon
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -17,9 +19,9 @@ class AdamW:
     lr: float = Field(default=2e-3, gt=0)
     weight_decay: float = Field(default=0.01, ge=0)
 
-    def build(self, net: nn.Module) -> optim.Optimizer:
-        """The optimiser of a net's parameters."""
-        return optim.AdamW(net.parameters(), lr=self.lr, weight_decay=self.weight_decay, fused=True)
+    def build(self, parameters: Iterable[Tensor]) -> optim.Optimizer:
+        """The optimiser of those parameters that take a gradient."""
+        return optim.AdamW(_trained(parameters), lr=self.lr, weight_decay=self.weight_decay, fused=True)
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -31,13 +33,17 @@ class Sgd:
     momentum: float = Field(default=0.9, gt=0, lt=1)
     weight_decay: float = Field(default=5e-4, ge=0)
 
-    def build(self, net: nn.Module) -> optim.Optimizer:
-        """The optimiser of a net's parameters."""
+    def build(self, parameters: Iterable[Tensor]) -> optim.Optimizer:
+        """The optimiser of those parameters that take a gradient."""
         decay = self.weight_decay
-        return optim.SGD(net.parameters(), self.lr, self.momentum, weight_decay=decay, nesterov=True, fused=True)
+        return optim.SGD(_trained(parameters), self.lr, self.momentum, weight_decay=decay, nesterov=True, fused=True)
 
 
-Optimizer = Annotated[AdamW | Sgd, Field(discriminator="kind")]
+Optimizer = Annotated[AdamW | Sgd | Muon, Field(discriminator="kind")]
+
+
+def _trained(parameters: Iterable[Tensor]) -> list[Tensor]:
+    return [parameter for parameter in parameters if parameter.requires_grad]
 
 
 def rate(step: int, steps: int, warmup: float) -> float:

@@ -56,7 +56,7 @@ class Consistency:
         drawn = torch.randint(len(self._inputs), (size,), generator=generator).to(raw.device)
         plain = self._inputs[drawn].float()
         logits = learned.logits(torch.cat([raw, plain, self._augment.apply(plain, generator)]))
-        labelled, weak, strong = logits.split([len(raw), size, size])
+        labelled, weak, strong = torch.split(logits, [len(raw), size, size])
         sure, pseudo = self._aligned(weak.detach().softmax(1)).max(1)
         taken = (sure >= self._config.threshold).float()
         consistency = (F.cross_entropy(strong, pseudo, reduction="none") * taken).mean()

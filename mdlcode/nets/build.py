@@ -5,6 +5,7 @@ import importlib
 from collections.abc import Callable
 from functools import partial
 
+import torch
 from torch import nn
 
 from mdlcode.errors import MdlError
@@ -66,9 +67,14 @@ def build(arch: str, input_shape: tuple[int, ...], num_classes: int) -> nn.Modul
     if not is_user_factory(arch) and arch not in _DENSE and len(input_shape) != 3:
         raise MdlError(f"net '{arch}' needs images, the inputs have shape {input_shape}: try 'mlp'")
     try:
-        return factory(input_shape, num_classes)
+        net = factory(input_shape, num_classes)
+        with torch.no_grad():  # also what gives lazy layers their sizes
+            logits = net.eval()(torch.zeros(2, *input_shape))
     except (TypeError, ValueError, RuntimeError) as error:
         raise MdlError(f"net '{arch}' can't be built for inputs {input_shape}: {error}") from None
+    if logits.shape != (2, num_classes):
+        raise MdlError(f"net '{arch}' gives {tuple(logits.shape)} for 2 inputs: (2, {num_classes}) is needed")
+    return net.train()
 
 
 _DENSE = {"linear", "mlp", "mlp-dropout", "mlp-512", "mlp-3x200", "shallow"}

@@ -6,9 +6,7 @@ from itertools import pairwise
 from torch import nn
 
 
-def mlp(
-    input_shape: tuple[int, ...], num_classes: int, widths: tuple[int, ...], dropout: float = 0.0
-) -> nn.Sequential:
+def mlp(input_shape: tuple[int, ...], num_classes: int, widths: tuple[int, ...], dropout: float = 0.0) -> nn.Sequential:
     """A ReLU net with these hidden widths; none at all is a linear classifier.
 
     Blier & Ollivier 2018 use 2 x 256 (MNIST), 512 and 5000 (CIFAR-10) and 3 x 200 (random labels).

@@ -17,9 +17,7 @@ def conv8(input_shape: tuple[int, ...], num_classes: int) -> nn.Sequential:
     return nn.Sequential(*_stack(input_shape[0], widths, batch_norm=True), GlobalMax(), nn.Linear(128, num_classes))
 
 
-def vgg16(
-    input_shape: tuple[int, ...], num_classes: int, batch_norm: bool, dropout: float = 0.0
-) -> nn.Sequential:
+def vgg16(input_shape: tuple[int, ...], num_classes: int, batch_norm: bool, dropout: float = 0.0) -> nn.Sequential:
     """The 13 convolutions of VGG-16 and a hidden layer of 512, for images of 32 pixels a side.
 
     VGGa of Blier & Ollivier 2018 has neither batch norm nor augmentation, VGGb has both and dropout.
@@ -50,7 +48,7 @@ def resnet(input_shape: tuple[int, ...], num_classes: int, name: str) -> nn.Modu
 
 
 class _GlobalMean(nn.Module):
-    """The mean of each channel, kept as (m, C, 1, 1): torch's adaptive pooling is not deterministic on CUDA."""
+    """The mean of each channel, as (m, C, 1, 1); adaptive pooling is not deterministic on CUDA."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x.mean(dim=(2, 3), keepdim=True)

@@ -40,7 +40,7 @@ def exact_tail(k: int, n: int, p: float) -> Decimal:
 
 
 @given(rates, budgets)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_kl_inverse_is_the_upper_end(q: float, c: float) -> None:
     p = bounds.kl_inverse(q, c)
     assert q <= p <= 1
@@ -51,7 +51,7 @@ def test_kl_inverse_is_the_upper_end(q: float, c: float) -> None:
 
 
 @given(rates, budgets)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_lower_kl_inverse_is_the_lower_end(q: float, c: float) -> None:
     p = bounds.kl_inverse_lower(q, c)
     assert 0 <= p <= q
@@ -61,7 +61,7 @@ def test_lower_kl_inverse_is_the_lower_end(q: float, c: float) -> None:
 
 
 @given(st.integers(1, 250), st.floats(0, 1), st.floats(0.7, 5000))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_binomial_inverse_is_the_upper_end(n: int, share: float, nats: float) -> None:
     k = min(int(share * (n + 1)), n - 1)
     p = bounds.binomial_inverse(k, n, -nats)

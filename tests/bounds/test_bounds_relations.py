@@ -61,7 +61,7 @@ CAPPED = ("exact_binomial", "chernoff_kl", "bounded_loss", "maurer", "certificat
 
 @pytest.mark.parametrize("name", EVERY)
 @given(case=cases(), more=st.floats(1, 100))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_monotone_and_never_below_the_risk(name: str, case: Case, more: float) -> None:
     k, n, bits, delta = case
     bound = EVERY[name]
@@ -78,7 +78,7 @@ def test_monotone_and_never_below_the_risk(name: str, case: Case, more: float) -
 
 @pytest.mark.parametrize("name", [name for name in EVERY if name != "empirical_bernstein"])
 @given(case=cases(), times=st.integers(2, 50))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_falls_with_n_at_fixed_risk(name: str, case: Case, times: int) -> None:
     k, n, bits, delta = case
     value = EVERY[name](k, n, bits, delta)
@@ -87,7 +87,7 @@ def test_falls_with_n_at_fixed_risk(name: str, case: Case, times: int) -> None:
 
 
 @given(cases())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_order_of_the_bounds(case: Case) -> None:
     k, n, bits, delta = case
     value = bounds.occam_bounds(k, n, bits, delta)
@@ -107,7 +107,7 @@ def test_order_of_the_bounds(case: Case) -> None:
 
 
 @given(cases())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_the_tightest_is_known_beforehand(case: Case) -> None:
     """Else marking the least of several bounds would have to be paid for in delta."""
     k, n, bits, delta = case
@@ -118,14 +118,14 @@ def test_the_tightest_is_known_beforehand(case: Case) -> None:
 
 
 @given(st.integers(1, 10**9), st.floats(0, 1e7), st.floats(1e-6, 0.99))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_binomial_and_chernoff_agree_without_errors(n: int, bits: float, delta: float) -> None:
     binomial, chernoff = bounds.exact_binomial(0, n, bits, delta), bounds.chernoff_kl(0.0, n, bits, delta)
     assert binomial == pytest.approx(chernoff, rel=1e-12)
 
 
 @given(st.floats(1e-6, 0.999), st.floats(1e-6, 5))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_catoni_over_all_lambda_is_the_kl_inverse(q: float, c: float) -> None:
     """Its infimum is at lambda / n = logit(p) - logit(q), p = kl^-1(q, c); every other lambda is above."""
     n, delta = 1000, 0.05
@@ -140,14 +140,14 @@ def test_catoni_over_all_lambda_is_the_kl_inverse(q: float, c: float) -> None:
 
 
 @given(st.floats(0, 1), st.floats(0, 1e5), st.floats(0.01, 1.99))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_best_lambda_is_the_quadratic_bound(q: float, kl_nats: float, lam: float) -> None:
     given_ = (q, 60_000, kl_nats, 0.05)
     assert bounds.thiemann(*given_, lam) >= bounds.quadratic(*given_) * (1 - ROUNDING)
 
 
 @given(st.floats(0, 1), st.integers(1, 10**6), st.floats(0, 1e5))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_catoni_search_is_as_good_as_a_fine_grid(q: float, n: int, kl_nats: float) -> None:
     """The theorem's own definition as a plain minimum over a grid of lambda."""
     alpha, lam = 1 + 1e-4, np.geomspace(1 + 1e-9, 1e9, 4000)
@@ -158,7 +158,7 @@ def test_catoni_search_is_as_good_as_a_fine_grid(q: float, n: int, kl_nats: floa
 
 
 @given(cases())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_arrays_and_scalars_are_one(case: Case) -> None:
     k, n, bits, delta = case
     alone = bounds.occam_bounds(k, n, bits, delta)

@@ -1,0 +1,220 @@
+"""The command, in fresh processes, as a user meets it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Run
+
+QUICK = """
+codes:
+  - uniform
+  - {kind: prequential, learners: [{kind: net, min_steps: 10, max_steps: 10}], schedule: {kind: listed, steps: [50]}}
+limit: 100
+"""
+RESULT_KEYS = {
+    *(
+        "code",
+        "dataset",
+        "num_labels",
+        "num_classes",
+        "model_bits",
+        "data_bits",
+        "total_bits",
+        "uniform_bits",
+    ),
+    *("compression_ratio", "test_accuracy", "seconds", "seed", "device", "config", "versions"),
+}
+
+
+@pytest.fixture
+def quick(tmp_path: Path) -> Path:
+    (tmp_path / "quick.yaml").write_text(QUICK)
+    return tmp_path / "quick.yaml"
+
+
+def test_help_starts_without_torch() -> None:
+    script = "import sys, mdlcode.cli.app; sys.exit(any(m in sys.modules for m in ('torch', 'pyro', 'numpy')))"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+    children = os.times().children_user
+    helped = subprocess.run([sys.executable, "-m", "mdlcode", "--help"], capture_output=True, check=True)
+    assert b"compare" in helped.stdout
+    assert os.times().children_user - children < 1.0
+
+
+def test_compare_writes_results_that_a_person_can_read(mdlcode: Run, quick: Path, tmp_path: Path) -> None:
+    ran = mdlcode("compare", "digits", "--config", quick, "--out", tmp_path / "out", "--seed", 3)
+    assert ran.returncode == 0, ran.stderr
+    assert "lower is better" in ran.stdout
+    uniform, prequential = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert set(uniform) >= RESULT_KEYS
+    assert uniform["total_bits"] == pytest.approx(100 * np.log2(10))
+    assert prequential["config"]["learners"][0]["seed"] == 3
+    assert prequential["total_bits"] == prequential["model_bits"] + prequential["data_bits"]
+    assert prequential["compression_ratio"] == pytest.approx(prequential["total_bits"] / uniform["total_bits"])
+    with np.load(tmp_path / "out" / "01-prequential.npz", allow_pickle=False) as arrays:
+        assert arrays["bits_by_label"].sum() == pytest.approx(prequential["data_bits"])
+
+
+def test_results_are_never_overwritten_without_force(mdlcode: Run, quick: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "results.json").write_text("mine")
+    arguments = ("compare", "digits", "--codes", "uniform", "--out", tmp_path / "out")
+    ran = mdlcode(*arguments)
+    assert ran.returncode == 2
+    assert "--force" in ran.stderr
+    assert (tmp_path / "out" / "results.json").read_text() == "mine"
+    assert mdlcode(*arguments, "--force").returncode == 0
+    assert len(json.loads((tmp_path / "out" / "results.json").read_text())) == 1
+
+
+def test_encode_and_decode_in_two_processes(mdlcode: Run, quick: Path, tmp_path: Path) -> None:
+    message, labels = tmp_path / "message", tmp_path / "labels.npy"
+    assert mdlcode("encode", "digits", "--code", "prequential", "--limit", 20, "-o", message).returncode == 0
+    decoded = mdlcode("decode", "digits", message, "-o", labels)
+    assert decoded.returncode == 0, decoded.stderr
+    from mdlcode import View, load
+
+    assert np.array_equal(np.load(labels), load("digits", View(limit=20)).labels)
+
+
+def test_decode_needs_no_labels(mdlcode: Run, tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    inputs, labels = generator.random((40, 3)), generator.integers(3, size=40)
+    np.savez(tmp_path / "alice.npz", x_train=inputs, y_train=labels)
+    np.savez(tmp_path / "bob.npz", x_train=inputs)
+    sent = mdlcode("encode", tmp_path / "alice.npz", "--code", "prequential", "-o", tmp_path / "m")
+    assert sent.returncode == 0, sent.stderr
+    got = mdlcode("decode", tmp_path / "bob.npz", tmp_path / "m", "-o", tmp_path / "l.npy")
+    assert got.returncode == 0, got.stderr
+    order = np.random.Generator(np.random.PCG64(0)).permutation(40)
+    assert np.array_equal(np.load(tmp_path / "l.npy"), labels[order])
+
+
+def test_verify_and_audit(mdlcode: Run) -> None:
+    verified = mdlcode("verify", "digits", "--code", "prequential", "--limit", 60, "--arch", "mlp")
+    assert verified.returncode == 0, verified.stderr
+    assert "labels identical: proved" in verified.stdout
+    audited = mdlcode("audit", "digits", "--code", "prequential", "--limit", 60, "--arch", "mlp")
+    assert audited.returncode == 0, audited.stderr
+    assert "passes" in audited.stdout
+
+
+def test_several_nets_pay_for_the_choice(mdlcode: Run, tmp_path: Path) -> None:
+    arguments = ("--codes", "prequential", "--arch", "linear,mlp", "--limit", 30, "--out", tmp_path / "out")
+    ran = mdlcode("compare", "digits", *arguments)
+    assert ran.returncode == 0, ran.stderr
+    assert "best of 2" in ran.stdout
+    [result] = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert result["bits_by_part"]["choice"] == 1.0
+
+
+def test_users_net_is_imported_from_a_message_only_with_leave(mdlcode: Run, tmp_path: Path) -> None:
+    net, here = "nets_of_mine:tiny", {"PYTHONPATH": str(Path(__file__).parent)}
+    arguments = ("digits", "--code", "prequential", "--limit", 30, "--arch", net, "-o", tmp_path / "m")
+    assert mdlcode("encode", *arguments, **here).returncode == 0
+    refused = mdlcode("decode", "digits", tmp_path / "m", "-o", tmp_path / "l.npy", **here)
+    assert refused.returncode == 2
+    assert f"--arch {net}" in refused.stderr
+    allowed = mdlcode("decode", "digits", tmp_path / "m", "-o", tmp_path / "l.npy", "--arch", net, **here)
+    assert allowed.returncode == 0, allowed.stderr
+
+
+def test_workers_give_the_same_bits(mdlcode: Run, quick: Path, tmp_path: Path) -> None:
+    for workers in (1, 2):
+        out = tmp_path / str(workers)
+        ran = mdlcode("compare", "digits", "--config", quick, "-o", out, "--workers", workers, "--threads", 1)
+        assert ran.returncode == 0, ran.stderr
+    one, two = (json.loads((tmp_path / str(w) / "results.json").read_text())[1] for w in (1, 2))
+    assert one["total_bits"] == two["total_bits"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("compare", "digit"), "did you mean 'digits'"),
+        (("compare", "digits", "--codes", "unifrom"), "did you mean 'uniform'"),
+        (("compare", "digits", "--codes", "prequential", "--arch", "lenet"), "did you mean 'lenet5'"),
+        (("compare", "digits", "--limit", "0"), "limit"),
+        (("compare", "digits", "--limit", "9999"), "more than the 1797"),
+        (("compare", "digits", "--label-noise", "2"), "label_noise"),
+        (("compare", "mnist"), "MDLCODE_DATA"),
+        (("compare", "digits", "--config", "none.yaml"), "can't be read"),
+        (("compare", "digits", "--config", "{bad}"), "unknown key 'lmit'"),
+        (("compare", "digits", "--device", "cuda"), "no GPU"),
+        (("compare", "digits", "--device", "tpu"), "no device 'tpu'"),
+        (("compare", "digits", "--codes", "uniform", "--out", "{bad}"), "is a file"),
+        (("verify", "digits"), "one code is needed"),
+        (("decode", "digits", "{bad}", "-o", "x.npy"), "no message"),
+        (("decode", "digits", "none", "-o", "x.npy"), "can't be read"),
+        (("encode", "digits", "--code", "uniform", "-o", "{bad}/x"), "can't be written"),
+        (("list", "cods"), "codes"),
+    ],
+)
+def test_mistakes_are_one_clear_line_and_status_2(
+    arguments: tuple[str, ...], line: str, mdlcode: Run, tmp_path: Path
+) -> None:
+    if "cuda" in arguments:
+        import torch
+
+        if torch.cuda.is_available():
+            pytest.skip("this machine has a GPU")
+    (tmp_path / "bad.yaml").write_text("lmit: 3\n")
+    ran = mdlcode(*(each.format(bad=tmp_path / "bad.yaml") for each in arguments))
+    assert ran.returncode == 2, ran.stderr
+    assert line in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_training_that_diverges_ends_one_code_and_keeps_the_others(mdlcode: Run, tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text(
+        "limit: 60\ncodes:\n  - uniform\n"
+        "  - {kind: prequential, learners: [{kind: net, arch: mlp, optimizer: {kind: sgd, lr: 1.0e+30}}]}\n"
+        "  - {kind: prequential, learners: [{kind: frequencies}]}\n"
+    )
+    ran = mdlcode("compare", "digits", "--config", tmp_path / "c.yaml", "-o", tmp_path / "out")
+    assert ran.returncode == 1
+    assert "lower the learning rate" in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert len(json.loads((tmp_path / "out" / "results.json").read_text())) == 2
+
+
+def test_full_disk_is_one_clear_line(mdlcode: Run) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full to try a full disk with")
+    from mdlcode.errors import MdlError
+    from mdlcode.experiments.results import write_atomically
+
+    with pytest.raises(MdlError, match="can't be written"):
+        write_atomically(Path("/dev/full/x"), lambda file: file.write(b"x"))
+
+
+def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
+    slow = "codes:\n  - uniform\n  - {kind: prequential, learners: [{kind: net, min_steps: 100000}]}\n"
+    (tmp_path / "slow.yaml").write_text(slow)
+    command = [sys.executable, "-m", "mdlcode", "compare", "digits", "--config", str(tmp_path / "slow.yaml")]
+    process = subprocess.Popen([*command, "-o", str(tmp_path / "out")], stderr=subprocess.PIPE, text=True)
+    results = tmp_path / "out" / "results.json"
+    for _ in range(600):
+        if results.exists():
+            break
+        time.sleep(0.1)
+    time.sleep(1.0)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "what was finished is kept" in stderr
+    assert "Traceback" not in stderr
+    assert [each["code"] for each in json.loads(results.read_text())] == ["uniform"]
+
+
+def test_lists_name_what_there_is(mdlcode: Run) -> None:
+    assert "prequential" in mdlcode("list", "codes").stdout.split()
+    assert "digits" in mdlcode("list", "data").stdout.split()
+    assert "lenet5" in mdlcode("list", "nets").stdout.split()
