@@ -3,6 +3,7 @@
 from mdlcode.codes.base import Code, Received, Transmission
 from mdlcode.codes.best_of import BestOf
 from mdlcode.codes.calibration import Identity, Temperature
+from mdlcode.codes.forecast import Forecaster
 from mdlcode.codes.mixture import Bayes, FixedShare, Switch
 from mdlcode.codes.online import Buffer, Online, Streams
 from mdlcode.codes.prequential import Prequential
@@ -19,6 +20,7 @@ __all__ = [
     "Buffer",
     "Code",
     "FixedShare",
+    "Forecaster",
     "Geometric",
     "Identity",
     "Listed",

@@ -54,10 +54,9 @@ class Forecaster:
         for start in range(0, count, _CHUNK):
             part = slice(start, start + _CHUNK)
             variants = self._calibration.variants(_usable(experts[:, part], bad[:, part]))
-            for i in range(variants.shape[2]):
-                self._bury(bad[:, start + i])
-                label = None if labels is None else labels[start + i : start + i + 1]
-                sent.append(self._transmit_one(channel, variants[:, :, i], label))
+            for i, each in enumerate(np.ascontiguousarray(np.moveaxis(variants, 2, 0)), start):  # (E, G, K)
+                self._bury(bad[:, i])
+                sent.append(self._transmit_one(channel, each, None if labels is None else labels[i : i + 1]))
         return np.concatenate(sent)
 
     def predict(self, experts: FloatArray) -> FloatArray:
@@ -70,18 +69,16 @@ class Forecaster:
         self.trace.append(self.expert_weights)
         sent = channel.send(label, self._mix(variants)[None])
         likelihood = variants[:, :, sent[0]]  # (E, G)
-        self._experts.learn((self._variants.now * likelihood).sum(axis=1)[None])
-        self._variants.learn(likelihood)
+        self._experts.learn(self._variants.learn(likelihood)[None])
         return sent
 
     def _mix(self, variants: FloatArray) -> FloatArray:  # (E, G, ..., K) -> (..., K)
         weights = self.expert_weights[:, None] * self._variants.now
-        mixed: FloatArray = np.tensordot(weights, variants, axes=2)
-        return mixed
+        mixed: FloatArray = weights.reshape(-1) @ variants.reshape(weights.size, -1)
+        return mixed.reshape(variants.shape[2:])
 
     def _bury(self, bad: NDArray[np.bool_]) -> None:
-        newly = bad & ~self._dead
-        if newly.any():
+        if bad.any() and (newly := bad & ~self._dead).any():
             self._dead |= newly
             if self._dead.all():
                 raise TrainingError("the training ran to NaN in every expert: lower the learning rate")

@@ -95,6 +95,7 @@ class Weights:
 
     >>> weights = Weights(Bayes(), np.array([[0.5, 0.5]]))
     >>> weights.learn(np.array([[0.9, 0.1]]))
+    array([0.5])
     >>> weights.now.round(3)
     array([[0.9, 0.1]])
     """
@@ -105,10 +106,15 @@ class Weights:
         self._num_labels = 0
         self.now: FloatArray = prior  # (rows, experts), sum 1 a row
 
-    def learn(self, likelihood: FloatArray) -> None:
-        """Takes in what each expert gave the label that came: likelihood (rows, experts)."""
+    def learn(self, likelihood: FloatArray) -> FloatArray:
+        """Takes in what each expert gave the label that came: likelihood (rows, experts).
+
+        Returns what each mixture gave it: (rows,).
+        """
         self._num_labels += 1
         evidence = (self.now * likelihood).sum(axis=1, keepdims=True)
+        if likelihood.shape[1] == 1:
+            return likelihood[:, 0]
         gain = likelihood / evidence
         a, b, theta = self._may_switch * gain, self._for_good * gain, self._rule.theta
         hazard = self._rule.hazard(self._num_labels)
@@ -117,6 +123,8 @@ class Weights:
         self._for_good = b + (1 - theta) * pool
         total = self._may_switch + self._for_good
         self.now = total / total.sum(axis=1, keepdims=True)
+        given: FloatArray = evidence[:, 0]
+        return given
 
     def drop(self, experts: NDArray[np.bool_]) -> None:
         """Takes the word for good from the experts where `experts` (rows, experts) is True."""
