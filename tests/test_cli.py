@@ -15,7 +15,10 @@ from conftest import Run
 QUICK = """
 codes:
   - uniform
-  - {kind: prequential, learners: [{kind: net, min_steps: 10, max_steps: 10}], schedule: {kind: listed, steps: [50]}}
+  - name: Few steps
+    kind: prequential
+    learners: [{kind: net, min_steps: 10, max_steps: 10}]
+    schedule: {kind: listed, steps: [50]}
 limit: 100
 """
 RESULT_KEYS = {
@@ -55,10 +58,11 @@ def test_compare_writes_results_that_a_person_can_read(mdlcode: Run, quick: Path
     uniform, prequential = json.loads((tmp_path / "out" / "results.json").read_text())
     assert set(uniform) >= RESULT_KEYS
     assert uniform["total_bits"] == pytest.approx(100 * np.log2(10))
+    assert prequential["code"] == "Few steps"
     assert prequential["config"]["learners"][0]["seed"] == 3
     assert prequential["total_bits"] == prequential["model_bits"] + prequential["data_bits"]
     assert prequential["compression_ratio"] == pytest.approx(prequential["total_bits"] / uniform["total_bits"])
-    with np.load(tmp_path / "out" / "01-prequential.npz", allow_pickle=False) as arrays:
+    with np.load(tmp_path / "out" / "01-few-steps.npz", allow_pickle=False) as arrays:
         assert arrays["bits_by_label"].sum() == pytest.approx(prequential["data_bits"])
 
 

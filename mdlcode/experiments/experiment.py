@@ -10,7 +10,7 @@ from pydantic.dataclasses import dataclass
 
 from mdlcode.codes.base import Code, parse_code
 from mdlcode.codes.presets import adapted, preset
-from mdlcode.config import STRICT, one_line, to_config
+from mdlcode.config import STRICT, one_line
 from mdlcode.data.base import Data
 from mdlcode.data.load import load
 from mdlcode.data.view import View
@@ -30,8 +30,11 @@ def _named_codes(value: Any) -> Any:
 
 
 def _named(value: Any) -> Any:
-    code = parse_code(value)
-    return (str(to_config(code)["kind"]), code) if isinstance(code, Code) else value
+    """A code's own `name`, if it is given one beside its kind, else its kind; and the code."""
+    if not isinstance(value, Mapping):
+        return value
+    code = parse_code({key: each for key, each in value.items() if key != "name"})
+    return str(value.get("name", value.get("kind"))), code
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import re
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -62,7 +63,7 @@ class ResultsFolder:
         """Writes all results so far, and the bits by label and traces of the last one."""
         last = results[-1]
         arrays = {"bits_by_label": transmission.codelength.bits_by_label, **transmission.received.traces}
-        stem = f"{len(results) - 1:02d}-{last.code}"
+        stem = f"{len(results) - 1:02d}-{re.sub('[^a-z0-9]+', '-', last.code.lower())}"
         write_atomically(
             self._folder / f"{stem}.npz", lambda file: np.savez_compressed(file, allow_pickle=False, **arrays)
         )

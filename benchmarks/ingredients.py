@@ -1,0 +1,71 @@
+"""What each ingredient of the prequential code is worth: bits and seconds with one taken away at a time.
+
+python benchmarks/ingredients.py [--data mnist] [--limit 2048] [--seeds 3] [--threads 1]
+"""
+
+import argparse
+import time
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from mdlcode import NetLearner, Prequential, View, load
+from mdlcode.codes import Identity, Temperature
+from mdlcode.config import shifted_seeds
+from mdlcode.experiments.results import versions
+from mdlcode.learn import AdamW, Affine, EnsembleLearner, FixMatch, FrequencyLearner, Muon, NoAugment, UniformLearner
+
+NET = NetLearner(
+    arch="convnet",
+    optimizer=Muon(lr=0.12),
+    batch_size=64,
+    epochs=8,
+    min_steps=150,
+    augment=Affine(),
+    views=4,
+    checkpoints=(0.5,),
+)
+
+
+def code(net: NetLearner) -> Prequential:
+    return Prequential((net, UniformLearner(), FrequencyLearner()), calibration=Temperature())
+
+
+FULL = code(NET)
+VARIANTS = {
+    "all": FULL,
+    "without Muon (AdamW)": code(replace(NET, optimizer=AdamW(lr=6e-3, weight_decay=0.1))),
+    "without augmentation and views": code(replace(NET, augment=NoAugment(), views=1)),
+    "without views": code(replace(NET, views=1)),
+    "without self-switch": code(replace(NET, checkpoints=())),
+    "without the other experts": replace(FULL, learners=(NET,)),
+    "without calibration": replace(FULL, calibration=Identity()),
+    "with an ensemble of 3": replace(
+        FULL, learners=(EnsembleLearner(replace(NET, checkpoints=()), 3), *FULL.learners[1:])
+    ),
+    "with unlabelled inputs (FixMatch)": code(replace(NET, unlabelled=FixMatch(batch_size=64))),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", default="mnist")
+    parser.add_argument("--limit", type=int, default=2048)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    data = load(options.data, View(limit=options.limit))
+    print(f"{options.data}, {options.limit} labels, {options.seeds} seeds, {options.threads} thread(s), {versions()}")
+    for name, variant in VARIANTS.items():
+        begin = time.perf_counter()
+        seeded = [shifted_seeds(variant, 100 * seed) for seed in range(options.seeds)]
+        bits = [each.codelength(data).total_bits for each in seeded]
+        seconds = (time.perf_counter() - begin) / options.seeds
+        spread = np.std(bits, ddof=1) if len(bits) > 1 else 0.0
+        print(f"{name:35s} {np.mean(bits):8.1f} bits, sd {spread:6.1f}, {seconds:7.1f} s a run", flush=True)
+
+
+if __name__ == "__main__":
+    main()
