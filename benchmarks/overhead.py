@@ -1,6 +1,6 @@
 """What proving costs: seconds of ledger, encoder and decoder for 60,000 labels, without any training.
 
-    python benchmarks/overhead.py
+python benchmarks/overhead.py
 """
 
 import time

@@ -30,6 +30,7 @@ from mdlcode.learn import (
     StagedLearner,
     UniformLearner,
 )
+from mdlcode.weights import Entropy, FixedWidth, Float16, Gaps, Grid, KMeans, Quantised
 
 NET = NetLearner(min_steps=12, max_steps=12, batch_size=32)
 DENSE = NetLearner(arch="mlp", min_steps=12)
@@ -39,6 +40,11 @@ CODES: dict[str, Code] = {
     "uniform": Uniform(),
     "float32": TwoPart(NET),
     "float32-batch-norm-free": TwoPart(NetLearner(arch="linear", min_steps=12, optimizer=Sgd(lr=0.05))),
+    "float16": TwoPart(NET, weights=Float16()),
+    "k-means-adaptive": TwoPart(NET, weights=Quantised(KMeans(8), units="sorted")),
+    "grid-entropy": TwoPart(NET, weights=Quantised(Grid(15), Entropy())),
+    "k-means-fixed-width": TwoPart(NET, weights=Quantised(KMeans(8), FixedWidth(), units="all")),
+    "grid-gaps": TwoPart(NET, weights=Quantised(Grid(5), Gaps())),
     "prequential": Prequential((NET,)),
     "prequential-listed": Prequential((DENSE,), schedule=Listed((20, 70))),
     "calibrated": Prequential((NET,), calibration=Temperature()),

@@ -92,6 +92,7 @@ def test_torch_data_set() -> None:
     ("inputs", "labels", "message"),
     [
         ([[1.0], [2.0]], [0, 0], "one class only"),
+        ([[1.0], [2.0]], [1, 1], "one class only"),
         ([[1.0], [2.0]], [0.5, 1.0], "whole numbers"),
         ([[1.0], [2.0]], ["a", "b"], "whole numbers"),
         ([[1.0], [2.0]], [-1, 1], "negative"),

@@ -1,3 +1,6 @@
+import shutil
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -122,6 +125,20 @@ def test_augmentations_keep_what_they_should() -> None:
     turned = Affine().apply(images, torch.Generator().manual_seed(0))
     assert turned.shape == images.shape
     assert not torch.allclose(turned, images)
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+def test_compiled_net_is_compiled_once_and_learns_the_same(digits: Data) -> None:
+    from mdlcode.learn.net import compiled_forward
+
+    plain = NetLearner(arch="linear", min_steps=10, max_steps=10)
+    compiled = replace(plain, compiled=True)
+    for past in (100, 110):
+        one, other = (
+            each.fit(digits.shared, digits.labels[:past]).predict(digits.shared.inputs) for each in (plain, compiled)
+        )
+        assert one == pytest.approx(other, abs=1e-4)
+    assert compiled_forward.cache_info().misses == 1
 
 
 @pytest.mark.parametrize("arch", NETS)

@@ -81,7 +81,7 @@ def test_stacked_nets_learn_as_each_alone_would(digits: Data) -> None:
 
 def test_stacked_nets_refuse_what_they_would_not_do(digits: Data) -> None:
     with pytest.raises(MdlError, match="only dense nets"):
-        StackedLearner(NetLearner(arch="lenet5"), size=2).fit(digits.shared, digits.labels)
+        StackedLearner(NetLearner(arch="tinycnn"), size=2).fit(digits.shared, digits.labels)
     with pytest.raises(MdlError, match="turn them off"):
         StackedLearner(NetLearner(arch="mlp", ema_decay=0.9), size=2)
 

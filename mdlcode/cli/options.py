@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -45,8 +46,11 @@ def experiment(config: Path | None, **options: Any) -> "Experiment":
 
 
 def single_code(config: Path | None, code: str | None, **options: Any) -> "Experiment":
-    """An experiment with exactly one code, that of `--code` or of the config file."""
-    chosen = experiment(config, codes=code, **options)
+    """An experiment with exactly one code: `--code` names a preset or, first, one of the config file's."""
+    chosen = experiment(config, codes=None if config else code, **options)
+    named = tuple(each for each in chosen.codes if each[0] == code)
+    if code and config:
+        chosen = replace(chosen, codes=named) if named else experiment(config, codes=code, **options)
     if len(chosen.codes) != 1:
         raise MdlError(f"one code is needed, not {len(chosen.codes)}: name it with --code")
     return chosen

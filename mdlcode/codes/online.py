@@ -19,7 +19,7 @@ from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
 from mdlcode.learn.augment import Augment, NoAugment
 from mdlcode.learn.determinism import reproducible
-from mdlcode.learn.network import NetPredictor, Precision, new_net, running_average
+from mdlcode.learn.net import NetPredictor, Precision, new_net, running_average
 from mdlcode.learn.optimizer import AdamW, Optimizer
 from mdlcode.typing import IntArray
 

@@ -31,7 +31,7 @@ class Shared:
     def __post_init__(self) -> None:
         _check_inputs(self.inputs)
         if self.num_classes < 2:
-            raise MdlError("labels of one class only hold no bits: at least two classes are needed")
+            raise MdlError(f"{self.num_classes} class: at least two classes are needed")
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -157,7 +157,12 @@ def as_labels(values: Any) -> IntArray:
 
 
 def count_classes(labels: IntArray, test_labels: IntArray | None) -> int:
-    """The number of classes, where nobody says it: the largest label of either set plus one."""
+    """The number of classes, where nobody says it: the largest label of either set plus one.
+
+    Raises MdlError where all training labels are the same.
+    """
+    if labels.min() == labels.max():
+        raise MdlError("labels of one class only hold no bits: at least two classes are needed")
     return 1 + max(int(labels.max()), -1 if test_labels is None else int(test_labels.max()))
 
 

@@ -6,7 +6,8 @@ from mdlcode.learn.constant import FrequencyLearner, UniformLearner
 from mdlcode.learn.ensemble import EnsembleLearner
 from mdlcode.learn.estimator import EstimatorLearner
 from mdlcode.learn.muon import Muon
-from mdlcode.learn.network import NetLearner, NetPredictor
+from mdlcode.learn.net import NetPredictor
+from mdlcode.learn.network import NetLearner
 from mdlcode.learn.optimizer import AdamW, Sgd
 from mdlcode.learn.stacked import StackedLearner
 from mdlcode.learn.staged import StagedLearner

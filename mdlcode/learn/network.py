@@ -1,4 +1,4 @@
-"""A torch net as a predictor, and its learner: the training loop of the library."""
+"""The training loop of the library: a learner that trains a net."""
 
 from collections.abc import Callable, Iterator
 from typing import Annotated, Literal
@@ -8,90 +8,20 @@ import torch.nn.functional as F
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Generator, Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
-from mdlcode import nets, progress
+from mdlcode import progress
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
 from mdlcode.errors import MdlError, TrainingError
 from mdlcode.learn.augment import Augment, NoAugment
 from mdlcode.learn.base import Learner, Predictor
-from mdlcode.learn.determinism import bf16_is_fast, reproducible
+from mdlcode.learn.determinism import reproducible
+from mdlcode.learn.net import NetPredictor, Precision, new_net, running_average
 from mdlcode.learn.optimizer import AdamW, Optimizer, rate
 from mdlcode.learn.unlabelled import Consistency, FixMatch, NoUnlabelled, Unlabelled
-from mdlcode.nets.convolutional import PatchWhitening
-from mdlcode.typing import FloatArray, IntArray
+from mdlcode.typing import IntArray
 
-_PREDICT_BATCH = 2000
 _STEPS_PER_REPORT = 10
-_WHITENING_INPUTS = 5000
-Precision = Literal["auto", "fp32", "bf16"]
-
-
-class NetPredictor(Predictor):
-    """A net behind the standardisation of its inputs; it predicts in evaluation mode.
-
-    The mean over `views` views, in probability space, is predicted: the inputs as they are and
-    `views` - 1 random augmentations of them, the same ones at every call.
-    """
-
-    def __init__(
-        self, net: nn.Module, shared: Shared, bf16: bool, augment: Augment | None = None, views: int = 1
-    ) -> None:
-        self.net = net
-        self.bf16 = bf16
-        self._mean, self._deviation = shared.moments
-        self._memory = torch.channels_last if shared.inputs.ndim == 4 else torch.contiguous_format
-        self._augment, self._views = augment or NoAugment(), views
-
-    def logits(self, raw: Tensor) -> Tensor:
-        """Float32 logits (m, K) of raw inputs (m, ...)."""
-        x = ((raw - self._mean) / self._deviation).contiguous(memory_format=self._memory)
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bf16):
-            logits: Tensor = self.net(x)
-        return logits.float()
-
-    @torch.no_grad()
-    def predict(self, inputs: Tensor) -> FloatArray:
-        """Probabilities (m, K) in float64: the mean over the views of softmax(logits)."""
-        self.net.eval()
-        generator = Generator().manual_seed(0)
-        chunks = []
-        for chunk in torch.split(inputs, _PREDICT_BATCH):
-            raw = chunk.float()
-            views = [raw] + [self._augment.apply(raw, generator) for _ in range(self._views - 1)]
-            chunks.append(torch.stack([self.logits(view).double().softmax(1) for view in views]).mean(0))
-        probs: FloatArray = torch.cat(chunks).cpu().numpy()
-        return probs
-
-
-def new_net(arch: str, shared: Shared, seed: int, precision: Precision) -> tuple[nn.Module, bool]:
-    """A net with weights drawn from `seed`, on the inputs' device, and whether it runs in bfloat16."""
-    device = shared.inputs.device
-    with reproducible(seed, device):
-        net = nets.build(arch, shared.shape, shared.num_classes)
-    for layer in net.modules():
-        if isinstance(layer, PatchWhitening):
-            mean, deviation = shared.moments
-            layer.look_at((shared.inputs[:_WHITENING_INPUTS].float() - mean) / deviation)
-    net = net.to(device)
-    convolutional = any(isinstance(layer, nn.Conv2d) for layer in net.modules())
-    if convolutional:
-        net = net.to(memory_format=torch.channels_last)
-    return net, convolutional and bf16_is_fast(device) if precision == "auto" else precision == "bf16"
-
-
-def running_average(net: nn.Module, decay: float) -> AveragedModel:
-    """An exponential average of a net's weights and buffers, faster at first so that the start fades."""
-
-    def update(average: Tensor, value: Tensor, num_averaged: Tensor | int) -> Tensor:
-        if not average.is_floating_point():
-            return value
-        share = max(1 - decay, 1 / (1 + int(num_averaged)))
-        return average + share * (value - average)
-
-    return AveragedModel(net, avg_fn=update, use_buffers=True)
-
 
 Objective = Callable[[NetPredictor, Tensor, Tensor, Generator], Tensor]
 
@@ -105,7 +35,8 @@ class NetLearner(Learner):
     the share `warmup` of the steps and decays linearly to zero. `ema_decay` > 0 predicts with an
     exponential average of the weights, `views` > 1 with the mean over augmented views. `precision` "auto"
     is bfloat16 autocast for convolutional nets where the device has it. `checkpoints` names shares of the
-    training after which the net is kept as an expert of its own (`fit_path`).
+    training after which the net is kept as an expert of its own (`fit_path`). `compiled` trains the net
+    through torch.compile, once for all blocks: for a GPU, as on a CPU it is slower.
     """
 
     kind: Literal["net"] = Field(default="net", kw_only=True)
@@ -123,6 +54,7 @@ class NetLearner(Learner):
     ema_decay: float = Field(default=0.0, ge=0, lt=1)
     precision: Precision = "auto"
     checkpoints: tuple[float, ...] = ()
+    compiled: bool = False
     seed: int = Field(default=0, ge=0)
 
     def __post_init__(self) -> None:
@@ -145,7 +77,7 @@ class NetLearner(Learner):
     def initial(self, shared: Shared) -> NetPredictor:
         """The net before training, the same for everybody: what a decoder fills with weights."""
         net, bf16 = new_net(self.arch, shared, self.seed, self.precision)
-        return NetPredictor(net, shared, bf16, self.augment, self.views)
+        return NetPredictor(net, shared, bf16, self.augment, self.views, self.arch if self.compiled else None)
 
     def fit_path(self, shared: Shared, labels: IntArray) -> list[Predictor]:
         """The net after each share of the training that `checkpoints` names, and at its end.

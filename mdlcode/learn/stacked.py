@@ -15,10 +15,12 @@ from mdlcode.data.base import Shared
 from mdlcode.errors import MdlError
 from mdlcode.learn.base import Learner, Predictor, parse_learner
 from mdlcode.learn.determinism import reproducible
-from mdlcode.learn.network import NetLearner, batches, new_net
+from mdlcode.learn.net import new_net
+from mdlcode.learn.network import NetLearner, batches
 from mdlcode.learn.optimizer import rate
 from mdlcode.typing import FloatArray, IntArray
 
+_PREDICT_BATCH = 500
 _STACKABLE = (nn.Sequential, nn.Flatten, nn.Linear, nn.ReLU, nn.GELU, nn.Tanh, nn.Identity)
 
 
@@ -39,7 +41,7 @@ class StackedPredictor(Predictor):
     @torch.no_grad()
     def predict(self, inputs: Tensor) -> FloatArray:
         """Mean probabilities (m, K) in float64."""
-        parts = [self.logits(part.float()).double().softmax(2).mean(0) for part in torch.split(inputs, 2000)]
+        parts = [self.logits(part.float()).double().softmax(2).mean(0) for part in torch.split(inputs, _PREDICT_BATCH)]
         probs: FloatArray = torch.cat(parts).cpu().numpy()
         return probs
 

@@ -1,6 +1,6 @@
 """Learning from inputs without labels: Alice and Bob both hold all of them, so they cost no bits."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -10,9 +10,7 @@ from torch import Generator, Tensor
 
 from mdlcode.config import STRICT
 from mdlcode.learn.augment import Augment
-
-if TYPE_CHECKING:
-    from mdlcode.learn.network import NetPredictor
+from mdlcode.learn.net import NetPredictor
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -47,7 +45,7 @@ class Consistency:
         self._config, self._inputs, self._augment = config, inputs, augment
         self._mean = torch.full((num_classes,), 1.0 / num_classes, device=inputs.device)
 
-    def loss(self, learned: "NetPredictor", raw: Tensor, targets: Tensor, generator: Generator) -> Tensor:
+    def loss(self, learned: NetPredictor, raw: Tensor, targets: Tensor, generator: Generator) -> Tensor:
         """Cross-entropy of the labelled batch `raw` plus that of a random unlabelled one.
 
         All go through the net in one batch, so that batch norm sees one distribution.
