@@ -1,22 +1,13 @@
-"""A codelength in bits, told apart by part and by label. The only place where nats become bits."""
+"""A codelength in bits, told apart by part and by label."""
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from mdlcode.typing import FloatArray
 
 LABELS = "labels"
 CHOICE = "choice"
-
-
-def nats_to_bits(nats: float) -> float:
-    """Bits in so many nats: nats / ln 2.
-
-    >>> round(nats_to_bits(math.log(8)), 12)
-    3.0
-    """
-    return nats / math.log(2)
 
 
 def uniform_bits(num_labels: int, num_classes: int) -> float:
@@ -83,12 +74,3 @@ class Codelength:
         On uniformly random labels no code saves d bits with probability above 2^-d.
         """
         return self.uniform_bits - self.total_bits
-
-    def with_choice(self, num_candidates: int) -> "Codelength":
-        """The same codelength as the best of `num_candidates`: log2 m bits are added for saying which.
-
-        >>> Codelength({LABELS: 3.0}, np.array([3.0]), 2).with_choice(8).total_bits
-        6.0
-        """
-        paid = self.bits_by_part.get(CHOICE, 0.0) + math.log2(num_candidates)
-        return replace(self, bits_by_part={**self.bits_by_part, CHOICE: paid})

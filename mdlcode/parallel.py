@@ -3,7 +3,9 @@
 `Executor`s of the standard library, or Ray's and others' behind the same interface, all serve.
 """
 
+import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -50,14 +52,10 @@ def submit(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Pendi
 
 @contextmanager
 def using(executor: Executor | None) -> Iterator[None]:
-    """Work submitted inside goes to `executor`; on the way out of an error what still waits is cancelled."""
+    """Work submitted inside goes to `executor`."""
     token = _executor.set(executor)
     try:
         yield
-    except BaseException:
-        if executor is not None:
-            executor.shutdown(wait=False, cancel_futures=True)
-        raise
     finally:
         _executor.reset(token)
 
@@ -66,18 +64,30 @@ def using(executor: Executor | None) -> Iterator[None]:
 def processes(workers: int, threads: int) -> Iterator[Executor | None]:
     """An executor of that many fresh processes with that many torch threads each; None for one worker.
 
-    Tensors travel through shared memory, so the resident data exist once.
+    An error or Ctrl-C inside ends them at once. Tensors travel through shared
+    memory, so the resident data exist once.
     """
     if workers == 1:
         yield None
         return
     context: Any = torch.multiprocessing.get_context("spawn")
     # The environment reaches the workers before their torch starts; the initialiser sets it for sure.
-    with (
-        _environment(OMP_NUM_THREADS=str(threads)),
-        ProcessPoolExecutor(workers, context, initializer=torch.set_num_threads, initargs=(threads,)) as pool,
-    ):
-        yield pool
+    with _environment(OMP_NUM_THREADS=str(threads)):
+        pool = ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(threads,))
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for worker in multiprocessing.active_children():  # a training in the middle would go on for minutes
+                worker.terminate()
+            raise
+        pool.shutdown()
+
+
+def _start_worker(threads: int) -> None:
+    # Ctrl-C reaches the whole group: a worker ends at once, and what to say of it is the main process's.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    torch.set_num_threads(threads)
 
 
 @contextmanager

@@ -199,18 +199,20 @@ def test_full_disk_is_one_clear_line(mdlcode: Run) -> None:
         write_atomically(Path("/dev/full/x"), lambda file: file.write(b"x"))
 
 
-def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_ctrl_c_keeps_what_is_done(workers: str, tmp_path: Path) -> None:
     slow = "codes:\n  - uniform\n  - {kind: prequential, learners: [{kind: net, min_steps: 100000}]}\n"
     (tmp_path / "slow.yaml").write_text(slow)
     command = [sys.executable, "-m", "mdlcode", "compare", "digits", "--config", str(tmp_path / "slow.yaml")]
-    process = subprocess.Popen([*command, "-o", str(tmp_path / "out")], stderr=subprocess.PIPE, text=True)
+    command += ["-o", str(tmp_path / "out"), "--workers", workers]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     results = tmp_path / "out" / "results.json"
     for _ in range(600):
         if results.exists():
             break
         time.sleep(0.1)
-    time.sleep(1.0)
-    process.send_signal(signal.SIGINT)
+    time.sleep(5.0)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "what was finished is kept" in stderr

@@ -58,7 +58,7 @@ def test_npz_is_read_key_by_key(tmp_path: Path) -> None:
 
 
 def test_npz_with_pickles_is_refused(tmp_path: Path) -> None:
-    np.savez(tmp_path / "evil.npz", x_train=np.array([{"a": 1}], dtype=object), y_train=np.array([0]))
+    np.savez(tmp_path / "evil.npz", x_train=np.array([{"a": 1}], dtype=object), y_train=np.array([0, 1]))
     with pytest.raises(MdlError, match="plain arrays"):
         load(str(tmp_path / "evil.npz"))
     (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04 no")

@@ -148,10 +148,12 @@ def verify(
 
 def _check_imports(config: object, trusted: str | None) -> None:
     """Raises MdlError where decoding would import code that the user has not named."""
+    from mdlcode.nets import is_user_factory
+
     if isinstance(config, dict):
         name = str(config.get("arch", ""))
         estimator = str(config.get("estimator", "sklearn."))
-        if (":" in name and name != trusted) or not estimator.startswith("sklearn."):
+        if (is_user_factory(name) and name != trusted) or not estimator.startswith("sklearn."):
             asked = name or estimator
             raise MdlError(f"the message asks to import '{asked}': if you trust it, say --arch {asked}")
         for value in config.values():
