@@ -20,6 +20,8 @@ from mdlcode.typing import FloatArray, IntArray
 Words = NDArray[np.uint32]
 
 _ROW_SUM_TOLERANCE = 1e-4
+# An empty stack swallows symbols 0 for nothing, so that a message could be shorter than what is reported.
+_FULL_STACK: Words = np.array([1, 1], dtype=np.uint32)
 _CATEGORICAL = constriction.stream.model.Categorical(perfect=False)
 
 
@@ -136,7 +138,7 @@ class Sender(Ledger):
 
     def words(self) -> Words:
         """The message: 32-bit words, to be read by a `Receiver` in the order of the conversation."""
-        coder = constriction.stream.stack.AnsCoder()
+        coder = constriction.stream.stack.AnsCoder(_FULL_STACK)
         for symbols, model in reversed(self._sent):
             if isinstance(model, int):
                 coder.encode_reverse(symbols.astype(np.int32), constriction.stream.model.Uniform(model))

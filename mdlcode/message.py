@@ -18,7 +18,7 @@ from mdlcode.errors import MessageError
 from mdlcode.typing import Config, IntArray
 
 _MAGIC = b"MDLCODE1"
-_SIZES = struct.Struct("<II")  # bytes of the header, CRC-32 of everything after this field
+_NUMBER = struct.Struct("<I")  # first the CRC-32 of all that follows it, then the bytes of the header
 
 
 @dataclass(frozen=True)
@@ -46,25 +46,25 @@ def checksum(labels: IntArray) -> str:
 def pack(header: Header, words: Words) -> bytes:
     """The bytes of a message."""
     head = zlib.compress(json.dumps(asdict(header), sort_keys=True).encode())
-    body = head + words.astype("<u4").tobytes()
-    return _MAGIC + _SIZES.pack(len(head), zlib.crc32(body)) + body
+    body = _NUMBER.pack(len(head)) + head + words.astype("<u4").tobytes()
+    return _MAGIC + _NUMBER.pack(zlib.crc32(body)) + body
 
 
 def unpack(message: bytes) -> tuple[Header, Words]:
     """Header and words of a message. Raises MessageError where it is none, cut short or altered."""
-    start = len(_MAGIC) + _SIZES.size
-    if message[: len(_MAGIC)] != _MAGIC or len(message) < start:
+    start = len(_MAGIC) + _NUMBER.size
+    if message[: len(_MAGIC)] != _MAGIC or len(message) < start + _NUMBER.size:
         raise MessageError("this is no message of mdlcode (or only its first few bytes): encode it again")
-    size, crc = _SIZES.unpack(message[len(_MAGIC) : start])
-    body = message[start:]
+    [crc], body = _NUMBER.unpack(message[len(_MAGIC) : start]), message[start:]
     if zlib.crc32(body) != crc:
         raise MessageError("the message is cut short or altered (its checksum does not fit): copy it again")
+    end = _NUMBER.size + _NUMBER.unpack(body[: _NUMBER.size])[0]
     try:
-        fields = json.loads(zlib.decompress(body[:size]))
+        fields = json.loads(zlib.decompress(body[_NUMBER.size : end]))
         header = Header(**{**fields, "environment": Environment(**fields["environment"])})
     except (TypeError, KeyError, ValueError, zlib.error):
         raise MessageError("the message's header is of another version of mdlcode: encode it again") from None
-    return header, np.frombuffer(body[size:], dtype="<u4").astype(np.uint32)
+    return header, np.frombuffer(body[end:], dtype="<u4").astype(np.uint32)
 
 
 def payload_bits(message: bytes) -> int:

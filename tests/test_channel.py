@@ -88,6 +88,13 @@ def test_parts_are_told_apart() -> None:
     assert length.bits_by_label.tolist() == [1.0, 1.0]
 
 
+@pytest.mark.parametrize("symbol", [0, 9])
+def test_the_same_symbol_again_and_again_is_sent_at_its_price(symbol: int) -> None:
+    sender = Sender()
+    sender.send(np.full(1000, symbol), np.full((1000, 10), 0.1))
+    assert within_tolerance(32 * len(sender.words()), sender.codelength(10).total_bits)
+
+
 def test_golden_words() -> None:
     """The message format: these words may only change with the format's version."""
     sender = Sender()
@@ -95,4 +102,4 @@ def test_golden_words() -> None:
     assert sender.words().tolist() == GOLDEN
 
 
-GOLDEN = [322123108]
+GOLDEN = [1027039249, 222]

@@ -184,6 +184,7 @@ def test_convolutional_net_on_features_is_refused() -> None:
         ({"kind": "net", "optimizer": {"kind": "sgd", "lr": -1}}, "lr"),
         ({"kind": "estimator", "estimator": "sklearn.svm:LinearSVC"}, "no predict_proba"),
         ({"kind": "estimator", "estimator": "sklearn.svm:SVM"}, "can't be made"),
+        ({"kind": "estimator", "estimator": "os:system", "params": {"command": "false"}}, "no scikit-learn estimator"),
         ({"kind": "net", "views": 3}, "views"),
     ],
 )

@@ -86,11 +86,17 @@ def test_thread_count_is_part_of_the_environment(digits: Data) -> None:
 def test_wrong_words_never_give_wrong_labels(digits: Data) -> None:
     """With intact checksums, words that say something else are noticed by the labels' checksum."""
     header, words = message.unpack(SENT)
-    for flip in range(0, 32 * len(words), 37):
+    refused, flips = 0, range(0, 32 * len(words), 37)
+    for flip in flips:
         wrong = words.copy()
         wrong[flip // 32] ^= np.uint32(1 << (flip % 32))
-        with pytest.raises(MessageError):
-            CODE.decode(digits.shared, message.pack(header, wrong))
+        try:
+            decoded = CODE.decode(digits.shared, message.pack(header, wrong))
+        except MessageError:
+            refused += 1
+        else:  # a bit of the last word that no label hangs on
+            assert np.array_equal(decoded, digits.labels)
+    assert refused >= len(flips) - 2
 
 
 def test_other_version_of_the_header_is_refused() -> None:
@@ -99,7 +105,8 @@ def test_other_version_of_the_header_is_refused() -> None:
     import zlib
 
     head = zlib.compress(json.dumps({"code": {}}).encode())
-    old = b"MDLCODE1" + struct.pack("<II", len(head), zlib.crc32(head)) + head
+    body = struct.pack("<I", len(head)) + head
+    old = b"MDLCODE1" + struct.pack("<I", zlib.crc32(body)) + body
     with pytest.raises(MessageError, match="another version"):
         message.unpack(old)
 

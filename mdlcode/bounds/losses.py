@@ -8,9 +8,7 @@ from mdlcode.bounds.occam import chernoff_kl
 from mdlcode.errors import MdlError
 
 
-def smoothed_log_loss_bits(
-    probability: npt.ArrayLike, alpha: npt.ArrayLike, num_classes: npt.ArrayLike
-) -> Numbers:
+def smoothed_log_loss_bits(probability: npt.ArrayLike, alpha: npt.ArrayLike, num_classes: npt.ArrayLike) -> Numbers:
     """The log-loss in bits of a prediction mixed with the uniform one, -log2((1 - alpha) p + alpha / V).
 
     Shapes broadcast; probability in [0, 1] (that of the true label), alpha in (0, 1], V >= 1 classes, else

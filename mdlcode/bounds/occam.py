@@ -56,9 +56,7 @@ def log_inverse_level(code_bits: npt.ArrayLike, delta: npt.ArrayLike) -> Array:
     return nonnegative(code_bits, "code_bits") * LN2 - np.log(deltas(delta))
 
 
-def exact_binomial(
-    errors: npt.ArrayLike, n: npt.ArrayLike, code_bits: npt.ArrayLike, delta: npt.ArrayLike
-) -> Numbers:
+def exact_binomial(errors: npt.ArrayLike, n: npt.ArrayLike, code_bits: npt.ArrayLike, delta: npt.ArrayLike) -> Numbers:
     """The exact binomial Occam bound on the risk of a decoded hypothesis: the tightest here, at most 1.
 
     Shapes broadcast; whole 0 <= errors <= n, code_bits 0 or more, delta in (0, 1), else MdlError.
@@ -70,9 +68,7 @@ def exact_binomial(
     return binomial_inverse(errors, n, -log_inverse_level(code_bits, delta))
 
 
-def chernoff_kl(
-    risk: npt.ArrayLike, n: npt.ArrayLike, code_bits: npt.ArrayLike, delta: npt.ArrayLike
-) -> Numbers:
+def chernoff_kl(risk: npt.ArrayLike, n: npt.ArrayLike, code_bits: npt.ArrayLike, delta: npt.ArrayLike) -> Numbers:
     """The relative-entropy Chernoff Occam bound, at most 1: as the binomial one, for any loss in [0, 1].
 
     Shapes broadcast; risk in [0, 1], n >= 1, code_bits 0 or more, delta in (0, 1), else MdlError.
@@ -84,9 +80,7 @@ def chernoff_kl(
     return kl_inverse(risk, log_inverse_level(code_bits, delta) / sizes(n))
 
 
-def hoeffding(
-    risk: npt.ArrayLike, n: npt.ArrayLike, code_bits: npt.ArrayLike, delta: npt.ArrayLike
-) -> Numbers:
+def hoeffding(risk: npt.ArrayLike, n: npt.ArrayLike, code_bits: npt.ArrayLike, delta: npt.ArrayLike) -> Numbers:
     """Hoeffding's Occam bound, for any loss in [0, 1]; above 1 where it is vacuous.
 
     Shapes broadcast; risk in [0, 1], n >= 1, code_bits 0 or more, delta in (0, 1), else MdlError.

@@ -31,9 +31,7 @@ def maurer(risk: npt.ArrayLike, n: npt.ArrayLike, kl_nats: npt.ArrayLike, delta:
     return kl_inverse(risk, complexity(n, kl_nats, delta))
 
 
-def mcallester(
-    risk: npt.ArrayLike, n: npt.ArrayLike, kl_nats: npt.ArrayLike, delta: npt.ArrayLike
-) -> Numbers:
+def mcallester(risk: npt.ArrayLike, n: npt.ArrayLike, kl_nats: npt.ArrayLike, delta: npt.ArrayLike) -> Numbers:
     """McAllester's bound in its modern form, Maurer's through Pinsker's inequality; above 1 where vacuous.
 
     Shapes broadcast; risk in [0, 1], n >= 1, kl_nats 0 or more, delta in (0, 1), else MdlError.
@@ -45,9 +43,7 @@ def mcallester(
     return plain(risks(risk) + np.sqrt(complexity(n, kl_nats, delta) / 2))
 
 
-def mcallester_2003(
-    risk: npt.ArrayLike, n: npt.ArrayLike, kl_nats: npt.ArrayLike, delta: npt.ArrayLike
-) -> Numbers:
+def mcallester_2003(risk: npt.ArrayLike, n: npt.ArrayLike, kl_nats: npt.ArrayLike, delta: npt.ArrayLike) -> Numbers:
     """McAllester's bound of 2003; above 1 where it is vacuous.
 
     Shapes broadcast; risk in [0, 1], n >= 1, kl_nats 0 or more, delta in (0, 1), else MdlError.
@@ -60,9 +56,7 @@ def mcallester_2003(
     return _mcallester(risk, n, kl_nats, delta, log_n=1.0, constant=2.0)
 
 
-def mcallester_1999(
-    risk: npt.ArrayLike, n: npt.ArrayLike, kl_nats: npt.ArrayLike, delta: npt.ArrayLike
-) -> Numbers:
+def mcallester_1999(risk: npt.ArrayLike, n: npt.ArrayLike, kl_nats: npt.ArrayLike, delta: npt.ArrayLike) -> Numbers:
     """McAllester's bound of 1999, the loosest of the three; above 1 where it is vacuous.
 
     Shapes broadcast; risk in [0, 1], n >= 1, kl_nats 0 or more, delta in (0, 1), else MdlError.
@@ -101,9 +95,7 @@ def quadratic(risk: npt.ArrayLike, n: npt.ArrayLike, kl_nats: npt.ArrayLike, del
     return plain((np.sqrt(risks(risk) + half) + np.sqrt(half)) ** 2)
 
 
-def tolstikhin_seldin(
-    risk: npt.ArrayLike, n: npt.ArrayLike, kl_nats: npt.ArrayLike, delta: npt.ArrayLike
-) -> Numbers:
+def tolstikhin_seldin(risk: npt.ArrayLike, n: npt.ArrayLike, kl_nats: npt.ArrayLike, delta: npt.ArrayLike) -> Numbers:
     """The relaxed kl bound: fast where q is small, looser than the quadratic; above 1 where it is vacuous.
 
     Shapes broadcast; risk in [0, 1], n >= 1, kl_nats 0 or more, delta in (0, 1), else MdlError.
@@ -133,9 +125,7 @@ def thiemann(
     return plain((risks(risk) + complexity(n, kl_nats, delta) / lam_) / (1 - lam_ / 2))
 
 
-def best_lambda(
-    risk: npt.ArrayLike, n: npt.ArrayLike, kl_nats: npt.ArrayLike, delta: npt.ArrayLike
-) -> Numbers:
+def best_lambda(risk: npt.ArrayLike, n: npt.ArrayLike, kl_nats: npt.ArrayLike, delta: npt.ArrayLike) -> Numbers:
     """The lambda in (0, 1] at which the lambda bound is least, 2 / (sqrt(2 q / c + 1) + 1).
 
     Shapes broadcast; risk in [0, 1], n >= 1, kl_nats 0 or more, delta in (0, 1), else MdlError.

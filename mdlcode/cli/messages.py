@@ -15,7 +15,9 @@ from mdlcode.errors import MdlError, MessageError
 if TYPE_CHECKING:
     from mdlcode.experiments import Experiment
 
-Trusted = Annotated[str | None, typer.Option("--arch", help="Allow a message to import this package.module:factory.")]
+Trusted = Annotated[
+    list[str] | None, typer.Option("--arch", help="Allow a message to import this module:name; may be repeated.")
+]
 MessageFile = Annotated[Path, typer.Argument(help="A message that `encode` wrote.")]
 
 
@@ -89,7 +91,8 @@ def decode(
     except OSError as error:
         raise MdlError(f"message {file} can't be read: {error.strerror}") from None
     header = unpack(message)[0]
-    _check_imports(header.code, arch)
+    if asked := sorted(_imports(header.code) - set(arch or [])):
+        raise MdlError(f"the message asks to import '{asked[0]}': if you trust it, say --arch {asked[0]}")
     view = View(**(header.data or {}).get("view", {}))
     shared = load_shared(data, header.num_classes, view).to(select_device(device or "auto"))
     with o.computing(threads, workers=1):
@@ -117,6 +120,7 @@ def verify(
     import torch
 
     from mdlcode.codes.laws import within_tolerance
+    from mdlcode.config import to_config
 
     fields = {
         "data": data,
@@ -132,7 +136,8 @@ def verify(
         reported, sent = _write_message(chosen, message, threads, workers)
         command = [sys.executable, "-m", "mdlcode", "decode", chosen.data, str(message), "-o", str(labels)]
         command += ["--threads", str(torch.get_num_threads()), "--device", chosen.device]
-        command += [part for name in chosen.arch if ":" in name for part in ("--arch", name)]
+        config_used = [to_config(code) for _, code in chosen.named_codes()]
+        command += [part for name in sorted(_imports(config_used)) for part in ("--arch", name)]
         if subprocess.run(command, check=False).returncode != 0:
             raise MessageError("the message was not decoded: see the line above")
         same = bool(np.array_equal(np.load(labels, allow_pickle=False), chosen.load().labels))
@@ -146,18 +151,12 @@ def verify(
         raise typer.Exit(1)
 
 
-def _check_imports(config: object, trusted: str | None) -> None:
-    """Raises MdlError where decoding would import code that the user has not named."""
-    from mdlcode.nets import is_user_factory
-
-    if isinstance(config, dict):
-        name = str(config.get("arch", ""))
-        estimator = str(config.get("estimator", "sklearn."))
-        if (is_user_factory(name) and name != trusted) or not estimator.startswith("sklearn."):
-            asked = name or estimator
-            raise MdlError(f"the message asks to import '{asked}': if you trust it, say --arch {asked}")
-        for value in config.values():
-            _check_imports(value, trusted)
-    elif isinstance(config, list):
-        for value in config:
-            _check_imports(value, trusted)
+def _imports(config: object) -> set[str]:
+    """The `module:name`s outside scikit-learn that making a code of this config imports."""
+    if isinstance(config, list):
+        return set().union(*map(_imports, config))
+    if not isinstance(config, dict):
+        return set()
+    named = {str(config.get(key, "")) for key in ("arch", "estimator")}
+    mine = {name for name in named if ":" in name and not name.startswith("sklearn.")}
+    return mine.union(*map(_imports, config.values()))

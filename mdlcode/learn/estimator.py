@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
+from sklearn.base import BaseEstimator
 from torch import Tensor
 
 from mdlcode.config import STRICT
@@ -78,7 +79,9 @@ class EstimatorLearner(Learner):
         module, _, name = self.estimator.partition(":")
         try:
             cls = getattr(importlib.import_module(module), name)
-            estimator = cls(**dict(self.params))
+            if not (isinstance(cls, type) and issubclass(cls, BaseEstimator)):  # a message may have named it
+                raise TypeError("it is no scikit-learn estimator")
+            estimator: Any = cls(**dict(self.params))
         except (ImportError, AttributeError, TypeError, ValueError) as error:
             raise MdlError(f"estimator '{self.estimator}' can't be made: {error}") from None
         if not hasattr(estimator, "predict_proba"):

@@ -44,11 +44,6 @@ def resolve(arch: str, input_shape: tuple[int, ...]) -> str:
     return "convnet" if len(input_shape) == 3 else "mlp"
 
 
-def is_user_factory(arch: str) -> bool:
-    """Whether the name is a user's `package.module:factory`, which building would import."""
-    return ":" in arch
-
-
 def build(arch: str, input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     """A new net with random weights from torch's generator: inputs (m, *input_shape) -> logits (m, K).
 
@@ -59,12 +54,12 @@ def build(arch: str, input_shape: tuple[int, ...], num_classes: int) -> nn.Modul
     Linear(in_features=512, out_features=10, bias=True)
     """
     arch = resolve(arch, input_shape)
-    factory = _user_factory(arch) if is_user_factory(arch) else NETS.get(arch)
+    factory = _user_factory(arch) if ":" in arch else NETS.get(arch)
     if factory is None:
         near = difflib.get_close_matches(arch, NETS, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"names: {', '.join(NETS)}"
         raise MdlError(f"no net named '{arch}': {hint}")
-    if not is_user_factory(arch) and arch not in _DENSE and len(input_shape) != 3:
+    if ":" not in arch and arch not in _DENSE and len(input_shape) != 3:
         raise MdlError(f"net '{arch}' needs images, the inputs have shape {input_shape}: try 'mlp'")
     try:
         net = factory(input_shape, num_classes)

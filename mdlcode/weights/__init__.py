@@ -1,8 +1,28 @@
 """Weight codes: how a net's parameters and buffers are sent."""
 
-from mdlcode.weights.base import WeightCode
+from mdlcode.weights.base import WeightCode, coded_tensors
+from mdlcode.weights.float16 import Float16
 from mdlcode.weights.float32 import Float32
+from mdlcode.weights.quantised import Quantised
+from mdlcode.weights.quantisers import AsTrained, Grid, KMeans
+from mdlcode.weights.symbols import Adaptive, Entropy, FixedWidth, Gaps
+from mdlcode.weights.units import drop_dead_units
 
-WEIGHT_CODES: tuple[type[WeightCode], ...] = (Float32,)
+WEIGHT_CODES: tuple[type[WeightCode], ...] = (Float32, Float16, Quantised)
 
-__all__ = ["WEIGHT_CODES", "Float32", "WeightCode"]
+__all__ = [
+    "WEIGHT_CODES",
+    "Adaptive",
+    "AsTrained",
+    "Entropy",
+    "FixedWidth",
+    "Float16",
+    "Float32",
+    "Gaps",
+    "Grid",
+    "KMeans",
+    "Quantised",
+    "WeightCode",
+    "coded_tensors",
+    "drop_dead_units",
+]

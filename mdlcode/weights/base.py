@@ -23,10 +23,22 @@ class WeightCode(ABC):
 def coded_tensors(net: nn.Module) -> dict[str, Tensor]:
     """Every parameter and buffer that predictions may depend on, by name.
 
-    Raises MdlError for a tensor that is not float32: no code here would say what it holds.
+    Raises MdlError where a code would not say what the net holds: a tensor that is not float32, is
+    empty, is not finite, stands under two names, or is a buffer that `state_dict` leaves out.
     """
     named = {name: value for name, value in net.state_dict().items() if not name.endswith(_COUNTER)}
+    holders: dict[int, str] = {}
     for name, value in named.items():
         if value.dtype != torch.float32:
             raise MdlError(f"'{name}' of the net is {value.dtype}: only float32 parameters and buffers have a code")
+        if value.numel() == 0:
+            raise MdlError(f"'{name}' of the net is empty, its shape is {tuple(value.shape)}: leave it out")
+        if not bool(torch.isfinite(value).all()):
+            raise MdlError(f"'{name}' of the net is not finite: train again with a lower learning rate")
+        if value.data_ptr() in holders:
+            raise MdlError(f"'{name}' and '{holders[value.data_ptr()]}' share one tensor: no code here sends it once")
+        holders[value.data_ptr()] = name
+    for name, _ in net.named_buffers():
+        if name not in named and not name.endswith(_COUNTER):
+            raise MdlError(f"buffer '{name}' is not persistent, so it would not be sent: register it as persistent")
     return named

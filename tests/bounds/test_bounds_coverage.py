@@ -19,8 +19,7 @@ def test_occam_bounds_cover(risk: float, bits: int) -> None:
     """The worst selection for a bound: all hypotheses are equally bad and the luckiest is taken."""
     k = chosen(risk, bits, np.random.default_rng(bits))
     failures = {
-        name: np.mean(np.asarray(bound) < risk)
-        for name, bound in bounds.occam_bounds(k, N, bits, DELTA).items()
+        name: np.mean(np.asarray(bound) < risk) for name, bound in bounds.occam_bounds(k, N, bits, DELTA).items()
     }
     assert max(failures.values()) <= DELTA + 3 * np.sqrt(DELTA * (1 - DELTA) / TRIALS)
 

@@ -84,12 +84,8 @@ def test_overfitting_is_what_the_paper_defines() -> None:
     def h(x: float) -> float:
         return float(-x * np.log2(x) - (1 - x) * np.log2(1 - x))
 
-    assert bounds.overfitting_bits(train, test) == pytest.approx(
-        1 - mean * h(p) - (1 - mean) * h(q), abs=1e-14
-    )
-    assert bounds.overfitting_bits(train, test) == pytest.approx(
-        bounds.overfitting_bits(test, train), abs=1e-15
-    )
+    assert bounds.overfitting_bits(train, test) == pytest.approx(1 - mean * h(p) - (1 - mean) * h(q), abs=1e-14)
+    assert bounds.overfitting_bits(train, test) == pytest.approx(bounds.overfitting_bits(test, train), abs=1e-15)
     assert bounds.overfitting_bits([0.0, 0.3], [1.0, 0.3]).tolist() == [1.0, 0.0]
     assert bounds.least_entropy_bits(50_000, 0.0, 1.0) == 50_000
     assert np.all(np.diff(np.asarray(bounds.overfitting_bits(0.0, np.linspace(0, 1, 50)))) > 0)

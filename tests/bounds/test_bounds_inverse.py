@@ -85,9 +85,7 @@ def test_closed_ends() -> None:
     assert bounds.binomial_inverse(0, 1000, -70.0) == pytest.approx(-np.expm1(-0.07), rel=1e-14)
 
 
-@pytest.mark.parametrize(
-    ("q", "p", "nats"), [(0.5, 0.5, 0.0), (0.0, 1.0, np.inf), (1.0, 0.25, np.log(4)), (0, 0, 0)]
-)
+@pytest.mark.parametrize(("q", "p", "nats"), [(0.5, 0.5, 0.0), (0.0, 1.0, np.inf), (1.0, 0.25, np.log(4)), (0, 0, 0)])
 def test_binary_kl(q: float, p: float, nats: float) -> None:
     assert bounds.binary_kl(q, p) == pytest.approx(nats, abs=1e-16)
 

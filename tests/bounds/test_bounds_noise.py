@@ -115,9 +115,7 @@ def test_corrected_noise_gain(layers: list[np.ndarray]) -> None:
     assert generous == pytest.approx(119, abs=1)
     assert evaluated == pytest.approx(84.6, abs=0.5)
     assert gain_bytes(layers, 0.10, True) == pytest.approx(718, abs=2)
-    percent = [
-        100 * bounds.catoni(0.015, 60_000, (8217 - gain) * BYTE_NATS, 0.05) for gain in (generous, evaluated)
-    ]
+    percent = [100 * bounds.catoni(0.015, 60_000, (8217 - gain) * BYTE_NATS, 0.05) for gain in (generous, evaluated)]
     assert percent == pytest.approx([56.43, 56.57], abs=0.02)
 
 
