@@ -51,7 +51,9 @@ CODES: dict[str, Code] = {
     "estimator": Prequential((EstimatorLearner("sklearn.neighbors:KNeighborsClassifier", {"n_neighbors": 1}),)),
     "switch": Prequential((NET, EstimatorLearner(), UniformLearner(), FrequencyLearner())),
     "self-switch": Prequential(
-        (NetLearner(min_steps=12, checkpoints=(0.25, 0.5)),), calibration=Temperature(), mixture=FixedShare()
+        (NetLearner(min_steps=12, checkpoints=(0.25, 0.5), warm_start=0.5),),
+        calibration=Temperature(),
+        mixture=FixedShare(),
     ),
     "bayes": Prequential((UniformLearner(), FrequencyLearner()), mixture=Bayes()),
     "ensemble": Prequential((EnsembleLearner(NET, size=2),), schedule=Geometric(first=30, ratio=3)),

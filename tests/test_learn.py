@@ -90,6 +90,16 @@ def test_checkpoints_are_experts_along_one_training(digits: Data) -> None:
     assert not np.array_equal(path[0].predict(digits.shared.inputs), alone.predict(digits.shared.inputs))
 
 
+def test_warm_start_begins_with_the_first_half(digits: Data) -> None:
+    """With all but the last step on the first half, what the other labels are hardly matters."""
+    learner = replace(QUICK, warm_start=0.999)
+    other = np.concatenate([digits.labels[:60], np.zeros(60, dtype=np.int64)])
+    fits = [learner.fit(digits.shared, labels).predict(digits.shared.inputs) for labels in (digits.labels, other)]
+    alone = QUICK.fit(digits.shared, digits.labels[:60]).predict(digits.shared.inputs)
+    assert np.abs(fits[0] - fits[1]).max() < 0.01
+    assert (fits[0].argmax(1) == alone.argmax(1)).mean() > 0.5
+
+
 def test_ensemble_is_the_mean_of_its_members(digits: Data) -> None:
     mean = EnsembleLearner(QUICK, size=2).fit(digits.shared, digits.labels).predict(digits.shared.inputs)
     members = [NetLearner(min_steps=15, max_steps=15, seed=seed).fit(digits.shared, digits.labels) for seed in (0, 1)]

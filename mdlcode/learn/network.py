@@ -35,8 +35,9 @@ class NetLearner(Learner):
     the share `warmup` of the steps and decays linearly to zero. `ema_decay` > 0 predicts with an
     exponential average of the weights, `views` > 1 with the mean over augmented views. `precision` "auto"
     is bfloat16 autocast for convolutional nets where the device has it. `checkpoints` names shares of the
-    training after which the net is kept as an expert of its own (`fit_path`). `compiled` trains the net
-    through torch.compile, once for all blocks: for a GPU, as on a CPU it is slower.
+    training after which the net is kept as an expert of its own (`fit_path`). The share `warm_start` of the
+    steps is taken on the first half of the labels alone, as if the net of the block before were continued.
+    `compiled` trains the net through torch.compile, once for all blocks: for a GPU, as on a CPU it is slower.
     """
 
     kind: Literal["net"] = Field(default="net", kw_only=True)
@@ -54,6 +55,7 @@ class NetLearner(Learner):
     ema_decay: float = Field(default=0.0, ge=0, lt=1)
     precision: Precision = "auto"
     checkpoints: tuple[float, ...] = ()
+    warm_start: float = Field(default=0.0, ge=0, lt=1)
     compiled: bool = False
     seed: int = Field(default=0, ge=0)
 
@@ -104,7 +106,9 @@ class NetLearner(Learner):
         net, device, steps = learned.net.train(), shared.inputs.device, self.steps(len(labels))
         targets = torch.from_numpy(labels).to(device)
         generator = Generator().manual_seed(self.seed)
-        order = batches(len(labels), min(self.batch_size, len(labels)), steps, generator).to(device)
+        size, early = min(self.batch_size, len(labels)), round(self.warm_start * steps)
+        half = batches(-(-len(labels) // 2), size, early, generator)  # the net of the block before, continued
+        order = torch.cat([half, batches(len(labels), size, steps - early, generator)]).to(device)
         optimizer, objective = self.optimizer.build(net.parameters()), self._objective(shared)
         for step, batch in enumerate(order):
             for group in optimizer.param_groups:
@@ -136,5 +140,6 @@ class NetLearner(Learner):
 def batches(count: int, size: int, steps: int, generator: Generator) -> Tensor:
     """Indices (steps, size): one permutation after the other, so that all labels are seen equally often."""
     passes = -(-steps * size // count)
-    order = torch.cat([torch.randperm(count, generator=generator) for _ in range(passes)])
+    permutations = [torch.randperm(count, generator=generator) for _ in range(passes)]
+    order = torch.cat([torch.empty(0, dtype=torch.int64), *permutations])
     return order[: steps * size].reshape(steps, size)
