@@ -6,6 +6,7 @@
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -72,22 +73,29 @@ def processes(workers: int, threads: int) -> Iterator[Executor | None]:
         return
     context: Any = torch.multiprocessing.get_context("spawn")
     # The environment reaches the workers before their torch starts; the initialiser sets it for sure.
-    with _environment(OMP_NUM_THREADS=str(threads)):
-        pool = ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(threads,))
-        try:
-            yield pool
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for worker in multiprocessing.active_children():  # a training in the middle would go on for minutes
-                worker.terminate()
-            raise
-        pool.shutdown()
+    with _environment(OMP_NUM_THREADS=str(threads)), _ctrl_c_ignored():
+        pool = ProcessPoolExecutor(workers, context, initializer=torch.set_num_threads, initargs=(threads,))
+        pool.submit(int)  # starts all workers: they inherit that Ctrl-C, which reaches them too, is ignored
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for worker in multiprocessing.active_children():  # a training in the middle would go on for minutes
+            worker.terminate()
+        raise
+    pool.shutdown()
 
 
-def _start_worker(threads: int) -> None:
-    # Ctrl-C reaches the whole group: a worker ends at once, and what to say of it is the main process's.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    torch.set_num_threads(threads)
+@contextmanager
+def _ctrl_c_ignored() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():  # only there may it be changed
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
