@@ -26,6 +26,7 @@ class Codelength:
     `bits_by_part` maps "labels" and each part of the model to bits; `bits_by_label` (n,) tells the
     labels' bits apart, in the order in which the labels were sent.
 
+    >>> import numpy as np
     >>> length = Codelength({"weights": 64.0, LABELS: 3.0}, np.array([1.0, 2.0]), num_classes=4)
     >>> length.total_bits, length.model_bits, length.data_bits, length.uniform_bits
     (67.0, 64.0, 3.0, 4.0)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -205,15 +206,23 @@ def test_ctrl_c_keeps_what_is_done(workers: str, tmp_path: Path) -> None:
     (tmp_path / "slow.yaml").write_text(slow)
     command = [sys.executable, "-m", "mdlcode", "compare", "digits", "--config", str(tmp_path / "slow.yaml")]
     command += ["-o", str(tmp_path / "out"), "--workers", workers]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    # A test run in the background ignores Ctrl-C and hands that on; a user's command does not.
+    default = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     results = tmp_path / "out" / "results.json"
-    for _ in range(600):
-        if results.exists():
-            break
-        time.sleep(0.1)
-    time.sleep(5.0)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-    _, stderr = process.communicate(timeout=60)
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=default
+    ) as process:
+        try:
+            for _ in range(1200):
+                if results.exists():
+                    break
+                time.sleep(0.1)
+            time.sleep(5.0)
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+            _, stderr = process.communicate(timeout=60)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode == 130
     assert "what was finished is kept" in stderr
     assert "Traceback" not in stderr
