@@ -83,5 +83,8 @@ def test_a_message_for_another_net_ends(seed: int) -> None:
     """Words alone name no net, so anything may come of them, but never a loop without end."""
     sender = Sender()
     Quantised(AsTrained(), units="live").transmit(sender, sparse(dense_net(), 0.1, 3, seed))
+    net = conv_net()
+    shapes = {name: value.shape for name, value in net.state_dict().items()}
     with suppress(MdlError, ValueError, IndexError, AssertionError):  # what a message's decoder catches
-        Quantised(AsTrained(), units="live").transmit(Receiver(sender.words()), conv_net())
+        Quantised(AsTrained(), units="live").transmit(Receiver(sender.words()), net)
+    assert {name: value.shape for name, value in net.state_dict().items()} == shapes
