@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mdlcode.codelength import LABELS, Codelength
 from mdlcode.errors import MdlError
-from mdlcode.typing import FloatArray, IntArray
+from mdlcode.typing import BoolArray, FloatArray, IntArray
 
 Words = NDArray[np.uint32]
 
@@ -90,10 +90,13 @@ class Ledger(Channel):
 
     def __init__(self) -> None:
         self._bits: defaultdict[str, list[FloatArray]] = defaultdict(list)
+        self._correct: list[BoolArray] = [np.zeros(0, dtype=np.bool_)]
 
     def _transfer(self, symbols: IntArray | None, probs: FloatArray, part: str) -> IntArray:
         known = _known(symbols, len(probs), probs.shape[1])
         self._bits[part].append(-np.log2(probs[np.arange(len(known)), known]))
+        if part == LABELS:
+            self._correct.append(probs.argmax(axis=1) == known)
         return known
 
     def send_uniform(self, symbols: IntArray | None, count: int, size: int, part: str) -> IntArray:
@@ -109,6 +112,7 @@ class Ledger(Channel):
             bits_by_part={part: float(bits.sum()) for part, bits in arrays.items()},
             bits_by_label=arrays.get(LABELS, np.zeros(0)),
             num_classes=num_classes,
+            correct_by_label=np.concatenate(self._correct),
         )
 
 

@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from mdlcode.typing import FloatArray
+import numpy as np
+
+from mdlcode.typing import BoolArray, FloatArray
 
 LABELS = "labels"
 CHOICE = "choice"
@@ -24,7 +26,8 @@ class Codelength:
     """How many bits Alice sends so that Bob, who has the inputs, has the labels.
 
     `bits_by_part` maps "labels" and each part of the model to bits; `bits_by_label` (n,) tells the
-    labels' bits apart, in the order in which the labels were sent.
+    labels' bits apart, in the order in which the labels were sent. `correct_by_label` (n,) says whether
+    each label was the likeliest one under the distribution that it was sent with, the first of several.
 
     >>> import numpy as np
     >>> length = Codelength({"weights": 64.0, LABELS: 3.0}, np.array([1.0, 2.0]), num_classes=4)
@@ -37,6 +40,7 @@ class Codelength:
     bits_by_part: Mapping[str, float]
     bits_by_label: FloatArray  # (n,)
     num_classes: int
+    correct_by_label: BoolArray = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))  # (n,), or (0,): unknown
 
     @property
     def num_labels(self) -> int:

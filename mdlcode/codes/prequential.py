@@ -59,7 +59,8 @@ class Prequential(Code):
         if forecaster is None:  # no label after the first block
             return Received(past)
         trace = np.concatenate([np.tile(forecaster.trace[0], (first, 1)), forecaster.trace])
-        return Received(past, _Final(experts, forecaster), {"expert_weights": trace})
+        stops = np.array([first, *(stop for _, stop in blocks)], dtype=np.float64)
+        return Received(past, _Final(experts, forecaster), {"expert_weights": trace, "block_stops": stops})
 
     def _submit(self, shared: Shared, labels: IntArray, block: tuple[int, int]) -> list[Pending[Fit]]:
         past = labels[: block[0]]

@@ -12,7 +12,7 @@ from mdlcode.config import to_config
 from mdlcode.data.base import Data
 from mdlcode.environment import Environment
 from mdlcode.errors import TrainingError
-from mdlcode.experiments.results import Result, ResultsFolder, versions
+from mdlcode.experiments.results import Result, ResultsFolder, command_line, versions
 
 
 def compare(data: Data, codes: Iterable[Code | str], out: Path | None = None, force: bool = False) -> list[Result]:
@@ -79,6 +79,7 @@ def _result(name: str, code: Code, data: Data, transmission: Transmission, secon
         device=Environment.here(data.shared.inputs.device).device,
         config=to_config(code),
         versions=versions(),
+        command=command_line(),
     )
 
 

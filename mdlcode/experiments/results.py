@@ -4,14 +4,17 @@ import json
 import os
 import platform
 import re
+import shlex
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mdlcode.codes.base import Transmission
 from mdlcode.errors import MdlError
@@ -40,11 +43,28 @@ class Result:
     device: str
     config: Config
     versions: dict[str, str]
+    command: str = ""
 
 
 def versions() -> dict[str, str]:
     """Versions of the software that a number depends on."""
     return {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
+
+
+def stem(index: int, code: str) -> str:
+    """Name, without suffix, of the file of arrays of the `index`-th code of a folder.
+
+    >>> stem(1, "Few steps")
+    '01-few-steps'
+    """
+    return f"{index:02d}-{re.sub('[^a-z0-9]+', '-', code.lower())}"
+
+
+def command_line() -> str:
+    """The command that this process was started with, as one would type it."""
+    program, *arguments = sys.argv
+    own = Path(program).name in ("mdlcode", "__main__.py")
+    return shlex.join(["mdlcode", *arguments] if own else ["python", program, *arguments])
 
 
 class ResultsFolder:
@@ -62,11 +82,14 @@ class ResultsFolder:
     def save(self, results: list[Result], transmission: Transmission) -> None:
         """Writes all results so far, and the bits by label and traces of the last one."""
         last = results[-1]
-        arrays = {"bits_by_label": transmission.codelength.bits_by_label, **transmission.received.traces}
-        stem = f"{len(results) - 1:02d}-{re.sub('[^a-z0-9]+', '-', last.code.lower())}"
-        write_atomically(
-            self._folder / f"{stem}.npz", lambda file: np.savez_compressed(file, allow_pickle=False, **arrays)
-        )
+        length = transmission.codelength
+        arrays: dict[str, NDArray[Any]] = {
+            "bits_by_label": length.bits_by_label,
+            "correct_by_label": length.correct_by_label,
+            **transmission.received.traces,
+        }
+        path = self._folder / f"{stem(len(results) - 1, last.code)}.npz"
+        write_atomically(path, lambda file: np.savez_compressed(file, allow_pickle=False, **arrays))
         text = json.dumps([asdict(result) for result in results], indent=1)
         write_atomically(self._folder / "results.json", lambda file: file.write(text.encode()))
 

@@ -1,0 +1,81 @@
+"""The figures that `mdlcode plot` draws, by name: each from stored runs to a figure."""
+
+import difflib
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mdlcode.errors import MdlError
+from mdlcode.experiments.stored import Stored
+from mdlcode.plots.curves import accuracy_by_block, bits_by_block, compression_ratio, regret_to_uniform
+from mdlcode.plots.experts import expert_weights
+from mdlcode.plots.parts import bits_by_part
+from mdlcode.plots.style import drawing
+from mdlcode.plots.sweep import total_bits_over
+
+if TYPE_CHECKING:
+    Panel = Callable[[Axes, Sequence[Stored]], Axes]
+
+
+def four_panels(runs: Sequence[Stored]) -> Figure:
+    """Figure 2 of Blier & Ollivier 2018: bits and accuracy of each block, regret to uniform, compression ratio."""
+    with drawing(2, 2) as (figure, axes):
+        bits_by_block(axes[0], runs)
+        regret_to_uniform(axes[1], runs)
+        accuracy_by_block(axes[2], runs)
+        compression_ratio(axes[3], runs)
+    return figure
+
+
+def weights(runs: Sequence[Stored]) -> Figure:
+    """The experts' weights of each run that has several experts. Raises MdlError where none has."""
+    switched = [run for run in runs if run.expert_weights.shape[1] > 1] or list(runs[:1])
+    with drawing(len(switched), 1, width=6.5, height=2.8) as (figure, axes):
+        for each, run in zip(axes, switched, strict=True):
+            expert_weights(each, run)
+            each.set_title(run.name)
+    return figure
+
+
+def _one(panel: "Panel", width: float = 5.0) -> Callable[[Sequence[Stored]], Figure]:
+    def draw(runs: Sequence[Stored]) -> Figure:
+        with drawing(width=width) as (figure, [axes]):
+            panel(axes, runs)
+        return figure
+
+    return draw
+
+
+def sweep(runs: Sequence[Stored], over: str | None = None) -> Figure:
+    """Total bits against the setting that the runs differ in."""
+    with drawing() as (figure, [axes]):
+        total_bits_over(axes, runs, over)
+    return figure
+
+
+KINDS: dict[str, Callable[..., Figure]] = {
+    "ratio": _one(compression_ratio),
+    "regret": _one(regret_to_uniform),
+    "blocks": _one(bits_by_block),
+    "accuracy": _one(accuracy_by_block),
+    "panels": four_panels,
+    "parts": _one(bits_by_part, width=7.0),
+    "weights": weights,
+    "sweep": sweep,
+}
+
+
+def draw(kind: str, runs: Sequence[Stored], over: str | None = None) -> Figure:
+    """The figure of that kind; a sweep may be `over` a named setting.
+
+    Raises MdlError for an unknown kind, with the nearest, for no runs, and for runs that don't fit the kind.
+    """
+    if kind not in KINDS:
+        near = difflib.get_close_matches(kind, KINDS, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"kinds: {', '.join(KINDS)}"
+        raise MdlError(f"no kind of figure '{kind}': {hint}")
+    if not runs:
+        raise MdlError("the results folder holds no finished code yet: nothing to draw")
+    return sweep(runs, over) if over is not None else KINDS[kind](runs)
