@@ -170,6 +170,32 @@ class Receiver(Channel):
         return np.asarray(self._coder.decode(model, count), dtype=np.int64)
 
 
+class CountingReceiver(Receiver):
+    """Reads as a receiver does and counts, on its `ledger`, the bits of what it reads by part.
+
+    -log2 p summed over one conversation is the length of a prefix-free code (the conversation says where it
+    ends), so these are the bits that a bound charges for what was decoded.
+
+    >>> sender = Sender()
+    >>> _ = sender.send(np.array([1, 0]), np.full((2, 2), 0.5), part="weights")
+    >>> receiver = CountingReceiver(sender.words())
+    >>> _ = receiver.send(None, np.full((2, 2), 0.5), part="weights")
+    >>> receiver.ledger.codelength(num_classes=2).bits_by_part
+    {'weights': 2.0}
+    """
+
+    def __init__(self, words: Words) -> None:
+        super().__init__(words)
+        self.ledger = Ledger()
+
+    def _transfer(self, symbols: IntArray | None, probs: FloatArray, part: str) -> IntArray:
+        return self.ledger._transfer(super()._transfer(symbols, probs, part), probs, part)
+
+    def send_uniform(self, symbols: IntArray | None, count: int, size: int, part: str) -> IntArray:
+        """The next `count` symbols of the message, counted."""
+        return self.ledger.send_uniform(super().send_uniform(symbols, count, size, part), count, size, part)
+
+
 def _known(symbols: IntArray | None, count: int, size: int) -> IntArray:
     """The symbols, checked; raises MdlError where Alice does not give `count` of them in 0 .. size-1."""
     if symbols is None or len(symbols) != count:

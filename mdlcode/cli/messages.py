@@ -14,6 +14,7 @@ from mdlcode.errors import MdlError, MessageError
 
 if TYPE_CHECKING:
     from mdlcode.experiments import Experiment
+    from mdlcode.message import Header
 
 Trusted = Annotated[
     list[str] | None, typer.Option("--arch", help="Allow a message to import this module:name; may be repeated.")
@@ -84,6 +85,21 @@ def decode(
     from mdlcode.data import View, load_shared
     from mdlcode.environment import select_device
     from mdlcode.experiments.results import write_atomically
+
+    header, message = read_message(file, arch or [])
+    view = View(**(header.data or {}).get("view", {}))
+    shared = load_shared(data, header.num_classes, view).to(select_device(device or "auto"))
+    with o.computing(threads, workers=1):
+        decoded = parse_code(header.code).decode(shared, message)
+    write_atomically(labels, lambda opened: np.save(opened, decoded))
+    out.print(f"{len(decoded):,} labels in {labels}", highlight=False)
+
+
+def read_message(file: Path, trusted: list[str]) -> tuple["Header", bytes]:
+    """The header and the whole of a message that imports nothing but what is trusted.
+
+    Raises MdlError for a file that can't be read, is no message, or asks to import another module:name.
+    """
     from mdlcode.message import unpack
 
     try:
@@ -91,14 +107,9 @@ def decode(
     except OSError as error:
         raise MdlError(f"message {file} can't be read: {error.strerror}") from None
     header = unpack(message)[0]
-    if asked := sorted(_imports(header.code) - set(arch or [])):
+    if asked := sorted(_imports(header.code) - set(trusted)):
         raise MdlError(f"the message asks to import '{asked[0]}': if you trust it, say --arch {asked[0]}")
-    view = View(**(header.data or {}).get("view", {}))
-    shared = load_shared(data, header.num_classes, view).to(select_device(device or "auto"))
-    with o.computing(threads, workers=1):
-        decoded = parse_code(header.code).decode(shared, message)
-    write_atomically(labels, lambda opened: np.save(opened, decoded))
-    out.print(f"{len(decoded):,} labels in {labels}", highlight=False)
+    return header, message
 
 
 def verify(

@@ -51,6 +51,11 @@ class Code(ABC):
     # Whether Bob must repeat floating-point work of Alice's bit by bit.
     needs_same_environment: ClassVar[bool] = True
 
+    @property
+    def sends_net(self) -> bool:
+        """Whether what Bob predicts with is made of the message's model part alone: then bounds hold for it."""
+        return False
+
     @abstractmethod
     def transmit(self, channel: Channel, shared: Shared, labels: IntArray | None) -> Received:
         """The conversation. On Alice's side `labels` are known and are returned; on Bob's they are None."""

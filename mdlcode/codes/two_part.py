@@ -30,6 +30,11 @@ class TwoPart(Code):
     learner: NetLearner = NetLearner()
     weights: Annotated[WeightCode, BeforeValidator(_parse_weights)] = Float32()
 
+    @property
+    def sends_net(self) -> bool:
+        """True: the net is decoded before any label."""
+        return True
+
     def transmit(self, channel: Channel, shared: Shared, labels: IntArray | None) -> Received:
         """The net's weights and buffers, then all labels."""
         progress.start("two-part", self.learner.steps(len(shared)))
