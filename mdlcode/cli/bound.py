@@ -1,6 +1,7 @@
 """`mdlcode bound`."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,8 @@ from mdlcode.cli.show import bounds_table, out, paid_table
 from mdlcode.errors import MdlError
 
 if TYPE_CHECKING:
+    from mdlcode.codes import Code
+    from mdlcode.data import Data
     from mdlcode.experiments.certificate import Certificate
 
 MessageFile = Annotated[Path | None, typer.Argument(help="A message of `encode` whose code sends a net.")]
@@ -38,11 +41,11 @@ def bound(
     message: MessageFile = None,
     weights: Weights = None,
     weight_code: WeightCodes = None,
+    code: o.CodeName = "",
+    config: o.ConfigFile = None,
     arch: Arch = None,
     mean: Mean = None,
     std: Std = None,
-    code: o.CodeName = "",
-    config: o.ConfigFile = None,
     prior: Prior = None,
     delta: Delta = 0.05,
     choices: Choices = 1,
@@ -57,28 +60,33 @@ def bound(
     threads: o.Threads = None,
     workers: o.Workers = 1,
 ) -> None:
-    """Bounds on the test error: of a message, of --weights, or of what --code (or --config) learns."""
+    """Bounds on the test error: of a message's net, of --weights, or of what --code or --config learns."""
     from mdlcode import bounds
-    from mdlcode.experiments.results import write_atomically
+    from mdlcode.experiments.certificate import choice_bits
 
     if sum(given is not None for given in (message, weights, code or config)) != 1:
         raise MdlError("say what to bound: a message, --weights with --arch, or --code (or --config)")
     if report is not None and report.exists() and not force:
         raise MdlError(f"{report} is there already: name another --out, or --force to replace it")
-    bounds.held_out(0, 1, delta)
-    fields = {"data": data, "device": device, "limit": limit, "label_noise": label_noise, "seed": seed}
-    fields |= {"shuffle_pixels": shuffle_pixels, "order_seed": order_seed}
+    bounds.held_out(0, 1, delta)  # nothing is trained for a delta outside (0, 1)
+    choice_bits(choices)
+    view = {"limit": limit, "label_noise": label_noise, "shuffle_pixels": shuffle_pixels, "order_seed": order_seed}
+    fields = {"data": data, "device": device, "seed": seed, **view}
     with o.computing(threads, workers):
         if message is not None:
+            _refuse("a message", **view, mean=mean, std=std, prior=prior, weight_code=weight_code)
             made = _of_message(data, message, device, arch, delta, choices)
         elif weights is not None:
-            made = _of_weights(weights, arch, weight_code, mean, std, delta, choices, fields)
+            _refuse("--weights", prior=prior, seed=seed)
+            chosen = o.experiment(None, **fields)
+            made = _of_weights(weights, arch, weight_code, _scaled(chosen.load(), mean, std), delta, choices)
         else:
-            made = _of_code(config, code, arch, prior, delta, choices, fields)
+            _refuse("--code", weight_code=weight_code)
+            chosen = o.codes(config, code or None, arch=arch, **fields)
+            made = _of_codes(chosen.named_codes(), _scaled(chosen.load(), mean, std), prior, delta, choices)
     show(made)
     if report is not None:
-        text = json.dumps(made.to_config(), indent=1)
-        write_atomically(report, lambda opened: opened.write(text.encode()))
+        _write(report, made)
 
 
 def show(made: "Certificate") -> None:
@@ -99,6 +107,28 @@ def show(made: "Certificate") -> None:
     )
 
 
+def _refuse(what: str, **options: object) -> None:
+    """Raises MdlError for an option that does not go with what is bounded."""
+    for name, value in options.items():
+        if value is not None:
+            raise MdlError(f"--{name.replace('_', '-')} does not go with {what}: leave it out")
+
+
+def _scaled(loaded: "Data", mean: str | None, std: str | None) -> "Data":
+    """The data, standardised by given numbers where there are some."""
+    from mdlcode.data.moments import FixedMoments
+
+    if mean is None and std is None:
+        return loaded
+    if mean is None or std is None:
+        raise MdlError("--mean and --std go together: give both, or neither to use the training inputs' own")
+    try:
+        moments = [tuple(float(part) for part in text.split(",")) for text in (mean, std)]
+    except ValueError:
+        raise MdlError(f"--mean '{mean}' and --std '{std}' must be numbers, with commas between channels") from None
+    return replace(loaded, shared=FixedMoments(loaded.shared.inputs, loaded.shared.num_classes, *moments))
+
+
 def _of_message(
     data: str, file: Path, device: str | None, arch: str | None, delta: float, choices: int
 ) -> "Certificate":
@@ -115,46 +145,33 @@ def _of_message(
 
 
 def _of_weights(
-    file: Path,
-    arch: str | None,
-    names: str | None,
-    mean: str | None,
-    std: str | None,
-    delta: float,
-    choices: int,
-    fields: dict[str, object],
+    file: Path, arch: str | None, names: str | None, loaded: "Data", delta: float, choices: int
 ) -> "Certificate":
-    from mdlcode.experiments.weights_file import NAMED, certify_state, fixed_moments, read_state
+    from mdlcode.experiments.weights_file import NAMED, certify_state, read_state
 
     if arch is None:
         raise MdlError("--weights need --arch: a net by name (see `list nets`) or module:factory")
     chosen = [name.strip() for name in names.split(",")] if names else list(NAMED)
     if unknown := [name for name in chosen if name not in NAMED]:
         raise MdlError(f"no weight code named '{unknown[0]}': names: {', '.join(NAMED)}")
-    state, loaded = read_state(file), o.experiment(None, **fields).load()
-    moments = fixed_moments(mean, std, loaded.shared)
-    return certify_state(state, arch, [NAMED[name] for name in chosen], loaded, moments, delta, choices)
+    return certify_state(read_state(file), arch, [NAMED[name] for name in chosen], loaded, delta, choices)
 
 
-def _of_code(
-    config: Path | None,
-    code: str,
-    arch: str | None,
-    prior: float | None,
-    delta: float,
-    choices: int,
-    fields: dict[str, object],
+def _of_codes(
+    named: "list[tuple[str, Code]]", loaded: "Data", prior: float | None, delta: float, choices: int
 ) -> "Certificate":
-    from mdlcode.experiments.certificate import certify, rest
-    from mdlcode.experiments.hypothesis import from_code, from_prefix
+    """The tightest certificate of several codes, log2 of their number paid."""
+    from mdlcode.experiments.bound import certify_code, certify_prefix
+    from mdlcode.experiments.certificate import tightest
 
-    chosen = o.single_code(config, code or None, arch=arch, **fields)
-    [(_, made)] = chosen.named_codes()
-    loaded = chosen.load()
+    paid = choices * len(named)
     if prior is None:
-        return certify(from_code(made, loaded), loaded, delta, choices)
-    if not 0 < prior < 1:
-        raise MdlError(f"--prior {prior:g} is a share of the examples: between 0 and 1")
-    seen = round(prior * len(loaded))
-    unseen = rest(loaded, seen)
-    return certify(from_prefix(made, loaded, seen), unseen, delta, choices)
+        return tightest([certify_code(code, loaded, delta, paid) for _, code in named])
+    return tightest([certify_prefix(code, loaded, prior, delta, paid) for _, code in named])
+
+
+def _write(report: Path, made: "Certificate") -> None:
+    from mdlcode.experiments.results import write_atomically
+
+    text = json.dumps(made.to_config(), indent=1)
+    write_atomically(report, lambda opened: opened.write(text.encode()))

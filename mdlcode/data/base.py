@@ -66,6 +66,14 @@ class Shared:
         shape = (1, -1, 1, 1) if self.inputs.ndim == 4 else (1, *self.shape)
         return mean.float().reshape(shape), deviation.float().reshape(shape)
 
+    @property
+    def moment_bits(self) -> float:
+        """32 bits for each mean and deviation that is read off the inputs.
+
+        Alice and Bob both hold the inputs, so that a code has these for free; a bound on new inputs pays.
+        """
+        return 32.0 * sum(each.numel() for each in self.moments)
+
     def to(self, device: torch.device) -> "Shared":
         """The same on another device."""
         return replace(self, inputs=self.inputs.to(device))

@@ -2,13 +2,10 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-
-from torch import Tensor
+from dataclasses import asdict, dataclass, replace
 
 from mdlcode import bounds
 from mdlcode.bounds import Bound
-from mdlcode.bounds.occam import LN2
 from mdlcode.codelength import CHOICE
 from mdlcode.data.base import Data
 from mdlcode.errors import MdlError
@@ -126,16 +123,10 @@ def rest(data: Data, seen: int) -> Data:
     if seen < 2:
         raise MdlError(f"a learnt prior needs at least two examples, not {seen}: give it a larger share")
     bounds.unseen_size(len(data), seen)
-    unseen: Tensor = data.shared.inputs[seen:]
-    shared = type(data.shared)(unseen, data.shared.num_classes)
+    shared = replace(data.shared, inputs=data.shared.inputs[seen:])
     return Data(data.name, shared, data.labels[seen:], data.test_inputs, data.test_labels)
 
 
 def tightest(certificates: list[Certificate]) -> Certificate:
     """The one whose tightest bound is least. The choice among them must be paid in each beforehand."""
     return min(certificates, key=lambda each: each.tightest.value)
-
-
-def bits_of_nats(nats: float) -> float:
-    """Nats in bits."""
-    return nats / LN2

@@ -1,17 +1,16 @@
 """What a bound is about: a net decoded from bits, and every bit that was paid for it by part."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from mdlcode.channel import CountingReceiver, Sender, Words
-from mdlcode.codelength import LABELS
+from mdlcode.codelength import LABELS, Codelength
 from mdlcode.codes.base import Code, Transmission, parse_code
 from mdlcode.data.base import Data, Shared
 from mdlcode.errors import MdlError
 from mdlcode.learn.base import Predictor
-from mdlcode.learn.fixed import FixedNet
 from mdlcode.learn.net import NetPredictor
 from mdlcode.message import payload_bits, unpack
 from mdlcode.nets import build
@@ -46,7 +45,7 @@ def from_message(message: bytes, shared: Shared) -> Hypothesis:
     _require_net(code, str(header.code.get("kind")))
     code.decode(shared, message)
     predictor, bits = _decoded(code, words, shared)
-    other = Shared(_other_inputs(shared), shared.num_classes)
+    other = replace(shared, inputs=_other_inputs(shared))
     _require_equal(predictor, _decoded(code, words, other)[0])
     kind = str(header.code.get("kind"))
     return Hypothesis(predictor, bits, f"net decoded from a message of the code '{kind}'", payload_bits(message))
@@ -64,38 +63,27 @@ def from_prefix(code: Code, data: Data, seen: int) -> Hypothesis:
     The prior is data-dependent, a point mass on this predictor; a bound may use the other examples only. The
     code sees neither inputs nor labels of those.
     """
-    first = Shared(data.shared.inputs[:seen], data.shared.num_classes)
+    first = replace(data.shared, inputs=data.shared.inputs[:seen])
     received = code.measure(Data(data.name, first, data.labels[:seen])).received
     if received.predictor is None:
         raise MdlError("this code makes no predictor, so there is nothing to bound: name another code")
     return Hypothesis(received.predictor, {}, f"learnt from the first {seen:,} examples, bounded on the others")
 
 
-def from_state(
-    state: Mapping[str, torch.Tensor],
-    arch: str,
-    weights: WeightCode,
-    shared: Shared,
-    moments: tuple[torch.Tensor, torch.Tensor] | None,
-) -> Hypothesis:
+def from_state(state: Mapping[str, torch.Tensor], arch: str, weights: WeightCode, shared: Shared) -> Hypothesis:
     """A user's weights under a weight code: written, and decoded from the words alone into a new net.
 
-    `moments` are mean and deviation of the raw inputs, fixed before the data; None takes the training
-    inputs' own, 32 bits each. Raises MdlError where the weights do not fit the net or have no code.
+    It is evaluated in float32. Raises MdlError where the weights do not fit the net or have no code.
     """
     sender = Sender()
     weights.transmit(sender, filled(build(arch, shared.shape, shared.num_classes), state))
     receiver, net = CountingReceiver(sender.words()), build(arch, shared.shape, shared.num_classes)
     weights.transmit(receiver, net)
-    bits = dict(receiver.ledger.codelength(shared.num_classes).bits_by_part)
-    if moments is None:
-        moments = shared.moments
-        bits[INPUTS] = input_bits(shared)
     kind = str(getattr(weights, "kind", "own"))
     return Hypothesis(
-        FixedNet(net.to(shared.inputs.device), *moments),
-        bits,
-        f"'{arch}' decoded from its own file under the weight code '{kind}'",
+        NetPredictor(net.to(shared.inputs.device), shared, bf16=False),
+        _paid(receiver.ledger.codelength(shared.num_classes), shared),
+        f"'{arch}' decoded from a file of its own under the weight code '{kind}'",
         32 * len(sender.words()),
     )
 
@@ -104,20 +92,7 @@ def from_transmission(code: Code, data: Data, sent: Transmission) -> Hypothesis 
     """The net at the end of a measured run, with the bits of its model part; None where the code sends none."""
     if not code.sends_net or sent.received.predictor is None:
         return None
-    bits = {part: each for part, each in sent.codelength.bits_by_part.items() if part != LABELS}
-    return Hypothesis(sent.received.predictor, {**bits, INPUTS: input_bits(data.shared)}, "net of a measured code")
-
-
-def input_bits(shared: Shared) -> float:
-    """32 bits for each mean and deviation that nets read off the training inputs.
-
-    Alice and Bob both hold the inputs, so that a code has these for free; a bound on new inputs pays for them.
-
-    >>> from mdlcode.data import load
-    >>> input_bits(load("digits").shared)
-    64.0
-    """
-    return 32.0 * sum(each.numel() for each in shared.moments)
+    return Hypothesis(sent.received.predictor, _paid(sent.codelength, data.shared), "net of a measured code")
 
 
 def filled(net: torch.nn.Module, state: Mapping[str, torch.Tensor]) -> torch.nn.Module:
@@ -162,18 +137,19 @@ def _decoded(code: Code, words: Words, shared: Shared) -> tuple[NetPredictor, di
     predictor = code.transmit(receiver, shared, None).predictor
     if not isinstance(predictor, NetPredictor):
         raise MdlError("this code's message holds no plain net, so its errors belong to no decoded hypothesis")
-    bits = dict(receiver.ledger.codelength(shared.num_classes).bits_by_part)
-    bits.pop(LABELS, None)
-    return predictor, {**bits, INPUTS: input_bits(shared)}
+    return predictor, _paid(receiver.ledger.codelength(shared.num_classes), shared)
+
+
+def _paid(length: Codelength, shared: Shared) -> dict[str, float]:
+    """The bits of a net by part: all but the labels', and those of the moments that it reads off the inputs."""
+    bits = {part: each for part, each in length.bits_by_part.items() if part != LABELS}
+    return bits | ({INPUTS: shared.moment_bits} if shared.moment_bits else {})
 
 
 def _other_inputs(shared: Shared) -> torch.Tensor:
     """Inputs of the same shape and type that have nothing of the data but that."""
-    inputs = shared.inputs
-    shape = (_PROBE, *shared.shape)
-    if inputs.dtype == torch.uint8:
-        return (torch.arange(_PROBE * shared.inputs[0].numel()) * 7919 % 256).reshape(shape).to(inputs)
-    return torch.linspace(-1, 1, _PROBE * shared.inputs[0].numel()).reshape(shape).to(inputs)
+    numbers = torch.arange(_PROBE * shared.inputs[0].numel()) * 7919 % 256
+    return numbers.reshape(_PROBE, *shared.shape).to(shared.inputs)
 
 
 def _require_equal(ours: NetPredictor, other: NetPredictor) -> None:

@@ -9,11 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mdlcode.data.base import Data, Shared
+from mdlcode.data.base import Data
 from mdlcode.errors import MdlError
 from mdlcode.experiments.certificate import Certificate, certify, tightest
 from mdlcode.experiments.hypothesis import from_state
-from mdlcode.learn.fixed import channel_values
 from mdlcode.weights import AsTrained, Float16, Float32, Grid, KMeans, Quantised, WeightCode
 
 NAMED: dict[str, WeightCode] = {
@@ -23,7 +22,6 @@ NAMED: dict[str, WeightCode] = {
     "float16": Float16(),
     "float32": Float32(),
 }
-_LARGEST_BYTE = 255.0
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
@@ -45,35 +43,11 @@ def read_state(path: Path) -> dict[str, Tensor]:
     return {str(name): value if value.dtype == torch.int64 else value.float() for name, value in found.items()}
 
 
-def fixed_moments(mean: str | None, std: str | None, shared: Shared) -> tuple[Tensor, Tensor] | None:
-    """Mean and deviation of the raw inputs from what the options say of images in 0 .. 1, one for each channel.
-
-    None where neither is given. uint8 images count as bytes / 255, as torchvision's ToTensor has them; other
-    inputs as they are. Raises MdlError for one without the other, and for a deviation that is not above 0.
-
-    >>> from mdlcode.data import load
-    >>> [each.item() for each in fixed_moments("0.5", "0.5", load("digits").shared)]
-    [127.5, 127.5]
-    """
-    if mean is None and std is None:
-        return None
-    if mean is None or std is None:
-        raise MdlError("--mean and --std go together: give both, or neither to use the training inputs' own")
-    shape = (1, -1, 1, 1) if shared.inputs.ndim == 4 else (1, -1)
-    scale = _LARGEST_BYTE if shared.inputs.dtype == torch.uint8 else 1.0
-    means = torch.tensor(channel_values(mean, shared.shape[0], "--mean")) * scale
-    deviations = torch.tensor(channel_values(std, shared.shape[0], "--std")) * scale
-    if not bool((deviations > 0).all() and torch.isfinite(deviations).all() and torch.isfinite(means).all()):
-        raise MdlError(f"--mean '{mean}' and --std '{std}' must be finite, and --std above 0")
-    return means.reshape(shape).to(shared.inputs.device), deviations.reshape(shape).to(shared.inputs.device)
-
-
 def certify_state(
     state: Mapping[str, Tensor],
     arch: str,
     codes: Sequence[WeightCode],
     data: Data,
-    moments: tuple[Tensor, Tensor] | None = None,
     delta: float = 0.05,
     candidates: int = 1,
 ) -> Certificate:
@@ -85,7 +59,7 @@ def certify_state(
     found, problem = [], MdlError("no weight code was named")
     for code in codes:
         try:
-            hypothesis = from_state(state, arch, code, data.shared, moments)
+            hypothesis = from_state(state, arch, code, data.shared)
         except MdlError as error:
             problem = error
             continue
