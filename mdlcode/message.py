@@ -23,7 +23,10 @@ _NUMBER = struct.Struct("<I")  # first the CRC-32 of all that follows it, then t
 
 @dataclass(frozen=True)
 class Header:
-    """What a message says of itself. `data` names the data set and view where a command made it."""
+    """What a message says of itself. `data` names the data set and view where a command made it.
+
+    `spare_words` of its words are the sender's spare bits, which the receiver gets besides the labels.
+    """
 
     code: Config
     inputs: str
@@ -32,6 +35,8 @@ class Header:
     labels_checksum: str
     environment: Environment
     data: Config | None = None
+    spare_words: int = 0
+    spare_checksum: str = ""
 
 
 def checksum(labels: IntArray) -> str:
@@ -41,6 +46,15 @@ def checksum(labels: IntArray) -> str:
     '9d34149fbd1fe777'
     """
     return hashlib.sha256(labels.astype("<i8").tobytes()).hexdigest()[:16]
+
+
+def words_checksum(words: Words) -> str:
+    """Eight bytes of SHA-256 of the words, in hex.
+
+    >>> words_checksum(np.array([1], dtype=np.uint32))
+    '67abdd721024f0ff'
+    """
+    return hashlib.sha256(words.astype("<u4").tobytes()).hexdigest()[:16]
 
 
 def pack(header: Header, words: Words) -> bytes:
@@ -68,5 +82,6 @@ def unpack(message: bytes) -> tuple[Header, Words]:
 
 
 def payload_bits(message: bytes) -> int:
-    """Bits of the coded words alone: what the reported codelength is held to."""
-    return 32 * len(unpack(message)[1])
+    """Bits of the coded words alone, less the spare bits: what the reported codelength is held to."""
+    header, words = unpack(message)
+    return 32 * (len(words) - header.spare_words)

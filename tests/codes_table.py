@@ -1,5 +1,6 @@
 """One table of all codes, in small: every law is tested on each."""
 
+from mdlcode.bayes import BayesLearner
 from mdlcode.codes import (
     Bayes,
     BestOf,
@@ -14,6 +15,7 @@ from mdlcode.codes import (
     Temperature,
     TwoPart,
     Uniform,
+    Variational,
 )
 from mdlcode.learn import (
     AdamW,
@@ -31,9 +33,11 @@ from mdlcode.learn import (
     UniformLearner,
 )
 from mdlcode.weights import Entropy, FixedWidth, Float16, Gaps, Grid, KMeans, Quantised
+from mdlcode.weights.relative_entropy import RelativeEntropy
 
 NET = NetLearner(min_steps=12, max_steps=12, batch_size=32)
 DENSE = NetLearner(arch="mlp", min_steps=12)
+BAYES = BayesLearner(min_steps=40, max_steps=40, batch_size=32)
 WARPED = Affine(shift_pixels=1.0)
 
 CODES: dict[str, Code] = {
@@ -76,5 +80,7 @@ CODES: dict[str, Code] = {
     "probing": Prequential((UniformLearner(), EstimatorLearner()), schedule=Portions((0.1, 0.5))),
     "online": Online(arch="tinycnn"),
     "online-buffer": Online(arch="mlp", replay=Buffer(2), augment=Crop(pad=1), optimizer=AdamW(lr=3e-3)),
+    "bits-back": Variational(BAYES),
+    "relative-entropy": Variational(BAYES, RelativeEntropy(bits=10)),
     "best-of": BestOf((Uniform(), Prequential((NET,)), Prequential((FrequencyLearner(),)))),
 }

@@ -10,8 +10,9 @@ from mdlcode.codes.prequential import Prequential
 from mdlcode.codes.schedule import Geometric, Listed, Portions
 from mdlcode.codes.two_part import TwoPart
 from mdlcode.codes.uniform import Uniform
+from mdlcode.codes.variational import Variational
 
-CODES: tuple[type[Code], ...] = (Uniform, TwoPart, Prequential, Online, BestOf)
+CODES: tuple[type[Code], ...] = (Uniform, TwoPart, Prequential, Online, BestOf, Variational)
 
 __all__ = [
     "CODES",
@@ -34,4 +35,5 @@ __all__ = [
     "Transmission",
     "TwoPart",
     "Uniform",
+    "Variational",
 ]

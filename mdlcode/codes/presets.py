@@ -11,6 +11,7 @@ from mdlcode.codes.prequential import Prequential
 from mdlcode.codes.schedule import NAMED
 from mdlcode.codes.two_part import TwoPart
 from mdlcode.codes.uniform import Uniform
+from mdlcode.codes.variational import Variational
 from mdlcode.config import replaced, shifted_seeds
 from mdlcode.errors import MdlError
 from mdlcode.learn import AdamW, EstimatorLearner, FrequencyLearner, NetLearner, UniformLearner
@@ -33,6 +34,7 @@ PRESETS: dict[str, Code] = {
         calibration=Temperature(),
     ),
     "online": Online(),
+    "variational": Variational(),
     # For frozen features: Voita & Titov 2020, with the readouts switched as in Li et al. 2023.
     "readout": Prequential(READOUTS, schedule=NAMED["probing"], calibration=Temperature()),
 }

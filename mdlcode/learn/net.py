@@ -50,12 +50,16 @@ class NetPredictor(Predictor):
 
     def logits(self, raw: Tensor) -> Tensor:
         """Float32 logits (m, K) of raw inputs (m, ...)."""
-        x = ((raw - self._mean) / self._deviation).contiguous(memory_format=self._memory)
+        x = self.standardised(raw)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bf16):
             if self._compiled is not None and self.net.training:
                 return self._run_compiled(self._compiled, x).float()
             logits: Tensor = self.net(x)
         return logits.float()
+
+    def standardised(self, raw: Tensor) -> Tensor:
+        """The inputs (m, ...) as the net itself takes them."""
+        return ((raw - self._mean) / self._deviation).contiguous(memory_format=self._memory)
 
     def _run_compiled(self, arch: str, x: Tensor) -> Tensor:
         forward = compiled_forward(arch, *self._shapes)

@@ -18,10 +18,12 @@ NETS: dict[str, Factory] = {
     "mlp": partial(dense.mlp, widths=(256, 256)),
     "mlp-dropout": partial(dense.mlp, widths=(256, 256), dropout=0.5),
     "mlp-512": partial(dense.mlp, widths=(512,)),
+    "mlp-small": partial(dense.mlp, widths=(32,)),
     "mlp-3x200": partial(dense.mlp, widths=(200, 200, 200)),
     "shallow": partial(dense.mlp, widths=(5000,)),
     "tinycnn": convolutional.tiny_cnn,
     "lenet5": convolutional.lenet5,
+    "lenet-small": convolutional.lenet_small,
     "convnet": convolutional.convnet,
     "conv8": vgg.conv8,
     "vgga": partial(vgg.vgg16, batch_norm=False),
@@ -72,7 +74,7 @@ def build(arch: str, input_shape: tuple[int, ...], num_classes: int) -> nn.Modul
     return net.train()
 
 
-_DENSE = {"linear", "mlp", "mlp-dropout", "mlp-512", "mlp-3x200", "shallow"}
+_DENSE = {"linear", "mlp", "mlp-small", "mlp-dropout", "mlp-512", "mlp-3x200", "shallow"}
 
 
 def _user_factory(arch: str) -> Factory:
