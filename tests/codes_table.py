@@ -5,6 +5,7 @@ from mdlcode.codes import (
     BestOf,
     Buffer,
     Code,
+    Compressed,
     FixedShare,
     Geometric,
     Listed,
@@ -25,14 +26,16 @@ from mdlcode.learn import (
     FrequencyLearner,
     Muon,
     NetLearner,
+    RateAware,
     Sgd,
     StackedLearner,
     StagedLearner,
     UniformLearner,
 )
-from mdlcode.weights import Entropy, FixedWidth, Float16, Gaps, Grid, KMeans, Quantised
+from mdlcode.weights import AsTrained, Entropy, FixedWidth, Float16, Gaps, Grid, KMeans, Quantised
 
 NET = NetLearner(min_steps=12, max_steps=12, batch_size=32)
+SMALL = NetLearner(arch="small", min_steps=40)
 DENSE = NetLearner(arch="mlp", min_steps=12)
 WARPED = Affine(shift_pixels=1.0)
 
@@ -76,5 +79,8 @@ CODES: dict[str, Code] = {
     "probing": Prequential((UniformLearner(), EstimatorLearner()), schedule=Portions((0.1, 0.5))),
     "online": Online(arch="tinycnn"),
     "online-buffer": Online(arch="mlp", replay=Buffer(2), augment=Crop(pad=1), optimizer=AdamW(lr=3e-3)),
+    "compressed": Compressed(RateAware(SMALL, epochs=20), rates=(0.5, 1.0)),
+    "compressed-to-nothing": Compressed(RateAware(SMALL, epochs=20), rates=(100.0,)),
+    "rate-aware": TwoPart(RateAware(NET, rate=0.01, coarseness=0.5, min_steps=12, epochs=1), Quantised(AsTrained())),
     "best-of": BestOf((Uniform(), Prequential((NET,)), Prequential((FrequencyLearner(),)))),
 }

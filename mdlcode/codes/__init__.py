@@ -3,6 +3,7 @@
 from mdlcode.codes.base import Code, Received, Transmission
 from mdlcode.codes.best_of import BestOf
 from mdlcode.codes.calibration import Identity, Temperature
+from mdlcode.codes.compressed import Compressed
 from mdlcode.codes.forecast import Forecaster
 from mdlcode.codes.mixture import Bayes, FixedShare, Switch
 from mdlcode.codes.online import Buffer, Online, Streams
@@ -11,7 +12,7 @@ from mdlcode.codes.schedule import Geometric, Listed, Portions
 from mdlcode.codes.two_part import TwoPart
 from mdlcode.codes.uniform import Uniform
 
-CODES: tuple[type[Code], ...] = (Uniform, TwoPart, Prequential, Online, BestOf)
+CODES: tuple[type[Code], ...] = (Uniform, TwoPart, Prequential, Online, BestOf, Compressed)
 
 __all__ = [
     "CODES",
@@ -19,6 +20,7 @@ __all__ = [
     "BestOf",
     "Buffer",
     "Code",
+    "Compressed",
     "FixedShare",
     "Forecaster",
     "Geometric",

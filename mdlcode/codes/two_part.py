@@ -10,12 +10,13 @@ from mdlcode.channel import Channel
 from mdlcode.codes.base import Code, Received
 from mdlcode.config import STRICT, parsed
 from mdlcode.data.base import Shared
-from mdlcode.learn import NetLearner
+from mdlcode.learn import NetLearner, NetPredictor, NetTrainer, parse_learner
 from mdlcode.typing import IntArray
 from mdlcode.weights import WEIGHT_CODES, Float32, WeightCode
 
 
-def _parse_weights(value: Any) -> Any:
+def parse_weights(value: Any) -> Any:
+    """A weight code from its config; an instance of `WeightCode` as it is."""
     return parsed(value, WEIGHT_CODES, "weight code")
 
 
@@ -27,12 +28,19 @@ class TwoPart(Code):
     """
 
     kind: Literal["two-part"] = Field(default="two-part", kw_only=True)
-    learner: NetLearner = NetLearner()
-    weights: Annotated[WeightCode, BeforeValidator(_parse_weights)] = Float32()
+    learner: Annotated[NetTrainer, BeforeValidator(parse_learner)] = NetLearner()
+    weights: Annotated[WeightCode, BeforeValidator(parse_weights)] = Float32()
 
     def transmit(self, channel: Channel, shared: Shared, labels: IntArray | None) -> Received:
         """The net's weights and buffers, then all labels."""
         progress.start("two-part", self.learner.steps(len(shared)))
         learned = self.learner.initial(shared) if labels is None else self.learner.fit(shared, labels)
-        self.weights.transmit(channel, learned.net)  # Bob's net, new until here, gets Alice's weights
-        return Received(channel.send(labels, learned.predict(shared.inputs)), learned)
+        return send_net_and_labels(channel, self.weights, learned, shared, labels)
+
+
+def send_net_and_labels(
+    channel: Channel, weights: WeightCode, learned: NetPredictor, shared: Shared, labels: IntArray | None
+) -> Received:
+    """The net, which ends with decoded weights on both sides, and then all labels under its predictions."""
+    weights.transmit(channel, learned.net)  # Bob's net, new until here, gets Alice's weights
+    return Received(channel.send(labels, learned.predict(shared.inputs)), learned)

@@ -1,5 +1,6 @@
 """A torch net as a predictor, new or averaged along its training."""
 
+from abc import abstractmethod
 from collections.abc import Callable
 from functools import cache
 from typing import Literal
@@ -12,10 +13,10 @@ from torch.optim.swa_utils import AveragedModel
 from mdlcode import nets
 from mdlcode.data.base import Shared
 from mdlcode.learn.augment import Augment, NoAugment
-from mdlcode.learn.base import Predictor
+from mdlcode.learn.base import Learner, Predictor
 from mdlcode.learn.determinism import bf16_is_fast, reproducible
 from mdlcode.nets.convolutional import PatchWhitening
-from mdlcode.typing import FloatArray
+from mdlcode.typing import FloatArray, IntArray
 
 _PREDICT_BATCH = 500  # large enough for speed, small beside the resident data
 _WHITENING_INPUTS = 5000
@@ -74,6 +75,18 @@ class NetPredictor(Predictor):
             chunks.append(torch.stack([self.logits(view).double().softmax(1) for view in views]).mean(0))
         probs: FloatArray = torch.cat(chunks).cpu().numpy()
         return probs
+
+
+class NetTrainer(Learner):
+    """A learner whose predictor is a net, so that a weight code can send it."""
+
+    @abstractmethod
+    def initial(self, shared: Shared) -> NetPredictor:
+        """The net before it sees a label, the same for everybody: what a decoder fills with weights."""
+
+    @abstractmethod
+    def fit(self, shared: Shared, labels: IntArray) -> NetPredictor:
+        """The net learned from the labels (t,) of the first t inputs."""
 
 
 @cache
