@@ -6,7 +6,7 @@ import warnings
 
 import typer
 
-from mdlcode.cli import compare, listing, messages
+from mdlcode.cli import compare, listing, messages, nets
 from mdlcode.cli.show import err
 from mdlcode.errors import MdlError
 
@@ -23,6 +23,8 @@ app.command()(messages.encode)
 app.command()(messages.decode)
 app.command()(messages.verify)
 app.command()(compare.audit)
+app.command()(nets.compress)
+app.command()(nets.show)
 app.command("list")(listing.list_names)
 
 

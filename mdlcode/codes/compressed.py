@@ -1,6 +1,7 @@
 """The two-part code whose net is squeezed, at several trade-offs, so that weights and labels together are short."""
 
 from copy import deepcopy
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import numpy as np
@@ -10,21 +11,21 @@ from pydantic.dataclasses import dataclass
 from mdlcode import progress
 from mdlcode.channel import Channel, Ledger
 from mdlcode.codelength import CHOICE, uniform_bits
-from mdlcode.codes.base import Code, Received
-from mdlcode.codes.two_part import parse_weights, send_net_and_labels
+from mdlcode.codes.base import Received
+from mdlcode.codes.two_part import NetCode, parse_weights
 from mdlcode.codes.uniform import Uniform
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
 from mdlcode.errors import PrunedError
 from mdlcode.learn import NetPredictor, RateAware, Squeezer, parse_learner
-from mdlcode.typing import IntArray
+from mdlcode.typing import FloatArray, IntArray
 from mdlcode.weights import AsTrained, Quantised, WeightCode
 
 _NO_NET = 0
 
 
 @dataclass(frozen=True, config=STRICT)
-class Compressed(Code):
+class Compressed(NetCode):
     """min over rates of L(theta) + sum_i -log2 p_theta(y_i | x_i), and log2(m + 1) bits that say which rate.
 
     The learner squeezes one trained net at each of the m `rates`. The shortest of these two-part codes is
@@ -34,36 +35,46 @@ class Compressed(Code):
 
     kind: Literal["compressed"] = Field(default="compressed", kw_only=True)
     learner: Annotated[Squeezer, BeforeValidator(parse_learner)] = RateAware()
-    rates: tuple[Annotated[float, Field(gt=0)], ...] = Field(default=(0.5, 1.0), min_length=1)
     weights: Annotated[WeightCode, BeforeValidator(parse_weights)] = Quantised(AsTrained(), units="sorted")
+    rates: tuple[Annotated[float, Field(gt=0)], ...] = Field(default=(0.5, 1.0), min_length=1)
+
+    def best_net(self, shared: Shared, labels: IntArray) -> NetPredictor:
+        """The net of the rate whose total is least. Raises PrunedError where all were squeezed to nothing."""
+        nets, sweep = self._sweep(shared, labels)
+        if np.isinf(sweep).all():
+            raise PrunedError("at each rate the net was squeezed to nothing: lower the rates, or train longer")
+        return nets[int(sweep.sum(axis=1).argmin())]
 
     def transmit(self, channel: Channel, shared: Shared, labels: IntArray | None) -> Received:
         """Which net, if any; its weights; all labels."""
-        progress.start("compressed", self.learner.sweep_steps(len(shared), len(self.rates)))
         if labels is None:
-            return self._speak(channel, shared, None, None, self.learner.initial(shared))
-        nets = self.learner.fit_each(shared, labels, self.rates)
-        sweep = np.array([self._bits(net, shared, labels) for net in nets])  # (m, 2)
+            return self._choose(channel, None, self.learner.initial(shared), shared, None)
+        nets, sweep = self._sweep(shared, labels)
         totals = sweep.sum(axis=1)
         best = int(totals.argmin())
-        nothing = totals[best] >= uniform_bits(len(shared), shared.num_classes)
-        said = self._speak(channel, shared, labels, _NO_NET if nothing else 1 + best, nets[best])
+        pays = totals[best] < uniform_bits(len(shared), shared.num_classes)
+        said = self._choose(channel, 1 + best if pays else _NO_NET, nets[best], shared, labels)
         traces = {"rates": np.array(self.rates), "weights_bits": sweep[:, 0], "total_bits": totals}
-        return Received(said.labels, said.predictor, traces)
+        return replace(said, traces=traces)
 
-    def _speak(
-        self, channel: Channel, shared: Shared, labels: IntArray | None, choice: int | None, learned: NetPredictor
+    def _choose(
+        self, channel: Channel, choice: int | None, learned: NetPredictor, shared: Shared, labels: IntArray | None
     ) -> Received:
         known = None if choice is None else np.array([choice])
         if channel.send_uniform(known, 1, 1 + len(self.rates), CHOICE)[0] == _NO_NET:
             return Uniform().transmit(channel, shared, labels)
-        return send_net_and_labels(channel, self.weights, learned, shared, labels)
+        return self.speak(channel, learned, shared, labels)
+
+    def _sweep(self, shared: Shared, labels: IntArray) -> tuple[list[NetPredictor], FloatArray]:
+        """The net of each rate; bits of its weights and of the labels under it, (m, 2)."""
+        progress.start("compressed", self.learner.sweep_steps(len(shared), len(self.rates)))
+        nets = self.learner.fit_each(shared, labels, self.rates)
+        return nets, np.array([self._bits(net, shared, labels) for net in nets])
 
     def _bits(self, learned: NetPredictor, shared: Shared, labels: IntArray) -> tuple[float, float]:
-        """Bits of a net's weights and of the labels under it; the net stays as it is."""
         ledger = Ledger()
         try:
-            send_net_and_labels(ledger, self.weights, deepcopy(learned), shared, labels)
+            self.speak(ledger, deepcopy(learned), shared, labels)  # the copy alone gets decoded weights
         except PrunedError:
             return np.inf, np.inf
         length = ledger.codelength(shared.num_classes)

@@ -5,6 +5,7 @@ from mdlcode.learn.base import Learner, Predictor, parse_learner
 from mdlcode.learn.constant import FrequencyLearner, UniformLearner
 from mdlcode.learn.ensemble import EnsembleLearner
 from mdlcode.learn.estimator import EstimatorLearner
+from mdlcode.learn.folding import fold_batch_norm
 from mdlcode.learn.muon import Muon
 from mdlcode.learn.net import NetPredictor, NetTrainer
 from mdlcode.learn.network import NetLearner
@@ -48,5 +49,6 @@ __all__ = [
     "StackedLearner",
     "StagedLearner",
     "UniformLearner",
+    "fold_batch_norm",
     "parse_learner",
 ]

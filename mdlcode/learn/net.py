@@ -11,7 +11,7 @@ from torch.func import functional_call
 from torch.optim.swa_utils import AveragedModel
 
 from mdlcode import nets
-from mdlcode.data.base import Shared
+from mdlcode.data.base import Described, Shared
 from mdlcode.learn.augment import Augment, NoAugment
 from mdlcode.learn.base import Learner, Predictor
 from mdlcode.learn.determinism import bf16_is_fast, reproducible
@@ -34,7 +34,7 @@ class NetPredictor(Predictor):
     def __init__(
         self,
         net: nn.Module,
-        shared: Shared,
+        shared: Described,
         bf16: bool,
         augment: Augment | None = None,
         views: int = 1,
@@ -45,13 +45,14 @@ class NetPredictor(Predictor):
         self._compiled = compiled
         self._shapes = shared.shape, shared.num_classes
         self.bf16 = bf16
-        self._mean, self._deviation = shared.moments
-        self._memory = torch.channels_last if shared.inputs.ndim == 4 else torch.contiguous_format
-        self._augment, self._views = augment or NoAugment(), views
+        self.moments = shared.moments
+        self._memory = torch.channels_last if len(shared.shape) == 3 else torch.contiguous_format
+        self.augment, self.views = augment or NoAugment(), views
 
     def logits(self, raw: Tensor) -> Tensor:
         """Float32 logits (m, K) of raw inputs (m, ...)."""
-        x = ((raw - self._mean) / self._deviation).contiguous(memory_format=self._memory)
+        mean, deviation = self.moments
+        x = ((raw - mean) / deviation).contiguous(memory_format=self._memory)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bf16):
             if self._compiled is not None and self.net.training:
                 return self._run_compiled(self._compiled, x).float()
@@ -71,7 +72,7 @@ class NetPredictor(Predictor):
         chunks = []
         for chunk in torch.split(inputs, _PREDICT_BATCH):
             raw = chunk.float()
-            views = [raw] + [self._augment.apply(raw, generator) for _ in range(self._views - 1)]
+            views = [raw] + [self.augment.apply(raw, generator) for _ in range(self.views - 1)]
             chunks.append(torch.stack([self.logits(view).double().softmax(1) for view in views]).mean(0))
         probs: FloatArray = torch.cat(chunks).cpu().numpy()
         return probs
@@ -79,6 +80,10 @@ class NetPredictor(Predictor):
 
 class NetTrainer(Learner):
     """A learner whose predictor is a net, so that a weight code can send it."""
+
+    @abstractmethod
+    def architecture(self) -> str:
+        """Name of the net that is trained."""
 
     @abstractmethod
     def initial(self, shared: Shared) -> NetPredictor:

@@ -63,6 +63,10 @@ class NetLearner(NetTrainer):
         if self.views > 1 and isinstance(self.augment, NoAugment):
             raise MdlError("views are augmented inputs: name an augmentation, or leave views at 1")
 
+    def architecture(self) -> str:
+        """`arch`."""
+        return self.arch
+
     def steps(self, num_labels: int) -> int:
         """How many steps a training on so many labels takes."""
         wanted = round(self.epochs * num_labels / min(self.batch_size, num_labels))

@@ -39,6 +39,10 @@ class Squeezer(NetTrainer):
     def squeeze(self, learned: NetPredictor, shared: Shared, labels: IntArray) -> None:
         """Makes the weights of a trained net cheap to send, in place."""
 
+    def architecture(self) -> str:
+        """That of `start`."""
+        return self.start.arch
+
     def squeezing_steps(self, num_labels: int) -> int:
         """How many steps one squeezing takes on so many labels."""
         return max(self.min_steps, round(self.epochs * num_labels / min(self.batch_size, num_labels)))

@@ -79,7 +79,7 @@ class Quantised(WeightCode):
         self._transmit(lambda name: channel, net)
 
     def sizes(self, net: nn.Module) -> dict[str, Mapping[str, float]]:
-        """Bits by tensor, and by part within each; the net stays as it is."""
+        """Bits by tensor, after those of "(units)", and by part within each; the net stays as it is."""
         ledgers = {name: Ledger() for name in (HEAD, *coded_tensors(net))}
         self._transmit(ledgers.__getitem__, deepcopy(net))
         return {name: ledger.codelength(2).bits_by_part for name, ledger in ledgers.items()}
