@@ -6,6 +6,7 @@ from mdlcode.codes import (
     BestOf,
     Buffer,
     Code,
+    Compressed,
     FixedShare,
     Geometric,
     Listed,
@@ -27,15 +28,17 @@ from mdlcode.learn import (
     FrequencyLearner,
     Muon,
     NetLearner,
+    RateAware,
     Sgd,
     StackedLearner,
     StagedLearner,
     UniformLearner,
 )
-from mdlcode.weights import Entropy, FixedWidth, Float16, Gaps, Grid, KMeans, Quantised
 from mdlcode.weights.relative_entropy import RelativeEntropy
+from mdlcode.weights import AsTrained, Entropy, FixedWidth, Float16, Gaps, Grid, KMeans, Quantised
 
 NET = NetLearner(min_steps=12, max_steps=12, batch_size=32)
+SMALL = NetLearner(arch="small", min_steps=40)
 DENSE = NetLearner(arch="mlp", min_steps=12)
 BAYES = BayesLearner(min_steps=40, max_steps=40, batch_size=32)
 WARPED = Affine(shift_pixels=1.0)
@@ -82,5 +85,8 @@ CODES: dict[str, Code] = {
     "online-buffer": Online(arch="mlp", replay=Buffer(2), augment=Crop(pad=1), optimizer=AdamW(lr=3e-3)),
     "bits-back": Variational(BAYES),
     "relative-entropy": Variational(BAYES, RelativeEntropy(bits=10)),
+    "compressed": Compressed(RateAware(SMALL, epochs=20), rates=(0.5, 1.0)),
+    "compressed-to-nothing": Compressed(RateAware(SMALL, epochs=20), rates=(100.0,)),
+    "rate-aware": TwoPart(RateAware(NET, rate=0.01, coarseness=0.5, min_steps=12, epochs=1), Quantised(AsTrained())),
     "best-of": BestOf((Uniform(), Prequential((NET,)), Prequential((FrequencyLearner(),)))),
 }

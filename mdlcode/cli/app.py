@@ -6,7 +6,7 @@ import warnings
 
 import typer
 
-from mdlcode.cli import bound, compare, listing, messages
+from mdlcode.cli import bound, compare, listing, messages, nets
 from mdlcode.cli.show import err
 from mdlcode.errors import MdlError
 
@@ -24,6 +24,8 @@ app.command()(messages.decode)
 app.command()(messages.verify)
 app.command()(compare.audit)
 app.command()(bound.bound)
+app.command()(nets.compress)
+app.command()(nets.show)
 app.command("list")(listing.list_names)
 
 

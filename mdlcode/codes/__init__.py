@@ -3,6 +3,7 @@
 from mdlcode.codes.base import Code, Received, Transmission
 from mdlcode.codes.best_of import BestOf
 from mdlcode.codes.calibration import Identity, Temperature
+from mdlcode.codes.compressed import Compressed
 from mdlcode.codes.forecast import Forecaster
 from mdlcode.codes.mixture import Bayes, FixedShare, Switch
 from mdlcode.codes.online import Buffer, Online, Streams
@@ -12,7 +13,7 @@ from mdlcode.codes.two_part import TwoPart
 from mdlcode.codes.uniform import Uniform
 from mdlcode.codes.variational import Variational
 
-CODES: tuple[type[Code], ...] = (Uniform, TwoPart, Prequential, Online, BestOf, Variational)
+CODES: tuple[type[Code], ...] = (Uniform, TwoPart, Compressed, Variational, Prequential, Online, BestOf)
 
 __all__ = [
     "CODES",
@@ -20,6 +21,7 @@ __all__ = [
     "BestOf",
     "Buffer",
     "Code",
+    "Compressed",
     "FixedShare",
     "Forecaster",
     "Geometric",

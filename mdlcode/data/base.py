@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sized
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -12,6 +12,20 @@ from torch import Tensor
 
 from mdlcode.errors import MdlError
 from mdlcode.typing import IntArray
+
+
+class Described(Protocol):
+    """What a net must know of the inputs: the shape of one, their mean and deviation, and the number of classes."""
+
+    num_classes: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one input."""
+
+    @property
+    def moments(self) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation, shaped to broadcast over a batch."""
 
 
 @dataclass(frozen=True, eq=False)

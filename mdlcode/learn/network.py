@@ -14,9 +14,9 @@ from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
 from mdlcode.errors import MdlError, TrainingError
 from mdlcode.learn.augment import Augment, NoAugment
-from mdlcode.learn.base import Learner, Predictor
+from mdlcode.learn.base import Predictor
 from mdlcode.learn.determinism import reproducible
-from mdlcode.learn.net import NetPredictor, Precision, new_net, running_average
+from mdlcode.learn.net import NetPredictor, NetTrainer, Precision, new_net, running_average
 from mdlcode.learn.optimizer import AdamW, Optimizer, rate
 from mdlcode.learn.unlabelled import Consistency, FixMatch, NoUnlabelled, Unlabelled
 from mdlcode.typing import IntArray
@@ -27,7 +27,7 @@ Objective = Callable[[NetPredictor, Tensor, Tensor, Generator], Tensor]
 
 
 @dataclass(frozen=True, config=STRICT)
-class NetLearner(Learner):
+class NetLearner(NetTrainer):
     """Trains a net by mini-batches held on the device; a function of seed, inputs and labels.
 
     It takes `epochs` passes over the labels, but at least `min_steps` and at most `max_steps` steps of
@@ -63,6 +63,10 @@ class NetLearner(Learner):
         if self.views > 1 and isinstance(self.augment, NoAugment):
             raise MdlError("views are augmented inputs: name an augmentation, or leave views at 1")
 
+    def architecture(self) -> str:
+        """`arch`."""
+        return self.arch
+
     def steps(self, num_labels: int) -> int:
         """How many steps a training on so many labels takes."""
         wanted = round(self.epochs * num_labels / min(self.batch_size, num_labels))
@@ -71,9 +75,7 @@ class NetLearner(Learner):
     def fit(self, shared: Shared, labels: IntArray) -> NetPredictor:
         """The trained net. Raises TrainingError where it ran to NaN or infinity."""
         trained = self._train(shared, labels)[-1]
-        # One look at the end instead of one at each step: a NaN never leaves the weights again.
-        if not all(bool(torch.isfinite(value).all()) for value in trained.net.state_dict().values()):
-            raise TrainingError(f"training on {len(labels)} labels ran to NaN or infinity: lower the learning rate")
+        check_finite(trained.net, len(labels))
         return trained
 
     def initial(self, shared: Shared) -> NetPredictor:
@@ -135,6 +137,15 @@ class NetLearner(Learner):
         kept = self.initial(shared)
         kept.net.load_state_dict(net.state_dict())
         return kept
+
+
+def check_finite(net: nn.Module, num_labels: int) -> None:
+    """Raises TrainingError for a net whose training ran to NaN or infinity.
+
+    One look at the end instead of one at each step: a NaN never leaves the weights again.
+    """
+    if not all(bool(torch.isfinite(value).all()) for value in net.state_dict().values()):
+        raise TrainingError(f"training on {num_labels} labels ran to NaN or infinity: lower the learning rate")
 
 
 def batches(count: int, size: int, steps: int, generator: Generator) -> Tensor:

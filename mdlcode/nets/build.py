@@ -38,12 +38,16 @@ NETS: dict[str, Factory] = {
 def resolve(arch: str, input_shape: tuple[int, ...]) -> str:
     """The name of the net: "auto" is "convnet" for images and "mlp" for plain features.
 
+    "small", for codes that send weights, is "lenet-small" for images of 16 pixels a side or more, else "linear".
+
     >>> resolve("auto", (1, 28, 28)), resolve("auto", (64,)), resolve("lenet5", (1, 28, 28))
     ('convnet', 'mlp', 'lenet5')
     """
-    if arch != "auto":
-        return arch
-    return "convnet" if len(input_shape) == 3 else "mlp"
+    if arch == "auto":
+        return "convnet" if len(input_shape) == 3 else "mlp"
+    if arch == "small":
+        return "lenet-small" if len(input_shape) == 3 and min(input_shape[1:]) >= _LENET_SIDE else "linear"
+    return arch
 
 
 def build(arch: str, input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
@@ -74,6 +78,7 @@ def build(arch: str, input_shape: tuple[int, ...], num_classes: int) -> nn.Modul
     return net.train()
 
 
+_LENET_SIDE = 16
 _DENSE = {"linear", "mlp", "mlp-small", "mlp-dropout", "mlp-512", "mlp-3x200", "shallow"}
 
 

@@ -40,12 +40,11 @@ def lenet5(input_shape: tuple[int, ...], num_classes: int) -> nn.Sequential:
     >>> sum(p.numel() for p in lenet5((1, 28, 28), 10).parameters())
     431080
     """
-    channels, height, width = input_shape
-    rows, columns = ((side - 4) // 2 - 4 for side in (height, width))
+    channels = input_shape[0]
     return nn.Sequential(
         *[nn.Conv2d(channels, 20, 5), nn.MaxPool2d(2)],
         *[nn.Conv2d(20, 50, 5), nn.MaxPool2d(2), nn.Flatten()],
-        *[nn.Linear(50 * (rows // 2) * (columns // 2), 500), nn.ReLU(), nn.Linear(500, num_classes)],
+        *[nn.Linear(_lenet_features(input_shape, 50), 500), nn.ReLU(), nn.Linear(500, num_classes)],
     )
 
 
@@ -65,6 +64,12 @@ def lenet_small(input_shape: tuple[int, ...], num_classes: int) -> nn.Sequential
         *[nn.Conv2d(8, 16, 5, padding=padding), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()],
         *[nn.Linear(16 * rows * columns, 32), nn.ReLU(), nn.Linear(32, num_classes)],
     )
+
+
+def _lenet_features(input_shape: tuple[int, ...], maps: int) -> int:
+    """Features that two convolutions of 5 x 5, each followed by a halving, leave of an image."""
+    rows, columns = (((side - 4) // 2 - 4) // 2 for side in input_shape[1:])
+    return maps * rows * columns
 
 
 def convnet(input_shape: tuple[int, ...], num_classes: int) -> nn.Sequential:
