@@ -8,10 +8,11 @@ from mdlcode.codes.mixture import Bayes, FixedShare, Switch
 from mdlcode.codes.online import Buffer, Online, Streams
 from mdlcode.codes.prequential import Prequential
 from mdlcode.codes.schedule import Geometric, Listed, Portions
+from mdlcode.codes.subspace import Subspace
 from mdlcode.codes.two_part import TwoPart
 from mdlcode.codes.uniform import Uniform
 
-CODES: tuple[type[Code], ...] = (Uniform, TwoPart, Prequential, Online, BestOf)
+CODES: tuple[type[Code], ...] = (Uniform, TwoPart, Subspace, Prequential, Online, BestOf)
 
 __all__ = [
     "CODES",
@@ -29,6 +30,7 @@ __all__ = [
     "Prequential",
     "Received",
     "Streams",
+    "Subspace",
     "Switch",
     "Temperature",
     "Transmission",

@@ -9,6 +9,7 @@ from mdlcode.codes.calibration import Temperature
 from mdlcode.codes.online import Online
 from mdlcode.codes.prequential import Prequential
 from mdlcode.codes.schedule import NAMED
+from mdlcode.codes.subspace import Subspace
 from mdlcode.codes.two_part import TwoPart
 from mdlcode.codes.uniform import Uniform
 from mdlcode.config import replaced, shifted_seeds
@@ -26,6 +27,7 @@ READOUTS = (
 PRESETS: dict[str, Code] = {
     "uniform": Uniform(),
     "float32": TwoPart(NET),
+    "subspace": Subspace(),
     "prequential": Prequential((NET,)),
     # The checkpoints of one training, and what bounds the loss where nets fail.
     "switch": Prequential(

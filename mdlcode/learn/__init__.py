@@ -11,10 +11,13 @@ from mdlcode.learn.network import NetLearner
 from mdlcode.learn.optimizer import AdamW, Sgd
 from mdlcode.learn.stacked import StackedLearner
 from mdlcode.learn.staged import StagedLearner
+from mdlcode.learn.subspace import SubspaceLearner
+from mdlcode.learn.subspace_net import Real, Stepped
 from mdlcode.learn.unlabelled import FixMatch
 
 LEARNERS: tuple[type[Learner], ...] = (
     NetLearner,
+    SubspaceLearner,
     EstimatorLearner,
     EnsembleLearner,
     StackedLearner,
@@ -38,9 +41,12 @@ __all__ = [
     "NetPredictor",
     "NoAugment",
     "Predictor",
+    "Real",
     "Sgd",
     "StackedLearner",
     "StagedLearner",
+    "Stepped",
+    "SubspaceLearner",
     "UniformLearner",
     "parse_learner",
 ]
