@@ -6,7 +6,7 @@ import warnings
 
 import typer
 
-from mdlcode.cli import compare, listing, messages
+from mdlcode.cli import compare, dimension, listing, messages
 from mdlcode.cli.show import err
 from mdlcode.errors import MdlError
 
@@ -23,6 +23,7 @@ app.command()(messages.encode)
 app.command()(messages.decode)
 app.command()(messages.verify)
 app.command()(compare.audit)
+app.command()(dimension.dimension)
 app.command("list")(listing.list_names)
 
 

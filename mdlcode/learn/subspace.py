@@ -1,8 +1,7 @@
 """A learner that trains few coordinates in place of all weights."""
 
-from typing import Literal
-
 import math
+from typing import Literal
 
 import torch
 from pydantic import Field
@@ -16,9 +15,9 @@ from mdlcode.errors import MdlError
 from mdlcode.learn.net import NetPredictor, new_net
 from mdlcode.learn.network import NetLearner, Objective
 from mdlcode.learn.optimizer import AdamW, Optimizer
-from mdlcode.learn.subspace_net import Coordinates, Stepped, SubspaceNet
+from mdlcode.learn.subspace_net import Coordinates, Stepped, SubspaceNet, trained
 from mdlcode.projections import AnyProjection, CountSketch
-from mdlcode.projections.layers import Layers
+from mdlcode.projections.layers import Layers, grouped
 
 _SETTLING_INPUTS = 5000
 _SETTLING_BATCH = 500
@@ -50,6 +49,11 @@ class SubspaceLearner(NetLearner):
         net, bf16 = new_net(self.arch, shared, self.seed, self.precision)
         moving = SubspaceNet(net, self.projection, self.dimension, self.layers, self.coordinates, self.seed)
         return NetPredictor(moving.to(shared.inputs.device), shared, bf16, self.augment, self.views)
+
+    def num_parameters(self, shared: Shared) -> int:
+        """D: how many parameters move, and so the largest dimension."""
+        parameters = trained(new_net(self.arch, shared, self.seed, self.precision)[0])
+        return sum(parameters[name].numel() for names in grouped(parameters, self.layers) for name in names)
 
     def _objective(self, shared: Shared, num_labels: int) -> Objective:
         plain = super()._objective(shared, num_labels)

@@ -40,7 +40,7 @@ Coordinates = Annotated[Real | Stepped, Field(discriminator="kind")]
 
 
 class SubspaceNet(nn.Module):
-    """theta = theta0 + P v, logits e^s f_theta(x): v, its steps and s are all that is trained.
+    """theta = theta0 + P v, logits e^s f_theta(x): v is trained, and with steps also these and s.
 
     The net is a registered module with its own theta0, so that `eval()`, `to()` and `state_dict()` reach it.
     Frozen parameters stay as they are; tied ones move together. Raises MdlError where nothing can move, and
@@ -55,9 +55,7 @@ class SubspaceNet(nn.Module):
         self, net: nn.Module, projection: Projection, dimension: int, layers: Layers, kind: Coordinates, seed: int
     ) -> None:
         super().__init__()
-        start = {name: value for name, value in net.named_parameters() if value.requires_grad}
-        if not start:
-            raise MdlError("all parameters of the net are frozen: nothing can move in a subspace")
+        start = trained(net)
         self.groups = groups(start, dimension, layers)
         self.net = net.requires_grad_(False)
         self.stepped = isinstance(kind, Stepped)
@@ -69,7 +67,7 @@ class SubspaceNet(nn.Module):
         self.coordinates = nn.Parameter(torch.zeros(dimension))
         first = torch.full((len(self.groups),), kind.step if isinstance(kind, Stepped) else 1.0)
         self.log_steps = nn.Parameter(first.log(), requires_grad=self.stepped)
-        self.log_scale = nn.Parameter(torch.zeros(()))
+        self.log_scale = nn.Parameter(torch.zeros(()), requires_grad=self.stepped)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (m, K)."""
@@ -108,6 +106,14 @@ class SubspaceNet(nn.Module):
     def _steps(self) -> Tensor:
         counts = torch.tensor([group.dimension for group in self.groups], device=self.log_steps.device)
         return self.log_steps.exp().repeat_interleave(counts, output_size=len(self.coordinates))
+
+
+def trained(net: nn.Module) -> dict[str, Tensor]:
+    """The parameters that are not frozen, by name; tied ones once. Raises MdlError where there are none."""
+    found: dict[str, Tensor] = {name: value for name, value in net.named_parameters() if value.requires_grad}
+    if not found:
+        raise MdlError("all parameters of the net are frozen: nothing can move in a subspace")
+    return found
 
 
 def laplace_bits(values: Tensor) -> Tensor:

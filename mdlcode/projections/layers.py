@@ -28,11 +28,31 @@ def groups(parameters: Mapping[str, Tensor], dimension: int, layers: Layers) -> 
     shifts of normalisation, biases. "mixed" gives half of the coordinates to the vectors, or one for each
     where that is less, and the rest to all others (FiLM and projection in Lotfi et al. 2022).
 
-    Raises MdlError where there are more coordinates than parameters to move, or none for some group.
+    Raises MdlError where there are more coordinates than parameters to move, or none for some group, or
+    nothing to move at all.
 
     >>> from torch import nn
     >>> groups(dict(nn.Linear(8, 2).named_parameters()), 6, "layerwise")
     [Group(names=('weight',), dimension=4), Group(names=('bias',), dimension=2)]
+    """
+    named = grouped(parameters, layers)
+    sizes = [sum(parameters[name].numel() for name in names) for names in named]
+    if not len(sizes) <= dimension <= sum(sizes):
+        least = f"{len(sizes)} (one for each group)" if len(sizes) > 1 else "1"
+        raise MdlError(
+            f"a subspace of dimension {dimension} does not fit layers '{layers}' of this net:"
+            f" between {least} and {sum(sizes)} is needed"
+        )
+    weights = [1.0, 1.0] if layers == "mixed" else [math.sqrt(size) for size in sizes]
+    return [Group(*each) for each in zip(named, shares(sizes, weights, dimension), strict=True)]
+
+
+def grouped(parameters: Mapping[str, Tensor], layers: Layers) -> list[tuple[str, ...]]:
+    """The names of the parameters that move, group by group. Raises MdlError for an empty group.
+
+    >>> from torch import nn
+    >>> grouped(dict(nn.Linear(8, 2).named_parameters()), "normalisation")
+    [('bias',)]
     """
     vectors = tuple(name for name, value in parameters.items() if value.ndim <= 1)
     others = tuple(name for name in parameters if name not in vectors)
@@ -42,17 +62,9 @@ def groups(parameters: Mapping[str, Tensor], dimension: int, layers: Layers) -> 
         "normalisation": [vectors],
         "mixed": [vectors, others],
     }[layers]
-    sizes = [sum(parameters[name].numel() for name in names) for names in named]
-    if min(sizes, default=0) == 0:
-        raise MdlError(f"the net has no parameters to move for layers '{layers}': it has {', '.join(parameters)}")
-    if not len(sizes) <= dimension <= sum(sizes):
-        least = f"{len(sizes)} (one for each group)" if len(sizes) > 1 else "1"
-        raise MdlError(
-            f"a subspace of dimension {dimension} does not fit layers '{layers}' of this net:"
-            f" between {least} and {sum(sizes)} is needed"
-        )
-    weights = [1.0, 1.0] if layers == "mixed" else [math.sqrt(size) for size in sizes]
-    return [Group(*each) for each in zip(named, shares(sizes, weights, dimension), strict=True)]
+    if not all(named) or not parameters:
+        raise MdlError(f"layers '{layers}' leave nothing to move in a net with {', '.join(parameters) or 'no parameter'}")
+    return named
 
 
 def shares(sizes: list[int], weights: list[float], total: int) -> list[int]:
