@@ -6,7 +6,7 @@ import warnings
 
 import typer
 
-from mdlcode.cli import bound, compare, listing, messages, nets
+from mdlcode.cli import bound, compare, dimension, listing, messages, nets
 from mdlcode.cli.show import err
 from mdlcode.errors import MdlError
 
@@ -26,6 +26,7 @@ app.command()(compare.audit)
 app.command()(bound.bound)
 app.command()(nets.compress)
 app.command()(nets.show)
+app.command()(dimension.dimension)
 app.command("list")(listing.list_names)
 
 

@@ -9,11 +9,12 @@ from mdlcode.codes.mixture import Bayes, FixedShare, Switch
 from mdlcode.codes.online import Buffer, Online, Streams
 from mdlcode.codes.prequential import Prequential
 from mdlcode.codes.schedule import Geometric, Listed, Portions
+from mdlcode.codes.subspace import Subspace
 from mdlcode.codes.two_part import TwoPart
 from mdlcode.codes.uniform import Uniform
 from mdlcode.codes.variational import Variational
 
-CODES: tuple[type[Code], ...] = (Uniform, TwoPart, Compressed, Variational, Prequential, Online, BestOf)
+CODES: tuple[type[Code], ...] = (Uniform, TwoPart, Compressed, Subspace, Variational, Prequential, Online, BestOf)
 
 __all__ = [
     "CODES",
@@ -32,6 +33,7 @@ __all__ = [
     "Prequential",
     "Received",
     "Streams",
+    "Subspace",
     "Switch",
     "Temperature",
     "Transmission",

@@ -10,6 +10,7 @@ from mdlcode.codes.compressed import Compressed
 from mdlcode.codes.online import Online
 from mdlcode.codes.prequential import Prequential
 from mdlcode.codes.schedule import NAMED
+from mdlcode.codes.subspace import Subspace
 from mdlcode.codes.two_part import TwoPart
 from mdlcode.codes.uniform import Uniform
 from mdlcode.codes.variational import Variational
@@ -29,6 +30,7 @@ PRESETS: dict[str, Code] = {
     "uniform": Uniform(),
     "float32": TwoPart(NET),
     "compressed": Compressed(RateAware(replace(NET, arch="small"))),
+    "subspace": Subspace(),
     "prequential": Prequential((NET,)),
     # The checkpoints of one training, and what bounds the loss where nets fail.
     "switch": Prequential(

@@ -14,10 +14,13 @@ from mdlcode.learn.rate_aware import RateAware
 from mdlcode.learn.squeeze import Squeezer
 from mdlcode.learn.stacked import StackedLearner
 from mdlcode.learn.staged import StagedLearner
+from mdlcode.learn.subspace import SubspaceLearner
+from mdlcode.learn.subspace_net import Real, Stepped
 from mdlcode.learn.unlabelled import FixMatch
 
 LEARNERS: tuple[type[Learner], ...] = (
     NetLearner,
+    SubspaceLearner,
     EstimatorLearner,
     EnsembleLearner,
     StackedLearner,
@@ -44,10 +47,13 @@ __all__ = [
     "NoAugment",
     "Predictor",
     "RateAware",
+    "Real",
     "Sgd",
     "Squeezer",
     "StackedLearner",
     "StagedLearner",
+    "Stepped",
+    "SubspaceLearner",
     "UniformLearner",
     "fold_batch_norm",
     "parse_learner",

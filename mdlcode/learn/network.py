@@ -111,7 +111,7 @@ class NetLearner(NetTrainer):
         size, early = min(self.batch_size, len(labels)), round(self.warm_start * steps)
         half = batches(-(-len(labels) // 2), size, early, generator)  # the net of the block before, continued
         order = torch.cat([half, batches(len(labels), size, steps - early, generator)]).to(device)
-        optimizer, objective = self.optimizer.build(net.parameters()), self._objective(shared)
+        optimizer, objective = self.optimizer.build(net.parameters()), self._objective(shared, len(labels))
         for step, batch in enumerate(order):
             for group in optimizer.param_groups:
                 group["lr"] = self.optimizer.lr * rate(step, steps, self.warmup)
@@ -125,7 +125,7 @@ class NetLearner(NetTrainer):
             yield step + 1
         progress.advance(steps % _STEPS_PER_REPORT)
 
-    def _objective(self, shared: Shared) -> Objective:
+    def _objective(self, shared: Shared, num_labels: int) -> Objective:
         if isinstance(self.unlabelled, FixMatch):
             return Consistency(self.unlabelled, shared.inputs, shared.num_classes, self.augment).loss
         return self._cross_entropy

@@ -34,6 +34,22 @@ def tiny_cnn(input_shape: tuple[int, ...], num_classes: int) -> nn.Sequential:
     )
 
 
+def lenet(input_shape: tuple[int, ...], num_classes: int) -> nn.Sequential:
+    """LeNet as Li et al. 2018 measure it: 6 and 16 maps of 5 x 5, hidden layers of 120 and 84 units.
+
+    >>> [sum(p.numel() for p in lenet(shape, 10).parameters()) for shape in ((1, 28, 28), (3, 32, 32))]
+    [44426, 62006]
+    """
+    channels, height, width = input_shape
+    rows, columns = ((side - 4) // 2 - 4 for side in (height, width))
+    return nn.Sequential(
+        *[nn.Conv2d(channels, 6, 5), nn.ReLU(), nn.MaxPool2d(2)],
+        *[nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()],
+        *[nn.Linear(16 * (rows // 2) * (columns // 2), 120), nn.ReLU()],
+        *[nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, num_classes)],
+    )
+
+
 def lenet5(input_shape: tuple[int, ...], num_classes: int) -> nn.Sequential:
     """LeNet-5 as in Caffe: 20 and 50 maps of 5 x 5, 500 hidden units; 431,080 parameters on MNIST.
 
