@@ -113,6 +113,15 @@ def unpack_net(file: bytes) -> tuple[NetHeader, Words]:
         raise MessageError("the net's header is of another version of mdlcode: make it again") from None
 
 
+def is_net(file: bytes) -> bool:
+    """Whether bytes begin as a net's file does.
+
+    >>> is_net(b"MDLCODE1...")
+    False
+    """
+    return file.startswith(_MAGIC)
+
+
 def decode_net(file: bytes) -> NetPredictor:
     """The predictor of a net's file, on the CPU, from its bytes alone.
 

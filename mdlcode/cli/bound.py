@@ -14,9 +14,10 @@ from mdlcode.errors import MdlError
 if TYPE_CHECKING:
     from mdlcode.codes import Code
     from mdlcode.data import Data
+    from mdlcode.experiments import Experiment
     from mdlcode.experiments.certificate import Certificate
 
-MessageFile = Annotated[Path | None, typer.Argument(help="A message of `encode` whose code sends a net.")]
+NetFile = Annotated[Path | None, typer.Argument(help="A message of `encode` whose code sends a net, or a net's file.")]
 Weights = Annotated[Path | None, typer.Option(help="Weights of a net instead: .npz of arrays or .pt state dict.")]
 WeightCodes = Annotated[
     str | None, typer.Option(help="How --weights are sent; several pay for the choice, all are tried by default.")
@@ -38,7 +39,7 @@ Force = Annotated[bool, typer.Option("--force", help="Replace the file of --out.
 
 def bound(
     data: o.DataName,
-    message: MessageFile = None,
+    file: NetFile = None,
     weights: Weights = None,
     weight_code: WeightCodes = None,
     code: o.CodeName = "",
@@ -60,12 +61,12 @@ def bound(
     threads: o.Threads = None,
     workers: o.Workers = 1,
 ) -> None:
-    """Bounds on the test error: of a message's net, of --weights, or of what --code or --config learns."""
+    """Bounds on the test error: of the net in a file, of --weights, or of what --code or --config learns."""
     from mdlcode import bounds
     from mdlcode.experiments.certificate import choice_bits
 
-    if sum(given is not None for given in (message, weights, code or config)) != 1:
-        raise MdlError("say what to bound: a message, --weights with --arch, or --code (or --config)")
+    if sum(given is not None for given in (file, weights, code or config)) != 1:
+        raise MdlError("say what to bound: a file with a net, --weights with --arch, or --code (or --config)")
     if report is not None and report.exists() and not force:
         raise MdlError(f"{report} is there already: name another --out, or --force to replace it")
     bounds.held_out(0, 1, delta)  # nothing is trained for a delta outside (0, 1)
@@ -73,9 +74,9 @@ def bound(
     view = {"limit": limit, "label_noise": label_noise, "shuffle_pixels": shuffle_pixels, "order_seed": order_seed}
     fields = {"data": data, "device": device, "seed": seed, **view}
     with o.computing(threads, workers):
-        if message is not None:
-            _refuse("a message", **view, mean=mean, std=std, prior=prior, weight_code=weight_code)
-            made = _of_message(data, message, device, arch, delta, choices)
+        if file is not None:
+            _refuse("a file", mean=mean, std=std, prior=prior, weight_code=weight_code, seed=seed)
+            made = _of_file(o.experiment(None, arch=arch, **fields), file, delta, choices)
         elif weights is not None:
             _refuse("--weights", prior=prior, seed=seed)
             chosen = o.experiment(None, **fields)
@@ -129,32 +130,40 @@ def _scaled(loaded: "Data", mean: str | None, std: str | None) -> "Data":
     return replace(loaded, shared=FixedMoments(loaded.shared.inputs, loaded.shared.num_classes, *moments))
 
 
-def _of_message(
-    data: str, file: Path, device: str | None, arch: str | None, delta: float, choices: int
-) -> "Certificate":
-    from mdlcode.cli.messages import read_message
+def _of_file(chosen: "Experiment", file: Path, delta: float, choices: int) -> "Certificate":
+    """Of a message, whose header names its view of the data, or of a net's file."""
+    from mdlcode.cli.messages import trusted_header
     from mdlcode.data import View, load
     from mdlcode.environment import select_device
     from mdlcode.experiments.certificate import certify
-    from mdlcode.experiments.hypothesis import from_message
+    from mdlcode.experiments.hypothesis import from_message, from_net_file
+    from mdlcode.net_file import is_net, unpack_net
 
-    header, content = read_message(file, [arch] if arch else [])
-    view = View(**(header.data or {}).get("view", {}))
-    loaded = load(data, view).to(select_device(device or "auto"))
+    trusted = [arch for arch in chosen.arch if ":" in arch]
+    if is_net(content := o.read_file(file, "net or message")):
+        if ":" in (asked := unpack_net(content)[0].arch) and asked not in trusted:
+            raise MdlError(f"the net asks to import '{asked}': if you trust it, say --arch {asked}")
+        loaded = chosen.load()
+        return certify(from_net_file(content, loaded.shared), loaded, delta, choices)
+    header = trusted_header(content, trusted)
+    if chosen.view != View():
+        raise MdlError("a message names its own view of the data: leave out --limit and the like")
+    loaded = load(chosen.data, View(**(header.data or {}).get("view", {}))).to(select_device(chosen.device))
     return certify(from_message(content, loaded.shared), loaded, delta, choices)
 
 
 def _of_weights(
     file: Path, arch: str | None, names: str | None, loaded: "Data", delta: float, choices: int
 ) -> "Certificate":
-    from mdlcode.experiments.weights_file import NAMED, certify_state, read_state
+    from mdlcode.experiments.weights_file import NAMED, certify_tensors
+    from mdlcode.net_file import read_tensors
 
     if arch is None:
         raise MdlError("--weights need --arch: a net by name (see `list nets`) or module:factory")
     chosen = [name.strip() for name in names.split(",")] if names else list(NAMED)
     if unknown := [name for name in chosen if name not in NAMED]:
         raise MdlError(f"no weight code named '{unknown[0]}': names: {', '.join(NAMED)}")
-    return certify_state(read_state(file), arch, [NAMED[name] for name in chosen], loaded, delta, choices)
+    return certify_tensors(read_tensors(file), arch, [NAMED[name] for name in chosen], loaded, delta, choices)
 
 
 def _of_codes(

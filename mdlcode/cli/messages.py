@@ -86,7 +86,8 @@ def decode(
     from mdlcode.environment import select_device
     from mdlcode.experiments.results import write_atomically
 
-    header, message = read_message(file, arch or [])
+    message = o.read_file(file, "message")
+    header = trusted_header(message, arch or [])
     view = View(**(header.data or {}).get("view", {}))
     shared = load_shared(data, header.num_classes, view).to(select_device(device or "auto"))
     with o.computing(threads, workers=1):
@@ -95,21 +96,17 @@ def decode(
     out.print(f"{len(decoded):,} labels in {labels}", highlight=False)
 
 
-def read_message(file: Path, trusted: list[str]) -> tuple["Header", bytes]:
-    """The header and the whole of a message that imports nothing but what is trusted.
+def trusted_header(message: bytes, trusted: list[str]) -> "Header":
+    """The header of a message that imports nothing but what is trusted.
 
-    Raises MdlError for a file that can't be read, is no message, or asks to import another module:name.
+    Raises MdlError for what is no message, and for one that asks to import another module:name.
     """
     from mdlcode.message import unpack
 
-    try:
-        message = file.read_bytes()
-    except OSError as error:
-        raise MdlError(f"message {file} can't be read: {error.strerror}") from None
     header = unpack(message)[0]
     if asked := sorted(_imports(header.code) - set(trusted)):
         raise MdlError(f"the message asks to import '{asked[0]}': if you trust it, say --arch {asked[0]}")
-    return header, message
+    return header
 
 
 def verify(

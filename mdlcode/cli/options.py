@@ -38,6 +38,14 @@ Out = Annotated[Path, typer.Option("--out", "-o", help="File to write.")]
 CodeName = Annotated[str, typer.Option("--code", help="A code by name (see `list codes`).")]
 
 
+def read_file(path: Path, what: str) -> bytes:
+    """All bytes of a file; raises MdlError where it can't be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise MdlError(f"{what} {path} can't be read: {error.strerror}") from None
+
+
 def experiment(config: Path | None, **options: Any) -> "Experiment":
     """The checked experiment of a config file and options."""
     from mdlcode.experiments import read_experiment

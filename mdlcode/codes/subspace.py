@@ -13,7 +13,6 @@ from mdlcode.codelength import CHOICE
 from mdlcode.codes.base import Code, Received
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
-from mdlcode.errors import MdlError
 from mdlcode.learn import SubspaceLearner, parse_learner
 from mdlcode.learn.net import NetPredictor
 from mdlcode.learn.subspace import settle
@@ -21,7 +20,7 @@ from mdlcode.learn.subspace_net import SubspaceNet
 from mdlcode.typing import IntArray
 from mdlcode.weights.integers import send_choice, send_float16
 from mdlcode.weights.masks import UNORDERED
-from mdlcode.weights.quantisers import Alphabet, grid, send_alphabet, symbols_of
+from mdlcode.weights.quantisers import grid, send_alphabet, symbols_of
 from mdlcode.weights.symbols import Adaptive
 
 
@@ -37,6 +36,11 @@ class Subspace(Code):
     learners: tuple[Annotated[SubspaceLearner, BeforeValidator(parse_learner)], ...] = Field(
         default=(SubspaceLearner(),), min_length=1
     )
+
+    @property
+    def sends_net(self) -> bool:
+        """True: the net's coordinates are decoded before any label."""
+        return True
 
     def transmit(self, channel: Channel, shared: Shared, labels: IntArray | None) -> Received:
         """Which learner, its coordinates, then all labels."""

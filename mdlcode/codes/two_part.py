@@ -28,6 +28,11 @@ class NetCode(Code):
     learner: Annotated[NetTrainer, BeforeValidator(parse_learner)] = NetLearner()
     weights: Annotated[WeightCode, BeforeValidator(parse_weights)] = Float32()
 
+    @property
+    def sends_net(self) -> bool:
+        """True: the net is decoded before any label."""
+        return True
+
     @abstractmethod
     def best_net(self, shared: Shared, labels: IntArray) -> NetPredictor:
         """The net that Alice would send, before the weight code rounds it."""
@@ -51,11 +56,6 @@ class TwoPart(NetCode):
         """What the learner makes of all labels."""
         progress.start("two-part", self.learner.steps(len(shared)))
         return self.learner.fit(shared, labels)
-
-    @property
-    def sends_net(self) -> bool:
-        """True: the net is decoded before any label."""
-        return True
 
     def transmit(self, channel: Channel, shared: Shared, labels: IntArray | None) -> Received:
         """The net's weights and buffers, then all labels."""

@@ -5,14 +5,16 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from mdlcode.channel import CountingReceiver, Sender, Words
+from mdlcode.channel import CountingReceiver, Words
 from mdlcode.codelength import LABELS, Codelength
 from mdlcode.codes.base import Code, Transmission, parse_code
 from mdlcode.data.base import Data, Shared
 from mdlcode.errors import MdlError
 from mdlcode.learn.base import Predictor
+from mdlcode.learn.folding import fold_batch_norm
 from mdlcode.learn.net import NetPredictor
-from mdlcode.message import payload_bits, unpack
+from mdlcode.message import unpack
+from mdlcode.net_file import decode_net, load_weights, pack_net, unpack_net
 from mdlcode.nets import build
 from mdlcode.weights import WeightCode
 
@@ -24,8 +26,8 @@ _PROBE = 2  # inputs that are not the data's, to see whether the decoded net dep
 class Hypothesis:
     """A predictor, the bits of all that it was decoded from by part, and what it is in one line.
 
-    `coded_bits` are those of the file that was decoded, whole words and without its envelope; the sum of
-    `bits_by_part` is what a bound pays: -log2 of the prior probability that the code gives to this net.
+    The sum of `bits_by_part` is what a bound pays: -log2 of the prior probability that the code gives to this
+    net. `coded_bits` are those of the words that hold the net alone, for a net that has a file of its own.
     """
 
     predictor: Predictor
@@ -42,18 +44,17 @@ def from_message(message: bytes, shared: Shared) -> Hypothesis:
     """
     header, words = unpack(message)
     code = parse_code(header.code)
-    _require_net(code, str(header.code.get("kind")))
+    _require_net(code)
     code.decode(shared, message)
     predictor, bits = _decoded(code, words, shared)
     other = replace(shared, inputs=_other_inputs(shared))
     _require_equal(predictor, _decoded(code, words, other)[0])
-    kind = str(header.code.get("kind"))
-    return Hypothesis(predictor, bits, f"net decoded from a message of the code '{kind}'", payload_bits(message))
+    return Hypothesis(predictor, bits, f"net decoded from a message of the code '{_kind(code)}'")
 
 
 def from_code(code: Code, data: Data) -> Hypothesis:
     """The net that a code's message decodes to: encoded with the labels, decoded without them."""
-    _require_net(code, str(getattr(code, "kind", "code")))
+    _require_net(code)
     return from_message(code.encode(data), data.shared)
 
 
@@ -70,22 +71,34 @@ def from_prefix(code: Code, data: Data, seen: int) -> Hypothesis:
     return Hypothesis(received.predictor, {}, f"learnt from the first {seen:,} examples, bounded on the others")
 
 
-def from_state(state: Mapping[str, torch.Tensor], arch: str, weights: WeightCode, shared: Shared) -> Hypothesis:
-    """A user's weights under a weight code: written, and decoded from the words alone into a new net.
+def from_net_file(file: bytes, shared: Shared) -> Hypothesis:
+    """The net in a file that `compress` wrote, with the bits its decoder reads and the moments in its header.
 
-    It is evaluated in float32. Raises MdlError where the weights do not fit the net or have no code.
+    Architecture and weight code are named in the header and count as fixed before the data. Raises MdlError
+    for a net for other inputs, and MessageError for a file that is altered or does not decode.
     """
-    sender = Sender()
-    weights.transmit(sender, filled(build(arch, shared.shape, shared.num_classes), state))
-    receiver, net = CountingReceiver(sender.words()), build(arch, shared.shape, shared.num_classes)
-    weights.transmit(receiver, net)
-    kind = str(getattr(weights, "kind", "own"))
-    return Hypothesis(
-        NetPredictor(net.to(shared.inputs.device), shared, bf16=False),
-        _paid(receiver.ledger.codelength(shared.num_classes), shared),
-        f"'{arch}' decoded from a file of its own under the weight code '{kind}'",
-        32 * len(sender.words()),
-    )
+    header, words = unpack_net(file)
+    if (header.shape, header.num_classes) != (shared.shape, shared.num_classes):
+        raise MdlError(f"the net is for inputs {header.shape} of {header.num_classes} classes, not for this data set")
+    decoded, receiver = decode_net(file), CountingReceiver(words)
+    header.code().transmit(receiver, header.initial().net)
+    bits = dict(receiver.ledger.codelength(shared.num_classes).bits_by_part)
+    bits[INPUTS] = 32.0 * sum(each.numel() for each in header.moments)
+    return Hypothesis(_on(decoded, shared), bits, f"'{header.arch}' decoded from a net's file", 32 * len(words))
+
+
+def from_tensors(tensors: Mapping[str, torch.Tensor], arch: str, weights: WeightCode, shared: Shared) -> Hypothesis:
+    """A user's weights under a weight code: written as a net's file, and decoded from that alone.
+
+    Batch norms are folded away first. Evaluated in float32, standardised as `shared` says. Raises MdlError
+    where the weights do not fit the net or have no code.
+    """
+    net = build(arch, shared.shape, shared.num_classes)
+    load_weights(net, tensors)
+    learned = NetPredictor(fold_batch_norm(net), shared, bf16=False)
+    made = from_net_file(pack_net(learned, arch, shared.shape, shared.num_classes, weights), shared)
+    bits = {part: each for part, each in made.bits_by_part.items() if part != INPUTS or shared.moment_bits}
+    return replace(made, bits_by_part=bits, source=f"{made.source} under the weight code '{_kind(weights)}'")
 
 
 def from_transmission(code: Code, data: Data, sent: Transmission) -> Hypothesis | None:
@@ -95,38 +108,22 @@ def from_transmission(code: Code, data: Data, sent: Transmission) -> Hypothesis 
     return Hypothesis(sent.received.predictor, _paid(sent.codelength, data.shared), "net of a measured code")
 
 
-def filled(net: torch.nn.Module, state: Mapping[str, torch.Tensor]) -> torch.nn.Module:
-    """The net with a state's tensors, by name, or by their order where names differ and all shapes fit.
-
-    Raises MdlError where neither fits.
-
-    >>> net = filled(torch.nn.Linear(2, 1, bias=False), {"fc.weight": torch.ones(1, 2)})
-    >>> net.weight.tolist()
-    [[1.0, 1.0]]
-    """
-    own = {name: value for name, value in net.state_dict().items() if not name.endswith("num_batches_tracked")}
-    given = {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
-    if own.keys() != given.keys():
-        if [tuple(value.shape) for value in own.values()] != [tuple(value.shape) for value in given.values()]:
-            raise MdlError(f"the weights ({_shapes(given)}) do not fit the net ({_shapes(own)}): name its --arch")
-        given = dict(zip(own, given.values(), strict=True))
-    with torch.no_grad():
-        for name, value in own.items():
-            if value.shape != given[name].shape:
-                raise MdlError(f"'{name}' of the weights is {tuple(given[name].shape)}, the net's {tuple(value.shape)}")
-            value.copy_(given[name])
-    return net
+def _on(learned: NetPredictor, shared: Shared) -> NetPredictor:
+    """The predictor on the device of the inputs."""
+    learned.net.to(shared.inputs.device)
+    mean, deviation = learned.moments
+    learned.moments = mean.to(shared.inputs.device), deviation.to(shared.inputs.device)
+    return learned
 
 
-def _shapes(state: Mapping[str, torch.Tensor]) -> str:
-    shown = [f"{name} {'x'.join(map(str, value.shape))}" for name, value in state.items()]
-    return ", ".join(shown[:4] + ["..."] * (len(shown) > 4))
+def _kind(config: object) -> str:
+    return str(getattr(config, "kind", type(config).__name__))
 
 
-def _require_net(code: Code, kind: str) -> None:
+def _require_net(code: Code) -> None:
     if not code.sends_net:
         raise MdlError(
-            f"the code '{kind}' describes labels and sends no net, so its bits bound no risk: name a code that"
+            f"the code '{_kind(code)}' describes labels and sends no net, so its bits bound no risk: name a code that"
             " sends one (such as 'float32'), or bound what it learns from a part on the rest with --prior 0.5"
         )
 

@@ -1,18 +1,13 @@
-"""A user's weights: read from a file without unpickling, and bounded under the weight code that serves best."""
+"""A user's weights, bounded under the weight code that serves best."""
 
-import zipfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from pickle import UnpicklingError
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from mdlcode.data.base import Data
 from mdlcode.errors import MdlError
 from mdlcode.experiments.certificate import Certificate, certify, tightest
-from mdlcode.experiments.hypothesis import from_state
+from mdlcode.experiments.hypothesis import from_tensors
 from mdlcode.weights import AsTrained, Float16, Float32, Grid, KMeans, Quantised, WeightCode
 
 NAMED: dict[str, WeightCode] = {
@@ -24,27 +19,8 @@ NAMED: dict[str, WeightCode] = {
 }
 
 
-def read_state(path: Path) -> dict[str, Tensor]:
-    """The tensors in a `.npz` of plain arrays or a `.pt` of a state dict, by name in their order, as float32.
-
-    Raises MdlError for a file that is neither, is damaged, or holds objects that only unpickling could make.
-    """
-    try:
-        if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as arrays:
-                found = {name: torch.from_numpy(arrays[name]) for name in arrays.files}
-        else:
-            found = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, ValueError, EOFError, RuntimeError, TypeError, UnpicklingError, zipfile.BadZipFile) as error:
-        reason = getattr(error, "strerror", None) or "it holds more than plain tensors, or is damaged"
-        raise MdlError(f"weights {path} can't be read: {reason}; give a .npz of arrays or a .pt state dict") from None
-    if not isinstance(found, Mapping) or not found or not all(isinstance(each, Tensor) for each in found.values()):
-        raise MdlError(f"weights {path} hold no plain tensors by name: save net.state_dict(), not the net")
-    return {str(name): value if value.dtype == torch.int64 else value.float() for name, value in found.items()}
-
-
-def certify_state(
-    state: Mapping[str, Tensor],
+def certify_tensors(
+    tensors: Mapping[str, Tensor],
     arch: str,
     codes: Sequence[WeightCode],
     data: Data,
@@ -59,7 +35,7 @@ def certify_state(
     found, problem = [], MdlError("no weight code was named")
     for code in codes:
         try:
-            hypothesis = from_state(state, arch, code, data.shared)
+            hypothesis = from_tensors(tensors, arch, code, data.shared)
         except MdlError as error:
             problem = error
             continue
