@@ -92,7 +92,7 @@ def bound(
 
 def show(made: "Certificate") -> None:
     """Prints a certificate: what it is about, what was paid, every bound, the test set's beside them."""
-    draws = "" if made.evaluated == made.n else " random draws"
+    draws = " random draws" if made.mc_delta else ""
     out.print(f"{made.dataset}: {made.source}", highlight=False, markup=False)
     out.print(
         f"train errors: {made.errors:,} of {made.evaluated:,}{draws} ({100 * made.errors / made.evaluated:.3f} %)"

@@ -1,8 +1,8 @@
 """Certificates of stochastic nets: each example meets weights of its own, drawn from a Gaussian posterior."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -11,57 +11,28 @@ from torch.func import functional_call
 from torch.overrides import TorchFunctionMode
 
 from mdlcode import bounds, progress
+from mdlcode.bayes.posterior import MeanField
+from mdlcode.bayes.priors import SCALE_LEVELS
 from mdlcode.bounds.occam import LN2
 from mdlcode.data.base import Data, Shared
 from mdlcode.errors import MdlError
-from mdlcode.experiments.certificate import Certificate, choice_bits, tested
+from mdlcode.experiments.certificate import Certificate, HeldOut, choice_bits, tested
 from mdlcode.experiments.hypothesis import INPUTS
-from mdlcode.typing import FloatArray, IntArray
+from mdlcode.typing import IntArray
 
 DRAWS = 150_000  # of a random example and weights each, as in Dziugaite & Roy 2017
 _BATCH = 250
 
 
-class Layout(Protocol):
-    """Which tensors of a net are random, and where they stand in one flat vector of P weights."""
-
-    def split(self, flat: Tensor) -> dict[str, Tensor]:
-        """Views of a flat vector (P,), by name and in shape."""
-
-
-class Posterior(Protocol):
-    """Independent Gaussians over all P weights of a net, of which KL and draws both are taken."""
-
-    @property
-    def layout(self) -> Any:
-        """A `Layout`."""
-
-    @property
-    def mean(self) -> FloatArray:
-        """(P,)."""
-
-    @property
-    def sd(self) -> FloatArray:
-        """(P,), above 0."""
-
-    @property
-    def prior_bits(self) -> float:
-        """What was paid for the prior's own learned numbers."""
-
-    def kl_bits_by_tensor(self) -> Mapping[str, float]:
-        """KL(posterior, prior) in bits of each tensor."""
-
-
 class StochasticNet:
     """A net under a posterior, on standardised inputs; counts errors under one draw of weights an example."""
 
-    def __init__(self, net: nn.Module, posterior: Posterior, shared: Shared) -> None:
+    def __init__(self, net: nn.Module, posterior: MeanField, shared: Shared) -> None:
         self._net, self.posterior = net.eval(), posterior
         self._moments = shared.moments
         device = shared.inputs.device
         mean, sd = (torch.from_numpy(each).float().to(device) for each in (posterior.mean, posterior.sd))
-        self._mean: dict[str, Tensor] = posterior.layout.split(mean)
-        self._sd: dict[str, Tensor] = posterior.layout.split(sd)
+        self._mean, self._sd = posterior.layout.split(mean), posterior.layout.split(sd)
 
     @torch.no_grad()
     def errors(self, inputs: Tensor, labels: Tensor, seed: int) -> int:
@@ -150,17 +121,17 @@ def certify_stochastic(
 
     Its mean empirical risk is bounded from `draws` random examples with weights of their own, at `mc_delta`;
     the posterior that they are drawn from is the one whose KL is paid, with the prior's learned scales,
-    moments read off the inputs, and log2 `candidates`. Raises MdlError as `certify` does, and for
-    delta + mc_delta of 1 or more.
+    moments read off the inputs, and log2 `candidates`; `mc_delta` is split among these, as each has draws of
+    its own. Raises MdlError as `certify` does, and for delta + mc_delta of 1 or more.
     """
     bits = {f"KL {name}": each for name, each in net.posterior.kl_bits_by_tensor().items()}
-    bits |= {"prior scales": net.posterior.prior_bits, INPUTS: data.shared.moment_bits, **choice_bits(candidates)}
+    bits |= {"prior scales": _scale_bits(net.posterior), INPUTS: data.shared.moment_bits, **choice_bits(candidates)}
     bits = {part: each for part, each in bits.items() if each}
     total_bits, n = math.fsum(bits.values()), len(data)
     errors = _drawn_errors(net, data, draws, seed)
     # Checks delta, mc_delta and their sum before it answers.
     bounds.certificate(errors / draws, draws, n, total_bits * LN2, delta, mc_delta)
-    risk = float(bounds.sample_convergence(errors / draws, draws, mc_delta))
+    risk = float(bounds.sample_convergence(errors / draws, draws, mc_delta / candidates))
     return Certificate(
         dataset=data.name,
         source=source,
@@ -177,6 +148,11 @@ def certify_stochastic(
     )
 
 
+def _scale_bits(posterior: MeanField) -> float:
+    """What the prior's learned deviations cost; nothing where they were fixed."""
+    return 0.0 if posterior.scale_levels is None else len(posterior.scale_levels) * math.log2(SCALE_LEVELS)
+
+
 def _drawn_errors(net: StochasticNet, data: Data, draws: int, seed: int) -> int:
     """Errors on examples drawn at random with replacement."""
     chosen = torch.randint(len(data), (draws,), generator=Generator().manual_seed(seed + 1))
@@ -189,7 +165,7 @@ def _drawn_errors(net: StochasticNet, data: Data, draws: int, seed: int) -> int:
     )
 
 
-def _test(net: StochasticNet, data: Data, delta: float, seed: int) -> Any:
+def _test(net: StochasticNet, data: Data, delta: float, seed: int) -> HeldOut | None:
     """The test-set bound on the same stochastic net: its misses on new inputs are independent coins."""
     labels: IntArray | None = data.test_labels
     if data.test_inputs is None or labels is None:

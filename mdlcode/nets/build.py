@@ -55,7 +55,8 @@ def resolve(arch: str, input_shape: tuple[int, ...]) -> str:
 def build(arch: str, input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     """A new net with random weights from torch's generator: inputs (m, *input_shape) -> logits (m, K).
 
-    "mlp-3x200" is a dense net with three hidden layers of 200 units, and so for any two such numbers.
+    "mlp-3x200" is a dense net with three hidden layers of 200 units, and so for any two such numbers;
+    "pooled-8-16-16" has convolutions of so many maps with halvings between them, and so for any such list.
     Raises MdlError for an unknown name (with the nearest one), a factory that can't be imported, and a
     net that does not take inputs of that shape.
 
@@ -65,7 +66,7 @@ def build(arch: str, input_shape: tuple[int, ...], num_classes: int) -> nn.Modul
     199210
     """
     arch = resolve(arch, input_shape)
-    factory = _user_factory(arch) if ":" in arch else NETS.get(arch) or _rectangular(arch)
+    factory = _user_factory(arch) if ":" in arch else NETS.get(arch) or _rectangular(arch) or _pooled(arch)
     if factory is None:
         near = difflib.get_close_matches(arch, NETS, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"names: {', '.join(NETS)}"
@@ -96,6 +97,13 @@ def _rectangular(arch: str) -> Factory | None:
         return None
     depth, width = map(int, found.groups())
     return partial(dense.mlp, widths=(width,) * depth)
+
+
+def _pooled(arch: str) -> Factory | None:
+    """The small convolutional net that "pooled-MAPS-MAPS-..." names."""
+    if re.fullmatch(r"pooled(-\d{1,4})+", arch) is None:
+        return None
+    return partial(convolutional.pooled, maps=tuple(map(int, arch.split("-")[1:])))
 
 
 def _user_factory(arch: str) -> Factory:
