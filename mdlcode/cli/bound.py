@@ -28,6 +28,9 @@ Arch = Annotated[
 ]
 Mean = Annotated[str | None, typer.Option(help="Mean of each channel, pixels in 0..1, fixed before the data.")]
 Std = Annotated[str | None, typer.Option(help="Standard deviation likewise; without both: the data's own, paid.")]
+Binary = Annotated[
+    bool | None, typer.Option("--binary", help="Ask only whether a label is in the upper half of the classes.")
+]
 Prior = Annotated[
     float | None, typer.Option(help="Share of the examples that --code learns from; the bound is on the others.")
 ]
@@ -56,6 +59,7 @@ def bound(
     label_noise: o.LabelNoise = None,
     shuffle_pixels: o.ShufflePixels = None,
     order_seed: o.OrderSeed = None,
+    binary: Binary = None,
     report: Report = None,
     force: Force = False,
     threads: o.Threads = None,
@@ -71,8 +75,8 @@ def bound(
         raise MdlError(f"{report} is there already: name another --out, or --force to replace it")
     bounds.held_out(0, 1, delta)  # nothing is trained for a delta outside (0, 1)
     choice_bits(choices)
-    view = {"limit": limit, "label_noise": label_noise, "shuffle_pixels": shuffle_pixels, "order_seed": order_seed}
-    fields = {"data": data, "device": device, "seed": seed, **view}
+    fields = {"data": data, "device": device, "seed": seed, "limit": limit, "label_noise": label_noise}
+    fields |= {"shuffle_pixels": shuffle_pixels, "order_seed": order_seed, "binary": binary}
     with o.computing(threads, workers):
         if file is not None:
             _refuse("a file", mean=mean, std=std, prior=prior, weight_code=weight_code, seed=seed)
