@@ -31,6 +31,9 @@ Std = Annotated[str | None, typer.Option(help="Standard deviation likewise; with
 Binary = Annotated[
     bool | None, typer.Option("--binary", help="Ask only whether a label is in the upper half of the classes.")
 ]
+Errors = Annotated[int, typer.Option(help="Errors of the decoded net on the training examples.")]
+Examples = Annotated[int, typer.Option(help="How many training examples there were.")]
+Bits = Annotated[float, typer.Option(help="Bits of all that the net was decoded from.")]
 Prior = Annotated[
     float | None, typer.Option(help="Share of the examples that --code learns from; the bound is on the others.")
 ]
@@ -71,8 +74,7 @@ def bound(
 
     if sum(given is not None for given in (file, weights, code or config)) != 1:
         raise MdlError("say what to bound: a file with a net, --weights with --arch, or --code (or --config)")
-    if report is not None and report.exists() and not force:
-        raise MdlError(f"{report} is there already: name another --out, or --force to replace it")
+    _check_free(report, force)
     bounds.held_out(0, 1, delta)  # nothing is trained for a delta outside (0, 1)
     choice_bits(choices)
     fields = {"data": data, "device": device, "seed": seed, "limit": limit, "label_noise": label_noise}
@@ -89,9 +91,38 @@ def bound(
             _refuse("--code", weight_code=weight_code)
             chosen = o.codes(config, code or None, arch=arch, **fields)
             made = _of_codes(chosen.named_codes(), _scaled(chosen.load(), mean, std), prior, delta, choices)
+    _finish(made, report)
+
+
+def bound_numbers(
+    errors: Errors,
+    examples: Examples,
+    bits: Bits,
+    delta: Delta = 0.05,
+    choices: Choices = 1,
+    report: Report = None,
+    force: Force = False,
+) -> None:
+    """The same bounds from numbers, such as published sizes and errors; no net is looked at."""
+    from mdlcode.experiments.certificate import certify_numbers
+
+    _check_free(report, force)
+    _finish(certify_numbers(errors, examples, bits, delta, choices), report)
+
+
+def _check_free(report: Path | None, force: bool) -> None:
+    if report is not None and report.exists() and not force:
+        raise MdlError(f"{report} is there already: name another --out, or --force to replace it")
+
+
+def _finish(made: "Certificate", report: Path | None) -> None:
+    """Shows the certificate and writes it down."""
+    from mdlcode.experiments.results import write_atomically
+
     show(made)
     if report is not None:
-        _write(report, made)
+        text = json.dumps(made.to_config(), indent=1)
+        write_atomically(report, lambda opened: opened.write(text.encode()))
 
 
 def show(made: "Certificate") -> None:
@@ -181,10 +212,3 @@ def _of_codes(
     if prior is None:
         return tightest([certify_code(code, loaded, delta, paid) for _, code in named])
     return tightest([certify_prefix(code, loaded, prior, delta, paid) for _, code in named])
-
-
-def _write(report: Path, made: "Certificate") -> None:
-    from mdlcode.experiments.results import write_atomically
-
-    text = json.dumps(made.to_config(), indent=1)
-    write_atomically(report, lambda opened: opened.write(text.encode()))

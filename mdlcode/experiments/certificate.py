@@ -88,6 +88,34 @@ def certify(
     )
 
 
+def certify_numbers(errors: int, n: int, code_bits: float, delta: float = 0.05, candidates: int = 1) -> Certificate:
+    """The certificate that published or own numbers give: errors of a decoded net among n, and its bits.
+
+    Whether a net of so many bits decodes and makes these errors is not looked at. Raises MdlError for errors
+    above n, n below 1, negative bits, delta outside (0, 1) and numbers that are not finite.
+
+    >>> made = certify_numbers(errors=448_408, n=1_281_167, code_bits=350 * 8192)
+    >>> [f"{each.value:.3f}" for each in made.bounds if each.name in ("exact binomial", "Catoni 1.2.6")]
+    ['0.965', '0.965']
+    """
+    bits = {"code": code_bits, **choice_bits(candidates)}
+    total_bits = math.fsum(bits.values())
+    values = bounds.occam_bounds(errors, n, total_bits, delta)
+    return Certificate(
+        dataset="numbers",
+        source="as they were given; no net was decoded or evaluated",
+        n=n,
+        errors=errors,
+        evaluated=n,
+        risk=errors / n,
+        delta=delta,
+        mc_delta=0.0,
+        bits_by_part=bits,
+        total_bits=total_bits,
+        bounds=bounds.side_by_side(values),
+    )
+
+
 def choice_bits(candidates: int) -> dict[str, float]:
     """log2 of the number of candidates as a part of its own; none for a single one, MdlError below 1.
 

@@ -80,6 +80,11 @@ def test_compare_shows_bounds(mdlcode: Run, tmp_path: Path) -> None:
         (("digits", "--weights", "{npz}"), "need --arch"),
         (("digits", "--weights", "{npz}", "--arch", "linear", "--mean", "0.5"), "go together"),
         (("digits", "--code", "uniform", "-o", "{npz}"), "there already"),
+        (("-numbers", "--errors", "11", "--examples", "10", "--bits", "1"), "errors must not be above n"),
+        (("-numbers", "--errors", "0", "--examples", "0", "--bits", "1"), "n must be a whole number, 1 or more"),
+        (("-numbers", "--errors", "1", "--examples", "10", "--bits", "-1"), "code_bits must be 0 or more"),
+        (("-numbers", "--errors", "1", "--examples", "10", "--bits", "nan"), "code_bits must be a finite number"),
+        (("-numbers", "--errors", "1", "--examples", "10", "--bits", "9", "--delta", "0"), "delta is a failure"),
     ],
 )
 def test_mistakes_are_one_clear_line_and_status_2(
@@ -90,7 +95,9 @@ def test_mistakes_are_one_clear_line_and_status_2(
     np.savez(tmp_path / "w.npz", w=np.zeros((2, 3), dtype=np.float32))
     paths = {"bad": tmp_path / "bad.pt", "npz": tmp_path / "w.npz"}
     given = [each.format(**paths) for each in arguments]
-    monkeypatch.setattr(sys, "argv", ["mdlcode", "bound", *given, "--threads", "1"])
+    numbers = given[0] == "-numbers"
+    command = ["bound-numbers", *given[1:]] if numbers else ["bound", *given, "--threads", "1"]
+    monkeypatch.setattr(sys, "argv", ["mdlcode", *command])
     monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)  # `main` sets its own
     with pytest.raises(SystemExit) as left:
         main()
@@ -98,6 +105,26 @@ def test_mistakes_are_one_clear_line_and_status_2(
     [said] = capsys.readouterr().err.strip().splitlines()
     assert said.startswith("error: ")
     assert line in said
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "errors", "published"),
+    [(350 * 1024, 448_408, 0.965), (350 * 1024, 166_552, 0.89), (0.47 * 2**20, 448_408, 0.986)],
+)
+def test_imagenet_from_published_sizes(
+    size_bytes: float, errors: int, published: float, tmp_path: Path, monkeypatch: Any
+) -> None:
+    """MobileNet (35 % and 13 % train error), SqueezeNet (35 %, which the paper does not state)."""
+    given = ["--errors", str(errors), "--examples", "1281167", "--bits", str(8 * size_bytes)]
+    monkeypatch.setattr(sys, "argv", ["mdlcode", "bound-numbers", *given, "-o", str(tmp_path / "b.json")])
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code in (0, None)
+    made = {each["name"]: each["value"] for each in json.loads((tmp_path / "b.json").read_text())["bounds"]}
+    assert made["Catoni 1.2.6"] == pytest.approx(published, abs=5e-4)
+    assert made["exact binomial"] < made["Catoni 1.2.6"]
+    assert made["McAllester"] > 1  # vacuous, and shown
 
 
 def test_stored_lenet_of_zhou_et_al(mdlcode: Run, tmp_path: Path) -> None:
