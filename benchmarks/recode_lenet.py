@@ -8,9 +8,6 @@ sides know code and architecture. Set MDLCODE_DATA to a folder with zhou_lenet5.
 """
 
 import argparse
-import gzip
-import importlib
-import lzma
 import tempfile
 import time
 from collections.abc import Callable
@@ -25,7 +22,7 @@ from mdlcode import load
 from mdlcode.channel import Receiver, Sender
 from mdlcode.data.load import data_root
 from mdlcode.nets import build
-from mdlcode.weights import AsTrained, Entropy, FixedWidth, Gaps, Quantised, WeightCode
+from mdlcode.weights import AsTrained, Entropy, FixedWidth, Gaps, Quantised, WeightCode, general_compressors
 
 PUBLISHED = {"Zhou et al. 2019, their own code": 8217, "DeepCABAC (nncodec 2.1.3)": 6491}
 TENSORS = [f"{layer}.{kind}" for layer in ("conv1", "conv2", "fc1", "fc2") for kind in ("weight", "bias")]
@@ -89,23 +86,10 @@ def decoded(code: WeightCode, path: Path, net: nn.Module) -> nn.Module:
     return net
 
 
-def compressors() -> dict[str, Callable[[bytes], bytes]]:
-    """General compressors at their strongest; zstd where its package is installed."""
-    found: dict[str, Callable[[bytes], bytes]] = {
-        "gzip": lambda raw: gzip.compress(raw, 9),
-        "xz": lambda raw: lzma.compress(raw, preset=9 | lzma.PRESET_EXTREME),
-    }
-    try:
-        zstd = importlib.import_module("zstandard")
-    except ImportError:
-        return found
-    return {**found, "zstd": lambda raw: zstd.ZstdCompressor(level=22).compress(raw)}
-
-
 def print_by_tensor(code: Quantised) -> None:
     sizes, state = code.sizes(published_net()), published_net().state_dict()
     raw = {name: tensor.numpy().tobytes() for name, tensor in state.items()}
-    others = compressors()
+    others = general_compressors()
     parts = ("units", "levels", "masks", "values")
     print(f"bytes by tensor ({BEST})")
     print(f"{'':14}{'float32':>9}" + "".join(f"{name:>8}" for name in (*others, *parts, "sum")))

@@ -1,9 +1,13 @@
 """Who listens to Alice: a ledger that counts bits, a sender that writes them, a receiver that reads them.
 
 A code is one conversation over a `Channel`. The Ledger turns it into a codelength, the Sender into the
-words of a message, the Receiver into the labels. This is the only file that knows the entropy coder,
+words of a message, the Receiver into the labels. This file and `cells` alone know the entropy coder,
 an ANS stack (Duda 2013; `constriction`). The stack is last in, first out, so the Sender keeps what it
 is told and pushes it in reverse order at the end; the Receiver pops in the order of the conversation.
+
+Bits-back (Hinton & van Camp 1993): Alice holds spare bits, any words she wants Bob to have besides. She
+borrows from them: what she pops under a distribution is a draw from it, and the message starts from the
+spare bits that are left. Bob, once he knows the distribution too, gives the draw back.
 """
 
 from abc import ABC, abstractmethod
@@ -13,6 +17,7 @@ import constriction
 import numpy as np
 from numpy.typing import NDArray
 
+from mdlcode.cells import Cells
 from mdlcode.codelength import LABELS, Codelength
 from mdlcode.errors import MdlError
 from mdlcode.typing import BoolArray, FloatArray, IntArray
@@ -22,7 +27,10 @@ Words = NDArray[np.uint32]
 _ROW_SUM_TOLERANCE = 1e-4
 # An empty stack swallows symbols 0 for nothing, so that a message could be shorter than what is reported.
 _FULL_STACK: Words = np.array([1, 1], dtype=np.uint32)
+_EMPTY: Words = np.zeros(0, dtype=np.uint32)
 _CATEGORICAL = constriction.stream.model.Categorical(perfect=False)
+_SPARE_KEY = 4  # of the random words that stand for spare bits where nobody gives any
+_SPARE_MARGIN_WORDS = 64
 
 
 def smoothing(num_symbols: int) -> float:
@@ -76,6 +84,18 @@ class Channel(ABC):
     def send_uniform(self, symbols: IntArray | None, count: int, size: int, part: str) -> IntArray:
         """The `count` symbols from 0 .. size-1, sent at log2(size) bits each (size at most 2^16)."""
 
+    @abstractmethod
+    def send_cells(self, symbols: IntArray | None, cells: Cells, part: str) -> IntArray:
+        """The symbols (n,) of a grid, sent under the distributions `cells`."""
+
+    @abstractmethod
+    def borrow(self, cells: Cells, part: str) -> IntArray:
+        """A draw (n,) from `cells`, popped from the spare bits: its bits count as negative ones. Alice's side."""
+
+    @abstractmethod
+    def give_back(self, symbols: IntArray, cells: Cells) -> None:
+        """The inverse of `borrow`, the last loan first. On Alice's side nothing happens."""
+
 
 class Ledger(Channel):
     """Adds up -log2 p of every symbol, by part and by label.
@@ -88,9 +108,20 @@ class Ledger(Channel):
 
     sending = True
 
-    def __init__(self) -> None:
+    def __init__(self, spare: Words | None = None) -> None:
+        """With spare bits of one's own; otherwise pseudo-random words stand for them, as many as are borrowed."""
         self._bits: defaultdict[str, list[FloatArray]] = defaultdict(list)
         self._correct: list[BoolArray] = [np.zeros(0, dtype=np.bool_)]
+        self._given = spare is not None
+        self._spare = _EMPTY if spare is None else spare
+        self._left = self._spare
+        if spare is not None and (len(spare) < len(_FULL_STACK) or spare[-1] == 0):
+            raise MdlError("spare bits must be at least two 32-bit words, the last one not zero")
+
+    @property
+    def spare(self) -> Words:
+        """The spare bits as they were before anything was borrowed; none where nothing was."""
+        return self._spare
 
     def _transfer(self, symbols: IntArray | None, probs: FloatArray, part: str) -> IntArray:
         known = _known(symbols, len(probs), probs.shape[1])
@@ -104,6 +135,36 @@ class Ledger(Channel):
         known = _known(symbols, count, size)
         self._bits[part].append(np.full(count, np.log2(size)))
         return known
+
+    def send_cells(self, symbols: IntArray | None, cells: Cells, part: str) -> IntArray:
+        """The symbols again; -log2 of their cells' probabilities are counted."""
+        if symbols is None or len(symbols) != len(cells):
+            raise MdlError(f"{len(cells)} symbols were to be sent, {0 if symbols is None else len(symbols)} were given")
+        self._bits[part].append(cells.bits(symbols))
+        return symbols
+
+    def borrow(self, cells: Cells, part: str) -> IntArray:
+        """The draw. Raises MdlError where the spare bits given are too few for it."""
+        if not self._given:
+            self._lend(int(1.02 * cells.entropy_bits() / 32) + _SPARE_MARGIN_WORDS)
+        coder = constriction.stream.stack.AnsCoder(self._left)
+        symbols = cells.pop(coder)
+        self._left = np.asarray(coder.get_compressed(), dtype=np.uint32)
+        if len(self._left) <= len(_FULL_STACK):
+            needed = int(cells.entropy_bits() / 32) + _SPARE_MARGIN_WORDS
+            raise MdlError(f"{32 * len(self._spare):,} spare bits are too few for the draw: give about {32 * needed:,}")
+        self._bits[part].append(-cells.bits(symbols))
+        return symbols
+
+    def give_back(self, symbols: IntArray, cells: Cells) -> None:
+        """Nothing: Alice has what she lent herself."""
+
+    def _lend(self, count: int) -> None:
+        """More spare words, below those that are there."""
+        random = np.random.Generator(np.random.Philox(key=[_SPARE_KEY, len(self._spare)]))
+        fresh = random.integers(2**32, size=count, dtype=np.uint32)
+        fresh[-1] |= 1
+        self._spare, self._left = np.concatenate([fresh, self._spare]), np.concatenate([fresh, self._left])
 
     def codelength(self, num_classes: int) -> Codelength:
         """What was sent so far, as a `Codelength`."""
@@ -125,9 +186,9 @@ class Sender(Ledger):
     True
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._sent: list[tuple[IntArray, FloatArray | int]] = []
+    def __init__(self, spare: Words | None = None) -> None:
+        super().__init__(spare)
+        self._sent: list[tuple[IntArray, FloatArray | int | Cells]] = []
 
     def _transfer(self, symbols: IntArray | None, probs: FloatArray, part: str) -> IntArray:
         known = super()._transfer(symbols, probs, part)
@@ -140,11 +201,22 @@ class Sender(Ledger):
         self._sent.append((known, size))
         return known
 
+    def send_cells(self, symbols: IntArray | None, cells: Cells, part: str) -> IntArray:
+        """The symbols again; they are counted and kept for the message."""
+        known = super().send_cells(symbols, cells, part)
+        self._sent.append((known, cells))
+        return known
+
     def words(self) -> Words:
-        """The message: 32-bit words, to be read by a `Receiver` in the order of the conversation."""
-        coder = constriction.stream.stack.AnsCoder(_FULL_STACK)
+        """The message: 32-bit words, to be read by a `Receiver` in the order of the conversation.
+
+        Where bits were borrowed, `spare` of these words are Bob's gain: he gets them back.
+        """
+        coder = constriction.stream.stack.AnsCoder(self._left if len(self._spare) else _FULL_STACK)
         for symbols, model in reversed(self._sent):
-            if isinstance(model, int):
+            if isinstance(model, Cells):
+                model.push(coder, symbols)
+            elif isinstance(model, int):
                 coder.encode_reverse(symbols.astype(np.int32), constriction.stream.model.Uniform(model))
             else:
                 coder.encode_reverse(symbols.astype(np.int32), _CATEGORICAL, model)
@@ -172,6 +244,48 @@ class Receiver(Channel):
         """The next `count` symbols of the message."""
         model = constriction.stream.model.Uniform(size)
         return np.asarray(self._coder.decode(model, count), dtype=np.int64)
+
+    def send_cells(self, symbols: IntArray | None, cells: Cells, part: str) -> IntArray:
+        """The next symbols of the message."""
+        return cells.pop(self._coder)
+
+    def borrow(self, cells: Cells, part: str) -> IntArray:
+        """Raises MdlError: Bob has no spare bits, he gives Alice's back."""
+        raise MdlError("only the sender borrows spare bits: a code must ask channel.sending first")
+
+    def give_back(self, symbols: IntArray, cells: Cells) -> None:
+        """The spare bits that the draw took are back on the stack."""
+        cells.push(self._coder, symbols)
+
+    def rest(self) -> Words:
+        """The words that are left: after the whole conversation Alice's spare bits, if she had any."""
+        return np.asarray(self._coder.get_compressed(), dtype=np.uint32)
+
+
+class CountingReceiver(Receiver):
+    """Reads as a receiver does and counts, on its `ledger`, the bits of what it reads by part.
+
+    -log2 p summed over one conversation is the length of a prefix-free code (the conversation says where it
+    ends), so these are the bits that a bound charges for what was decoded.
+
+    >>> sender = Sender()
+    >>> _ = sender.send(np.array([1, 0]), np.full((2, 2), 0.5), part="weights")
+    >>> receiver = CountingReceiver(sender.words())
+    >>> _ = receiver.send(None, np.full((2, 2), 0.5), part="weights")
+    >>> receiver.ledger.codelength(num_classes=2).bits_by_part
+    {'weights': 2.0}
+    """
+
+    def __init__(self, words: Words) -> None:
+        super().__init__(words)
+        self.ledger = Ledger()
+
+    def _transfer(self, symbols: IntArray | None, probs: FloatArray, part: str) -> IntArray:
+        return self.ledger._transfer(super()._transfer(symbols, probs, part), probs, part)
+
+    def send_uniform(self, symbols: IntArray | None, count: int, size: int, part: str) -> IntArray:
+        """The next `count` symbols of the message, counted."""
+        return self.ledger.send_uniform(super().send_uniform(symbols, count, size, part), count, size, part)
 
 
 def _known(symbols: IntArray | None, count: int, size: int) -> IntArray:

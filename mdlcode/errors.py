@@ -19,3 +19,7 @@ class MessageError(MdlError):
 
 class TrainingError(MdlError):
     """A training that came to nothing: its loss is not finite, or it has nothing to learn from."""
+
+
+class PrunedError(MdlError):
+    """A net of which a whole layer was pruned, so that it says nothing of its inputs."""

@@ -1,10 +1,12 @@
 """One table of all codes, in small: every law is tested on each."""
 
+from mdlcode.bayes import BayesLearner
 from mdlcode.codes import (
     Bayes,
     BestOf,
     Buffer,
     Code,
+    Compressed,
     FixedShare,
     Geometric,
     Listed,
@@ -14,6 +16,7 @@ from mdlcode.codes import (
     Temperature,
     TwoPart,
     Uniform,
+    Variational,
 )
 from mdlcode.learn import (
     AdamW,
@@ -25,15 +28,19 @@ from mdlcode.learn import (
     FrequencyLearner,
     Muon,
     NetLearner,
+    RateAware,
     Sgd,
     StackedLearner,
     StagedLearner,
     UniformLearner,
 )
-from mdlcode.weights import Entropy, FixedWidth, Float16, Gaps, Grid, KMeans, Quantised
+from mdlcode.weights.relative_entropy import RelativeEntropy
+from mdlcode.weights import AsTrained, Entropy, FixedWidth, Float16, Gaps, Grid, KMeans, Quantised
 
 NET = NetLearner(min_steps=12, max_steps=12, batch_size=32)
+SMALL = NetLearner(arch="small", min_steps=40)
 DENSE = NetLearner(arch="mlp", min_steps=12)
+BAYES = BayesLearner(min_steps=40, max_steps=40, batch_size=32)
 WARPED = Affine(shift_pixels=1.0)
 
 CODES: dict[str, Code] = {
@@ -76,5 +83,10 @@ CODES: dict[str, Code] = {
     "probing": Prequential((UniformLearner(), EstimatorLearner()), schedule=Portions((0.1, 0.5))),
     "online": Online(arch="tinycnn"),
     "online-buffer": Online(arch="mlp", replay=Buffer(2), augment=Crop(pad=1), optimizer=AdamW(lr=3e-3)),
+    "bits-back": Variational(BAYES),
+    "relative-entropy": Variational(BAYES, RelativeEntropy(bits=10)),
+    "compressed": Compressed(RateAware(SMALL, epochs=20), rates=(0.5, 1.0)),
+    "compressed-to-nothing": Compressed(RateAware(SMALL, epochs=20), rates=(100.0,)),
+    "rate-aware": TwoPart(RateAware(NET, rate=0.01, coarseness=0.5, min_steps=12, epochs=1), Quantised(AsTrained())),
     "best-of": BestOf((Uniform(), Prequential((NET,)), Prequential((FrequencyLearner(),)))),
 }

@@ -15,3 +15,7 @@ def broken(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
 
 def short(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     return tiny(input_shape, 3)
+
+
+def bare(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(math.prod(input_shape), num_classes, bias=False))

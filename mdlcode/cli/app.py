@@ -6,7 +6,7 @@ import warnings
 
 import typer
 
-from mdlcode.cli import compare, figures, listing, messages
+from mdlcode.cli import bound, compare, dimension, figures, listing, messages, nets
 from mdlcode.cli.show import err
 from mdlcode.errors import MdlError
 
@@ -24,6 +24,11 @@ app.command()(messages.decode)
 app.command()(messages.verify)
 app.command()(compare.audit)
 app.command()(figures.plot)
+app.command()(bound.bound)
+app.command()(bound.bound_numbers)
+app.command()(nets.compress)
+app.command()(nets.show)
+app.command()(dimension.dimension)
 app.command("list")(listing.list_names)
 
 

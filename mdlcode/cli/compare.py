@@ -6,11 +6,12 @@ from typing import Annotated
 import typer
 
 from mdlcode.cli import options as o
-from mdlcode.cli.show import add_row, err, out, table
+from mdlcode.cli.show import add_bound_row, add_row, err, out, results_bounds_table, table
 from mdlcode.errors import TrainingError
 
 Codes = Annotated[str | None, typer.Option(help="Codes by name, with commas; all there are by default.")]
 OutFolder = Annotated[Path | None, typer.Option("--out", "-o", help="Folder for results.json and bits by label.")]
+Bounds = Annotated[bool, typer.Option("--bounds", help="Show bounds on the test error of nets that are sent.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace results that are in --out.")]
 
 
@@ -27,6 +28,7 @@ def compare(
     order_seed: o.OrderSeed = None,
     out_folder: OutFolder = None,
     force: Force = False,
+    bounds: Bounds = False,
     threads: o.Threads = None,
     workers: o.Workers = 1,
 ) -> None:
@@ -46,6 +48,7 @@ def compare(
     chosen = o.experiment(config, codes=named, shuffle_pixels=shuffle_pixels, order_seed=order_seed, **fields)
     loaded = chosen.load()
     shown = table(f"{loaded.name}: {len(loaded):,} labels, {loaded.shared.num_classes} classes")
+    bounded = results_bounds_table()
     failures = []
 
     def failed(name: str, error: TrainingError) -> None:
@@ -56,9 +59,12 @@ def compare(
         with o.computing(threads, workers):
             for result in measure_each(loaded, chosen.named_codes(), out_folder, force, chosen.seed, failed):
                 add_row(shown, result)
+                add_bound_row(bounded, result)
     finally:
         if shown.rows:
             out.print(shown)
+        if shown.rows and bounds:
+            out.print(bounded)
     if failures:
         raise typer.Exit(1)
 

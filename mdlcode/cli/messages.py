@@ -14,6 +14,7 @@ from mdlcode.errors import MdlError, MessageError
 
 if TYPE_CHECKING:
     from mdlcode.experiments import Experiment
+    from mdlcode.message import Header
 
 Trusted = Annotated[
     list[str] | None, typer.Option("--arch", help="Allow a message to import this module:name; may be repeated.")
@@ -84,21 +85,28 @@ def decode(
     from mdlcode.data import View, load_shared
     from mdlcode.environment import select_device
     from mdlcode.experiments.results import write_atomically
-    from mdlcode.message import unpack
 
-    try:
-        message = file.read_bytes()
-    except OSError as error:
-        raise MdlError(f"message {file} can't be read: {error.strerror}") from None
-    header = unpack(message)[0]
-    if asked := sorted(_imports(header.code) - set(arch or [])):
-        raise MdlError(f"the message asks to import '{asked[0]}': if you trust it, say --arch {asked[0]}")
+    message = o.read_file(file, "message")
+    header = trusted_header(message, arch or [])
     view = View(**(header.data or {}).get("view", {}))
     shared = load_shared(data, header.num_classes, view).to(select_device(device or "auto"))
     with o.computing(threads, workers=1):
         decoded = parse_code(header.code).decode(shared, message)
     write_atomically(labels, lambda opened: np.save(opened, decoded))
     out.print(f"{len(decoded):,} labels in {labels}", highlight=False)
+
+
+def trusted_header(message: bytes, trusted: list[str]) -> "Header":
+    """The header of a message that imports nothing but what is trusted.
+
+    Raises MdlError for what is no message, and for one that asks to import another module:name.
+    """
+    from mdlcode.message import unpack
+
+    header = unpack(message)[0]
+    if asked := sorted(_imports(header.code) - set(trusted)):
+        raise MdlError(f"the message asks to import '{asked[0]}': if you trust it, say --arch {asked[0]}")
+    return header
 
 
 def verify(

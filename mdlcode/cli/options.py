@@ -38,6 +38,14 @@ Out = Annotated[Path, typer.Option("--out", "-o", help="File to write.")]
 CodeName = Annotated[str, typer.Option("--code", help="A code by name (see `list codes`).")]
 
 
+def read_file(path: Path, what: str) -> bytes:
+    """All bytes of a file; raises MdlError where it can't be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise MdlError(f"{what} {path} can't be read: {error.strerror}") from None
+
+
 def experiment(config: Path | None, **options: Any) -> "Experiment":
     """The checked experiment of a config file and options."""
     from mdlcode.experiments import read_experiment
@@ -45,12 +53,20 @@ def experiment(config: Path | None, **options: Any) -> "Experiment":
     return read_experiment(config, options)
 
 
-def single_code(config: Path | None, code: str | None, **options: Any) -> "Experiment":
-    """An experiment with exactly one code: `--code` names a preset or, first, one of the config file's."""
+def codes(config: Path | None, code: str | None, **options: Any) -> "Experiment":
+    """An experiment with the codes of a file, or one: `--code` names a preset or, first, one of the file's."""
     chosen = experiment(config, codes=None if config else code, **options)
     named = tuple(each for each in chosen.codes if each[0] == code)
     if code and config:
         chosen = replace(chosen, codes=named) if named else experiment(config, codes=code, **options)
+    if not chosen.codes:
+        raise MdlError(f"config {config} names no code: give it `codes:`, or name one with --code")
+    return chosen
+
+
+def single_code(config: Path | None, code: str | None, **options: Any) -> "Experiment":
+    """As `codes`, with exactly one."""
+    chosen = codes(config, code, **options) if config or code else experiment(None, **options)
     if len(chosen.codes) != 1:
         raise MdlError(f"one code is needed, not {len(chosen.codes)}: name it with --code")
     return chosen

@@ -11,6 +11,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from mdlcode.experiments import Result
+    from mdlcode.experiments.certificate import Certificate
 
 # A file or pipe gets whole lines; a terminal's own width holds there.
 out = Console(soft_wrap=True) if sys.stdout.isatty() else Console(soft_wrap=True, width=120)
@@ -65,3 +66,57 @@ def add_row(to: Table, result: "Result") -> None:
         accuracy,
         f"{result.seconds:.1f}",
     )
+
+
+def results_bounds_table() -> Table:
+    """An empty table of the bounds of results."""
+    made = Table(title="bounds on the test error of the nets that are sent", caption="- : the code sends no net")
+    made.add_column("code")
+    for name in ("train errors", "bits paid", "at most", "bound", "delta"):
+        made.add_column(name, justify="right")
+    return made
+
+
+def add_bound_row(to: Table, result: "Result") -> None:
+    """One result's bound as a row; dashes for a code that sends no net."""
+    if result.bound is None or result.train_errors is None or result.bound_bits is None:
+        to.add_row(result.code, *["-"] * 5)
+        return
+    rate = 100 * result.train_errors / result.num_labels
+    to.add_row(
+        result.code,
+        f"{result.train_errors:,} ({rate:.2f} %)",
+        f"{result.bound_bits:,.1f}",
+        f"{100 * result.bound:.3f} %" + (" (vacuous)" if result.bound >= 1 else ""),
+        result.bound_name,
+        f"{result.bound_delta:g}",
+    )
+
+
+def paid_table(made: "Certificate") -> Table:
+    """Where the bits of a certificate went, by part, largest first, and their sum."""
+    file = "" if made.coded_bits is None else f" (decoded from {made.coded_bits // 8:,} bytes of file)"
+    shown = Table(title=f"what was paid: {made.total_bits:,.1f} bits{file}")
+    shown.add_column("part")
+    for name in ("bits", "share"):
+        shown.add_column(name, justify="right")
+    for part, bits in sorted(made.bits_by_part.items(), key=lambda item: -item[1]):
+        shown.add_row(part, f"{bits:,.1f}", f"{100 * bits / made.total_bits:.1f} %" if made.total_bits else "-")
+    return shown
+
+
+def bounds_table(made: "Certificate") -> Table:
+    """Every bound of a certificate, the tightest marked, vacuous ones as they are; the test set's at the end."""
+    shown = Table(title="bounds on the test error")
+    shown.add_column("bound")
+    shown.add_column("at most", justify="right")
+    shown.add_column("")
+    for each in made.bounds:
+        note = "tightest" if each.tightest else ""
+        note += (", " if note and each.vacuous else "") + ("vacuous" if each.vacuous else "")
+        shown.add_row(each.name, f"{100 * each.value:.3f} %", note)
+    if made.test is not None:
+        wrong = f"{made.test.errors:,} of {made.test.n:,} wrong: a net that was fixed before the test set"
+        shown.add_section()
+        shown.add_row("test set", f"{100 * made.test.bound:.3f} %", wrong)
+    return shown

@@ -3,15 +3,18 @@
 from mdlcode.codes.base import Code, Received, Transmission
 from mdlcode.codes.best_of import BestOf
 from mdlcode.codes.calibration import Identity, Temperature
+from mdlcode.codes.compressed import Compressed
 from mdlcode.codes.forecast import Forecaster
 from mdlcode.codes.mixture import Bayes, FixedShare, Switch
 from mdlcode.codes.online import Buffer, Online, Streams
 from mdlcode.codes.prequential import Prequential
 from mdlcode.codes.schedule import Geometric, Listed, Portions
+from mdlcode.codes.subspace import Subspace
 from mdlcode.codes.two_part import TwoPart
 from mdlcode.codes.uniform import Uniform
+from mdlcode.codes.variational import Variational
 
-CODES: tuple[type[Code], ...] = (Uniform, TwoPart, Prequential, Online, BestOf)
+CODES: tuple[type[Code], ...] = (Uniform, TwoPart, Compressed, Subspace, Variational, Prequential, Online, BestOf)
 
 __all__ = [
     "CODES",
@@ -19,6 +22,7 @@ __all__ = [
     "BestOf",
     "Buffer",
     "Code",
+    "Compressed",
     "FixedShare",
     "Forecaster",
     "Geometric",
@@ -29,9 +33,11 @@ __all__ = [
     "Prequential",
     "Received",
     "Streams",
+    "Subspace",
     "Switch",
     "Temperature",
     "Transmission",
     "TwoPart",
     "Uniform",
+    "Variational",
 ]

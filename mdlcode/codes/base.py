@@ -24,12 +24,14 @@ from mdlcode.typing import Config, FloatArray, IntArray
 class Received:
     """What Bob has at the end: the labels, and a predictor for new inputs where the code makes one.
 
-    `traces` are arrays worth plotting, such as the weight of each expert at each label.
+    `traces` are arrays worth plotting, such as the weight of each expert at each label. `notes` are
+    lines that a command prints.
     """
 
     labels: IntArray
     predictor: Predictor | None = None
     traces: Mapping[str, FloatArray] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @plain_dataclass(frozen=True, eq=False)
@@ -50,6 +52,11 @@ class Code(ABC):
 
     # Whether Bob must repeat floating-point work of Alice's bit by bit.
     needs_same_environment: ClassVar[bool] = True
+
+    @property
+    def sends_net(self) -> bool:
+        """Whether what Bob predicts with is made of the message's model part alone: then bounds hold for it."""
+        return False
 
     @abstractmethod
     def transmit(self, channel: Channel, shared: Shared, labels: IntArray | None) -> Received:
@@ -87,6 +94,8 @@ class Code(ABC):
             labels_checksum=envelope.checksum(data.labels),
             environment=Environment.here(data.shared.inputs.device),
             data=source,
+            spare_words=len(sender.spare),
+            spare_checksum=envelope.words_checksum(sender.spare),
         )
         return envelope.pack(header, sender.words()), sender.codelength(data.shared.num_classes)
 
@@ -103,14 +112,17 @@ class Code(ABC):
             raise MessageError("the message belongs to other inputs: check data set, --limit and --order-seed")
         if self.needs_same_environment:
             header.environment.check(shared.inputs.device)
-        labels = self._received(shared, words)
+        labels, spare = self._received(shared, words)
+        if header.spare_words and envelope.words_checksum(spare) != header.spare_checksum:
+            raise MessageError("the spare bits did not come back as they were lent: is this the same machine?")
         if len(labels) != header.num_labels or envelope.checksum(labels) != header.labels_checksum:
             raise MessageError("the message decodes to other labels than were sent: is this the same machine?")
         return labels
 
-    def _received(self, shared: Shared, words: Words) -> IntArray:
+    def _received(self, shared: Shared, words: Words) -> tuple[IntArray, Words]:
+        receiver = Receiver(words)
         try:
-            return self.transmit(Receiver(words), shared, None).labels
+            return self.transmit(receiver, shared, None).labels, receiver.rest()
         except (ValueError, AssertionError, IndexError, MdlError) as error:
             raise MessageError(f"the message does not decode: {error}") from None
 

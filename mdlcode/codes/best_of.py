@@ -28,6 +28,11 @@ class BestOf(Code):
     kind: Literal["best-of"] = Field(default="best-of", kw_only=True)
     codes: tuple[Annotated[Code, BeforeValidator(parse_code)], ...] = Field(min_length=2)
 
+    @property
+    def sends_net(self) -> bool:
+        """Whether each of the codes does."""
+        return all(code.sends_net for code in self.codes)
+
     def transmit(self, channel: Channel, shared: Shared, labels: IntArray | None) -> Received:
         """The index of the shortest code under a uniform distribution, then the labels under that code."""
         index = None

@@ -6,14 +6,17 @@ from dataclasses import replace
 from mdlcode.codes.base import Code
 from mdlcode.codes.best_of import BestOf
 from mdlcode.codes.calibration import Temperature
+from mdlcode.codes.compressed import Compressed
 from mdlcode.codes.online import Online
 from mdlcode.codes.prequential import Prequential
 from mdlcode.codes.schedule import NAMED
+from mdlcode.codes.subspace import Subspace
 from mdlcode.codes.two_part import TwoPart
 from mdlcode.codes.uniform import Uniform
+from mdlcode.codes.variational import Variational
 from mdlcode.config import replaced, shifted_seeds
 from mdlcode.errors import MdlError
-from mdlcode.learn import AdamW, EstimatorLearner, FrequencyLearner, NetLearner, UniformLearner
+from mdlcode.learn import AdamW, EstimatorLearner, FrequencyLearner, NetLearner, RateAware, UniformLearner
 
 NET = NetLearner(optimizer=AdamW(lr=4e-3, weight_decay=0.05), batch_size=64)
 READOUTS = (
@@ -26,6 +29,8 @@ READOUTS = (
 PRESETS: dict[str, Code] = {
     "uniform": Uniform(),
     "float32": TwoPart(NET),
+    "compressed": Compressed(RateAware(replace(NET, arch="small"))),
+    "subspace": Subspace(),
     "prequential": Prequential((NET,)),
     # The checkpoints of one training, and what bounds the loss where nets fail.
     "switch": Prequential(
@@ -33,6 +38,7 @@ PRESETS: dict[str, Code] = {
         calibration=Temperature(),
     ),
     "online": Online(),
+    "variational": Variational(),
     # For frozen features: Voita & Titov 2020, with the readouts switched as in Li et al. 2023.
     "readout": Prequential(READOUTS, schedule=NAMED["probing"], calibration=Temperature()),
 }
@@ -52,7 +58,7 @@ def preset(name: str) -> Code:
 
 
 def adapted(code: Code, archs: list[str], seed: int) -> Code:
-    """The code with `seed` added to all its seeds, and its "auto" nets replaced by the one named.
+    """The code with `seed` added to all its seeds, and its "auto" and "small" nets replaced by the one named.
 
     With several nets it becomes the best of the codes with each, which pays log2 m bits for the choice.
 
@@ -64,4 +70,4 @@ def adapted(code: Code, archs: list[str], seed: int) -> Code:
 
 
 def _with_arch(code: Code, arch: str) -> Code:
-    return replaced(code, "arch", lambda old: arch if old == "auto" else old)
+    return code if arch == "auto" else replaced(code, "arch", lambda old: arch if old in ("auto", "small") else old)

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sized
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -12,6 +12,20 @@ from torch import Tensor
 
 from mdlcode.errors import MdlError
 from mdlcode.typing import IntArray
+
+
+class Described(Protocol):
+    """What a net must know of the inputs: the shape of one, their mean and deviation, and the number of classes."""
+
+    num_classes: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one input."""
+
+    @property
+    def moments(self) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation, shaped to broadcast over a batch."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +79,14 @@ class Shared:
         deviation = torch.where(deviation > 0, deviation, torch.ones_like(deviation))
         shape = (1, -1, 1, 1) if self.inputs.ndim == 4 else (1, *self.shape)
         return mean.float().reshape(shape), deviation.float().reshape(shape)
+
+    @property
+    def moment_bits(self) -> float:
+        """32 bits for each mean and deviation that is read off the inputs.
+
+        Alice and Bob both hold the inputs, so that a code has these for free; a bound on new inputs pays.
+        """
+        return 32.0 * sum(each.numel() for each in self.moments)
 
     def to(self, device: torch.device) -> "Shared":
         """The same on another device."""

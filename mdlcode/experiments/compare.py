@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from mdlcode.config import to_config
 from mdlcode.data.base import Data
 from mdlcode.environment import Environment
 from mdlcode.errors import TrainingError
+from mdlcode.experiments.certificate import certify
+from mdlcode.experiments.hypothesis import from_transmission
 from mdlcode.experiments.results import Result, ResultsFolder, command_line, versions
 
 
@@ -80,7 +83,24 @@ def _result(name: str, code: Code, data: Data, transmission: Transmission, secon
         config=to_config(code),
         versions=versions(),
         command=command_line(),
+        **_bound(code, data, transmission),
     )
+
+
+def _bound(code: Code, data: Data, transmission: Transmission) -> dict[str, Any]:
+    """The bound columns; none for a code that sends no net."""
+    hypothesis = from_transmission(code, data, transmission)
+    if hypothesis is None:
+        return {}
+    made = certify(hypothesis, data)
+    best = made.tightest
+    return {
+        "train_errors": made.errors,
+        "bound_bits": made.total_bits,
+        "bound": best.value,
+        "bound_name": best.name,
+        "bound_delta": made.delta,
+    }
 
 
 def _test_accuracy(data: Data, transmission: Transmission) -> float | None:

@@ -50,11 +50,12 @@ class Experiment:
     label_noise: float = Field(default=0.0, ge=0, le=1)
     shuffle_pixels: bool = False
     order_seed: int = Field(default=0, ge=0)
+    binary: bool = False
 
     @property
     def view(self) -> View:
         """The part of the data set that is looked at."""
-        return View(self.limit, self.label_noise, self.shuffle_pixels, self.order_seed)
+        return View(self.limit, self.label_noise, self.shuffle_pixels, self.order_seed, self.binary)
 
     def named_codes(self) -> list[tuple[str, Code]]:
         """The codes by name, with this experiment's nets and seed."""

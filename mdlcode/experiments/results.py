@@ -25,7 +25,11 @@ _PACKAGES = ("mdlcode", "torch", "numpy", "scikit-learn", "constriction")
 
 @dataclass(frozen=True)
 class Result:
-    """One code on one data set; `compression_ratio` is total / uniform bits, lower is better."""
+    """One code on one data set; `compression_ratio` is total / uniform bits, lower is better.
+
+    The last five are of codes that send a net, None for others: its errors on the training labels, the bits
+    that a bound pays, and the tightest bound on its risk, which fails with probability `bound_delta`.
+    """
 
     code: str
     dataset: str
@@ -44,6 +48,11 @@ class Result:
     config: Config
     versions: dict[str, str]
     command: str = ""
+    train_errors: int | None = None
+    bound_bits: float | None = None
+    bound: float | None = None
+    bound_name: str | None = None
+    bound_delta: float | None = None
 
 
 def versions() -> dict[str, str]:

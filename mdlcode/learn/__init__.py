@@ -5,22 +5,29 @@ from mdlcode.learn.base import Learner, Predictor, parse_learner
 from mdlcode.learn.constant import FrequencyLearner, UniformLearner
 from mdlcode.learn.ensemble import EnsembleLearner
 from mdlcode.learn.estimator import EstimatorLearner
+from mdlcode.learn.folding import fold_batch_norm
 from mdlcode.learn.muon import Muon
-from mdlcode.learn.net import NetPredictor
+from mdlcode.learn.net import NetPredictor, NetTrainer
 from mdlcode.learn.network import NetLearner
 from mdlcode.learn.optimizer import AdamW, Sgd
+from mdlcode.learn.rate_aware import RateAware
+from mdlcode.learn.squeeze import Squeezer
 from mdlcode.learn.stacked import StackedLearner
 from mdlcode.learn.staged import StagedLearner
+from mdlcode.learn.subspace import SubspaceLearner
+from mdlcode.learn.subspace_net import Real, Stepped
 from mdlcode.learn.unlabelled import FixMatch
 
 LEARNERS: tuple[type[Learner], ...] = (
     NetLearner,
+    SubspaceLearner,
     EstimatorLearner,
     EnsembleLearner,
     StackedLearner,
     StagedLearner,
     UniformLearner,
     FrequencyLearner,
+    RateAware,
 )
 
 __all__ = [
@@ -36,11 +43,18 @@ __all__ = [
     "Muon",
     "NetLearner",
     "NetPredictor",
+    "NetTrainer",
     "NoAugment",
     "Predictor",
+    "RateAware",
+    "Real",
     "Sgd",
+    "Squeezer",
     "StackedLearner",
     "StagedLearner",
+    "Stepped",
+    "SubspaceLearner",
     "UniformLearner",
+    "fold_batch_norm",
     "parse_learner",
 ]

@@ -1,5 +1,6 @@
 """A torch net as a predictor, new or averaged along its training."""
 
+from abc import abstractmethod
 from collections.abc import Callable
 from functools import cache
 from typing import Literal
@@ -10,12 +11,12 @@ from torch.func import functional_call
 from torch.optim.swa_utils import AveragedModel
 
 from mdlcode import nets
-from mdlcode.data.base import Shared
+from mdlcode.data.base import Described, Shared
 from mdlcode.learn.augment import Augment, NoAugment
-from mdlcode.learn.base import Predictor
+from mdlcode.learn.base import Learner, Predictor
 from mdlcode.learn.determinism import bf16_is_fast, reproducible
 from mdlcode.nets.convolutional import PatchWhitening
-from mdlcode.typing import FloatArray
+from mdlcode.typing import FloatArray, IntArray
 
 _PREDICT_BATCH = 500  # large enough for speed, small beside the resident data
 _WHITENING_INPUTS = 5000
@@ -33,7 +34,7 @@ class NetPredictor(Predictor):
     def __init__(
         self,
         net: nn.Module,
-        shared: Shared,
+        shared: Described,
         bf16: bool,
         augment: Augment | None = None,
         views: int = 1,
@@ -44,18 +45,23 @@ class NetPredictor(Predictor):
         self._compiled = compiled
         self._shapes = shared.shape, shared.num_classes
         self.bf16 = bf16
-        self._mean, self._deviation = shared.moments
-        self._memory = torch.channels_last if shared.inputs.ndim == 4 else torch.contiguous_format
-        self._augment, self._views = augment or NoAugment(), views
+        self.moments = shared.moments
+        self._memory = torch.channels_last if len(shared.shape) == 3 else torch.contiguous_format
+        self.augment, self.views = augment or NoAugment(), views
 
     def logits(self, raw: Tensor) -> Tensor:
         """Float32 logits (m, K) of raw inputs (m, ...)."""
-        x = ((raw - self._mean) / self._deviation).contiguous(memory_format=self._memory)
+        x = self.standardised(raw)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bf16):
             if self._compiled is not None and self.net.training:
                 return self._run_compiled(self._compiled, x).float()
             logits: Tensor = self.net(x)
         return logits.float()
+
+    def standardised(self, raw: Tensor) -> Tensor:
+        """The inputs (m, ...) as the net itself takes them."""
+        mean, deviation = self.moments
+        return ((raw - mean) / deviation).contiguous(memory_format=self._memory)
 
     def _run_compiled(self, arch: str, x: Tensor) -> Tensor:
         forward = compiled_forward(arch, *self._shapes)
@@ -70,10 +76,26 @@ class NetPredictor(Predictor):
         chunks = []
         for chunk in torch.split(inputs, _PREDICT_BATCH):
             raw = chunk.float()
-            views = [raw] + [self._augment.apply(raw, generator) for _ in range(self._views - 1)]
+            views = [raw] + [self.augment.apply(raw, generator) for _ in range(self.views - 1)]
             chunks.append(torch.stack([self.logits(view).double().softmax(1) for view in views]).mean(0))
         probs: FloatArray = torch.cat(chunks).cpu().numpy()
         return probs
+
+
+class NetTrainer(Learner):
+    """A learner whose predictor is a net, so that a weight code can send it."""
+
+    @abstractmethod
+    def architecture(self) -> str:
+        """Name of the net that is trained."""
+
+    @abstractmethod
+    def initial(self, shared: Shared) -> NetPredictor:
+        """The net before it sees a label, the same for everybody: what a decoder fills with weights."""
+
+    @abstractmethod
+    def fit(self, shared: Shared, labels: IntArray) -> NetPredictor:
+        """The net learned from the labels (t,) of the first t inputs."""
 
 
 @cache

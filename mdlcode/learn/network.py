@@ -14,9 +14,9 @@ from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
 from mdlcode.errors import MdlError, TrainingError
 from mdlcode.learn.augment import Augment, NoAugment
-from mdlcode.learn.base import Learner, Predictor
+from mdlcode.learn.base import Predictor
 from mdlcode.learn.determinism import reproducible
-from mdlcode.learn.net import NetPredictor, Precision, new_net, running_average
+from mdlcode.learn.net import NetPredictor, NetTrainer, Precision, new_net, running_average
 from mdlcode.learn.optimizer import AdamW, Optimizer, rate
 from mdlcode.learn.unlabelled import Consistency, FixMatch, NoUnlabelled, Unlabelled
 from mdlcode.typing import IntArray
@@ -27,7 +27,7 @@ Objective = Callable[[NetPredictor, Tensor, Tensor, Generator], Tensor]
 
 
 @dataclass(frozen=True, config=STRICT)
-class NetLearner(Learner):
+class NetLearner(NetTrainer):
     """Trains a net by mini-batches held on the device; a function of seed, inputs and labels.
 
     It takes `epochs` passes over the labels, but at least `min_steps` and at most `max_steps` steps of
@@ -63,6 +63,10 @@ class NetLearner(Learner):
         if self.views > 1 and isinstance(self.augment, NoAugment):
             raise MdlError("views are augmented inputs: name an augmentation, or leave views at 1")
 
+    def architecture(self) -> str:
+        """`arch`."""
+        return self.arch
+
     def steps(self, num_labels: int) -> int:
         """How many steps a training on so many labels takes."""
         wanted = round(self.epochs * num_labels / min(self.batch_size, num_labels))
@@ -71,9 +75,7 @@ class NetLearner(Learner):
     def fit(self, shared: Shared, labels: IntArray) -> NetPredictor:
         """The trained net. Raises TrainingError where it ran to NaN or infinity."""
         trained = self._train(shared, labels)[-1]
-        # One look at the end instead of one at each step: a NaN never leaves the weights again.
-        if not all(bool(torch.isfinite(value).all()) for value in trained.net.state_dict().values()):
-            raise TrainingError(f"training on {len(labels)} labels ran to NaN or infinity: lower the learning rate")
+        check_finite(trained.net, len(labels))
         return trained
 
     def initial(self, shared: Shared) -> NetPredictor:
@@ -109,7 +111,7 @@ class NetLearner(Learner):
         size, early = min(self.batch_size, len(labels)), round(self.warm_start * steps)
         half = batches(-(-len(labels) // 2), size, early, generator)  # the net of the block before, continued
         order = torch.cat([half, batches(len(labels), size, steps - early, generator)]).to(device)
-        optimizer, objective = self.optimizer.build(net.parameters()), self._objective(shared)
+        optimizer, objective = self.optimizer.build(net.parameters()), self._objective(shared, len(labels))
         for step, batch in enumerate(order):
             for group in optimizer.param_groups:
                 group["lr"] = self.optimizer.lr * rate(step, steps, self.warmup)
@@ -123,7 +125,7 @@ class NetLearner(Learner):
             yield step + 1
         progress.advance(steps % _STEPS_PER_REPORT)
 
-    def _objective(self, shared: Shared) -> Objective:
+    def _objective(self, shared: Shared, num_labels: int) -> Objective:
         if isinstance(self.unlabelled, FixMatch):
             return Consistency(self.unlabelled, shared.inputs, shared.num_classes, self.augment).loss
         return self._cross_entropy
@@ -135,6 +137,15 @@ class NetLearner(Learner):
         kept = self.initial(shared)
         kept.net.load_state_dict(net.state_dict())
         return kept
+
+
+def check_finite(net: nn.Module, num_labels: int) -> None:
+    """Raises TrainingError for a net whose training ran to NaN or infinity.
+
+    One look at the end instead of one at each step: a NaN never leaves the weights again.
+    """
+    if not all(bool(torch.isfinite(value).all()) for value in net.state_dict().values()):
+        raise TrainingError(f"training on {num_labels} labels ran to NaN or infinity: lower the learning rate")
 
 
 def batches(count: int, size: int, steps: int, generator: Generator) -> Tensor:

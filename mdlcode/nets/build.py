@@ -2,6 +2,7 @@
 
 import difflib
 import importlib
+import re
 from collections.abc import Callable
 from functools import partial
 
@@ -18,10 +19,13 @@ NETS: dict[str, Factory] = {
     "mlp": partial(dense.mlp, widths=(256, 256)),
     "mlp-dropout": partial(dense.mlp, widths=(256, 256), dropout=0.5),
     "mlp-512": partial(dense.mlp, widths=(512,)),
+    "mlp-small": partial(dense.mlp, widths=(32,)),
     "mlp-3x200": partial(dense.mlp, widths=(200, 200, 200)),
     "shallow": partial(dense.mlp, widths=(5000,)),
+    "lenet": convolutional.lenet,
     "tinycnn": convolutional.tiny_cnn,
     "lenet5": convolutional.lenet5,
+    "lenet-small": convolutional.lenet_small,
     "convnet": convolutional.convnet,
     "conv8": vgg.conv8,
     "vgga": partial(vgg.vgg16, batch_norm=False),
@@ -36,30 +40,38 @@ NETS: dict[str, Factory] = {
 def resolve(arch: str, input_shape: tuple[int, ...]) -> str:
     """The name of the net: "auto" is "convnet" for images and "mlp" for plain features.
 
+    "small", for codes that send weights, is "lenet-small" for images of 16 pixels a side or more, else "linear".
+
     >>> resolve("auto", (1, 28, 28)), resolve("auto", (64,)), resolve("lenet5", (1, 28, 28))
     ('convnet', 'mlp', 'lenet5')
     """
-    if arch != "auto":
-        return arch
-    return "convnet" if len(input_shape) == 3 else "mlp"
+    if arch == "auto":
+        return "convnet" if len(input_shape) == 3 else "mlp"
+    if arch == "small":
+        return "lenet-small" if len(input_shape) == 3 and min(input_shape[1:]) >= _LENET_SIDE else "linear"
+    return arch
 
 
 def build(arch: str, input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     """A new net with random weights from torch's generator: inputs (m, *input_shape) -> logits (m, K).
 
+    "mlp-3x200" is a dense net with three hidden layers of 200 units, and so for any two such numbers;
+    "pooled-8-16-16" has convolutions of so many maps with halvings between them, and so for any such list.
     Raises MdlError for an unknown name (with the nearest one), a factory that can't be imported, and a
     net that does not take inputs of that shape.
 
     >>> build("mlp-512", (1, 8, 8), 10)[-1]
     Linear(in_features=512, out_features=10, bias=True)
+    >>> sum(p.numel() for p in build("mlp-2x200", (1, 28, 28), 10).parameters())
+    199210
     """
     arch = resolve(arch, input_shape)
-    factory = _user_factory(arch) if ":" in arch else NETS.get(arch)
+    factory = _user_factory(arch) if ":" in arch else NETS.get(arch) or _rectangular(arch) or _pooled(arch)
     if factory is None:
         near = difflib.get_close_matches(arch, NETS, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"names: {', '.join(NETS)}"
         raise MdlError(f"no net named '{arch}': {hint}")
-    if ":" not in arch and arch not in _DENSE and len(input_shape) != 3:
+    if ":" not in arch and not _is_dense(arch) and len(input_shape) != 3:
         raise MdlError(f"net '{arch}' needs images, the inputs have shape {input_shape}: try 'mlp'")
     try:
         net = factory(input_shape, num_classes)
@@ -72,7 +84,26 @@ def build(arch: str, input_shape: tuple[int, ...], num_classes: int) -> nn.Modul
     return net.train()
 
 
-_DENSE = {"linear", "mlp", "mlp-dropout", "mlp-512", "mlp-3x200", "shallow"}
+_LENET_SIDE = 16
+
+
+def _is_dense(arch: str) -> bool:
+    return arch in {"linear", "mlp", "mlp-small", "mlp-dropout", "mlp-512", "shallow"} or _rectangular(arch) is not None
+
+
+def _rectangular(arch: str) -> Factory | None:
+    """The dense net that "mlp-DEPTHxWIDTH" names: so many hidden layers of so many units."""
+    if (found := re.fullmatch(r"mlp-(\d{1,2})x(\d{1,5})", arch)) is None:
+        return None
+    depth, width = map(int, found.groups())
+    return partial(dense.mlp, widths=(width,) * depth)
+
+
+def _pooled(arch: str) -> Factory | None:
+    """The small convolutional net that "pooled-MAPS-MAPS-..." names."""
+    if re.fullmatch(r"pooled(-\d{1,4})+", arch) is None:
+        return None
+    return partial(convolutional.pooled, maps=tuple(map(int, arch.split("-")[1:])))
 
 
 def _user_factory(arch: str) -> Factory:

@@ -3,6 +3,7 @@
 from mdlcode.weights.base import WeightCode, coded_tensors
 from mdlcode.weights.float16 import Float16
 from mdlcode.weights.float32 import Float32
+from mdlcode.weights.general import general_compressors
 from mdlcode.weights.quantised import Quantised
 from mdlcode.weights.quantisers import AsTrained, Grid, KMeans
 from mdlcode.weights.symbols import Adaptive, Entropy, FixedWidth, Gaps
@@ -25,4 +26,5 @@ __all__ = [
     "WeightCode",
     "coded_tensors",
     "drop_dead_units",
+    "general_compressors",
 ]

@@ -1,15 +1,18 @@
 """The interface of weight codes, and which tensors of a net they must cover."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
 
-from mdlcode.channel import Channel
+from mdlcode.channel import Channel, Ledger
 from mdlcode.errors import MdlError
 
 # Counts batches alone: both sides know it, and no prediction reads it.
 _COUNTER = "num_batches_tracked"
+ALL = "(all)"
 
 
 class WeightCode(ABC):
@@ -18,6 +21,15 @@ class WeightCode(ABC):
     @abstractmethod
     def transmit(self, channel: Channel, net: nn.Module) -> None:
         """On both sides `net` ends with the decoded values of all parameters and buffers."""
+
+    def sizes(self, net: nn.Module) -> dict[str, Mapping[str, float]]:
+        """Bits by tensor, and by part within each, one row for all where a code does not tell them apart.
+
+        The net stays as it is.
+        """
+        ledger = Ledger()
+        self.transmit(ledger, deepcopy(net))
+        return {ALL: ledger.codelength(2).bits_by_part}
 
 
 def coded_tensors(net: nn.Module) -> dict[str, Tensor]:

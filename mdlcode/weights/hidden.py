@@ -57,7 +57,7 @@ def hidden_layers(net: nn.Module) -> list[Hidden]:
 
 
 def _leaves(module: nn.Module, name: str) -> Iterator[tuple[str, nn.Module]]:
-    if not isinstance(module, nn.Sequential):
+    if type(module) is not nn.Sequential:  # a subclass may compute anything
         yield name, module
         return
     for key, child in module.named_children():

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from mdlcode.channel import Channel, Ledger
 from mdlcode.config import STRICT
-from mdlcode.errors import MdlError
+from mdlcode.errors import PrunedError
 from mdlcode.typing import FloatArray
 from mdlcode.weights.base import WeightCode, coded_tensors
 from mdlcode.weights.hidden import hidden_layers
@@ -74,12 +74,12 @@ class Quantised(WeightCode):
     def transmit(self, channel: Channel, net: nn.Module) -> None:
         """Parts: "units", "levels" (codebooks, steps, counts), "masks", "values" (floats of vectors too).
 
-        Raises MdlError for a layer that is pruned to nothing, and for a weight beyond float16.
+        Raises PrunedError for a layer that is pruned to nothing, and for a weight beyond float16.
         """
         self._transmit(lambda name: channel, net)
 
     def sizes(self, net: nn.Module) -> dict[str, Mapping[str, float]]:
-        """Bits by tensor, and by part within each; the net stays as it is."""
+        """Bits by tensor, after those of "(units)", and by part within each; the net stays as it is."""
         ledgers = {name: Ledger() for name in (HEAD, *coded_tensors(net))}
         self._transmit(ledgers.__getitem__, deepcopy(net))
         return {name: ledger.codelength(2).bits_by_part for name, ledger in ledgers.items()}
@@ -121,7 +121,7 @@ class Quantised(WeightCode):
             return _Known(None, weights)
         symbols = symbols_of(weights.reshape(-1), alphabet).reshape(weights.shape)
         if weights.ndim > 1 and not symbols.any():
-            raise MdlError(f"layer '{name}' is pruned to nothing: prune less of it")
+            raise PrunedError(f"layer '{name}' is pruned to nothing: prune less of it")
         return _Known(alphabet, symbols)
 
 

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from mdlcode.errors import MdlError
+from mdlcode.errors import PrunedError
 from mdlcode.typing import IntArray
 from mdlcode.weights.base import coded_tensors
 from mdlcode.weights.hidden import Hidden, hidden_layers
@@ -61,7 +61,7 @@ def live_units(tensors: Arrays, layers: list[Hidden]) -> list[IntArray]:
 
     A unit is dead that no live unit of the next layer reads, or that is always 0: no weight, no bias and
     no batch norm feeds it. Without dead units no prediction changes: each of them adds 0 to every sum.
-    Raises MdlError for a layer with no live unit.
+    Raises PrunedError for a layer with no live unit.
     """
     alive = [np.ones(layer.units, dtype=bool) for layer in layers]
     while True:
@@ -72,7 +72,7 @@ def live_units(tensors: Arrays, layers: list[Hidden]) -> list[IntArray]:
             if not layer.normed:
                 alive[index] &= _fed(tensors, layer, meant)
             if not alive[index].any():
-                raise MdlError(f"layer '{layer.weight}' is pruned to nothing: prune less of it")
+                raise PrunedError(f"layer '{layer.weight}' is pruned to nothing: prune less of it")
         if sum(int(each.sum()) for each in alive) == before:
             return [np.flatnonzero(each) for each in alive]
 

@@ -1,0 +1,20 @@
+"""Distributions over the weights of a net: inference by Pyro, and posteriors that codes and bounds can use.
+
+Nothing here imports Pyro before a training begins.
+"""
+
+from mdlcode.bayes.expected import ExpectedLength
+from mdlcode.bayes.learner import BayesLearner, BayesPredictor, with_weights
+from mdlcode.bayes.posterior import Layout, MeanField, kl_bits
+from mdlcode.bayes.priors import Gaussian
+
+__all__ = [
+    "BayesLearner",
+    "BayesPredictor",
+    "ExpectedLength",
+    "Gaussian",
+    "Layout",
+    "MeanField",
+    "kl_bits",
+    "with_weights",
+]

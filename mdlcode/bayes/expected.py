@@ -1,0 +1,85 @@
+"""The variational bound as a number: a closed KL plus a mean over draws, with what the mean may be off by."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from mdlcode.bayes.learner import BayesPredictor
+from mdlcode.channel import smooth
+from mdlcode.data.base import Shared
+from mdlcode.typing import FloatArray, IntArray
+
+_CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, eq=False)
+class ExpectedLength:
+    """KL(posterior, prior) + E[label bits], the expectation being the mean over draws of the weights.
+
+    >>> length = ExpectedLength({"weight": 10.0}, np.array([4.0, 6.0]), prior_bits=8.0)
+    >>> length.kl_bits, length.label_bits, length.standard_error, length.total_bits
+    (10.0, 5.0, 1.0, 23.0)
+    """
+
+    kl_bits_by_tensor: Mapping[str, float]
+    label_bits_by_draw: FloatArray  # (S,)
+    prior_bits: float
+
+    @classmethod
+    def of(
+        cls, inferred: BayesPredictor, shared: Shared, labels: IntArray, draws: int, prior_bits: float
+    ) -> "ExpectedLength":
+        """With so many draws from the posterior."""
+        bits = [label_bits(inferred.one(weights).predict(shared.inputs), labels) for weights in inferred.weights(draws)]
+        return cls(inferred.posterior.kl_bits_by_tensor(), np.array(bits), prior_bits)
+
+    @property
+    def kl_bits(self) -> float:
+        """KL(posterior, prior) of all weights."""
+        return math.fsum(self.kl_bits_by_tensor.values())
+
+    @property
+    def label_bits(self) -> float:
+        """Mean over draws of the labels' bits."""
+        return float(self.label_bits_by_draw.mean())
+
+    @property
+    def standard_error(self) -> float:
+        """Standard error of that mean."""
+        return float(self.label_bits_by_draw.std(ddof=1) / math.sqrt(len(self.label_bits_by_draw)))
+
+    @property
+    def total_bits(self) -> float:
+        """Prior scales, KL and expected label bits."""
+        return self.prior_bits + self.kl_bits + self.label_bits
+
+    @property
+    def upper_bits(self) -> float:
+        """What the total is at most, with confidence 0.95 by Student's t for the mean of the draws."""
+        quantile = float(stats.t.ppf(_CONFIDENCE, len(self.label_bits_by_draw) - 1))
+        return self.total_bits + quantile * self.standard_error
+
+    def traces(self) -> dict[str, FloatArray]:
+        """Arrays for a results folder."""
+        kl = np.array(list(self.kl_bits_by_tensor.values()))
+        return {"kl_bits_by_tensor": kl, "label_bits_by_draw": self.label_bits_by_draw}
+
+    def __str__(self) -> str:
+        draws = len(self.label_bits_by_draw)
+        return (
+            f"expected: prior {self.prior_bits:,.0f} + KL {self.kl_bits:,.1f} + labels {self.label_bits:,.1f}"
+            f" (standard error {self.standard_error:.1f}, {draws} draws) = {self.total_bits:,.1f} bits,"
+            f" at most {self.upper_bits:,.1f} with confidence {_CONFIDENCE:.0%}"
+        )
+
+
+def label_bits(probs: FloatArray, labels: IntArray) -> float:
+    """sum_i -log2 p(y_i | x_i) under rows (n, K), smoothed as they are sent.
+
+    >>> round(label_bits(np.full((3, 4), 0.25), np.array([0, 1, 2])), 3)
+    6.0
+    """
+    return float(-np.log2(smooth(probs)[np.arange(len(labels)), labels]).sum())

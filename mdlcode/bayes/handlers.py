@@ -1,0 +1,168 @@
+"""Estimators of the expected loss with little variance: what a layer does with random weights.
+
+Each is a Pyro handler round the guide, which remembers the Gaussian that the weights are drawn from, and
+a mode of torch inside which `F.linear` and `F.conv2d` see that Gaussian where they would see one draw.
+So any module built of `nn.Linear` and `nn.Conv2d` works; other weights are drawn once for the batch.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from pyro.distributions import Independent, Normal
+from pyro.poutine.messenger import Messenger
+from torch import Generator, Tensor, nn
+from torch.func import functional_call
+from torch.overrides import TorchFunctionMode
+
+from mdlcode.bayes.posterior import Layout
+from mdlcode.errors import MdlError
+
+SITE = "weights"
+_BANK = 1 << 23  # normal numbers drawn beforehand: drawing them anew takes as long as a convolution
+_TINY = 1e-10  # keeps the square root's slope finite where all inputs are zero
+
+
+class OneDraw(Messenger):
+    """The plain estimator: one draw of all weights for the whole batch."""
+
+    def __init__(self, net: nn.Module, layout: Layout, bf16: bool, seed: int) -> None:
+        """Of a net whose random weights `layout` lists; the noise comes from a generator of its own."""
+        super().__init__()
+        self.net, self.layout, self._bf16 = net, layout, bf16
+        self._generator = Generator().manual_seed(seed)
+
+    def logits(self, weights: Tensor, x: Tensor) -> Tensor:
+        """Float32 logits (m, K) of standardised inputs under weights (P,) that the guide drew."""
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self._bf16):
+            return self._forward(weights, x).float()
+
+    def _forward(self, weights: Tensor, x: Tensor) -> Tensor:
+        logits: Tensor = functional_call(self.net, self.layout.split(weights), (x,))
+        return logits
+
+
+class _PerExample(OneDraw):
+    """Layers with weights of their own for each example; `_outputs` says how."""
+
+    def __init__(self, net: nn.Module, layout: Layout, bf16: bool, seed: int) -> None:
+        super().__init__(net, layout, bf16, seed)
+        self._device = next(net.parameters()).device
+        self._bank = torch.randn(_BANK, generator=self._generator).to(self._device)
+        self._apart = _weights_of_layers(net, layout)
+        self._gaussian: tuple[Tensor, Tensor] | None = None
+
+    def _pyro_post_sample(self, msg: Any) -> None:
+        fn = msg["fn"].base_dist if isinstance(msg["fn"], Independent) else msg["fn"]
+        if msg["name"] == SITE and isinstance(fn, Normal):
+            self._gaussian = fn.loc, fn.scale
+
+    def _forward(self, weights: Tensor, x: Tensor) -> Tensor:
+        if self._gaussian is None:
+            raise MdlError("this estimator needs a mean-field Gaussian guide: take estimator 'one-draw'")
+        mean, sd = (self.layout.split(each) for each in self._gaussian)
+        drawn = self.layout.split(weights)
+        moments = {mean[name]: (sd[name], drawn[name]) for name in self._apart}
+        with _Layers(moments, self._outputs) as layers:
+            logits: Tensor = functional_call(self.net, {**drawn, **{name: mean[name] for name in self._apart}}, (x,))
+        if unseen := [name for name in self._apart if id(mean[name]) not in layers.seen]:
+            raise MdlError(f"'{unseen[0]}' is used outside F.linear and F.conv2d: take estimator 'one-draw'")
+        return logits
+
+    def _noise(self, like: Tensor) -> Tensor:
+        start = int(torch.randint(_BANK - like.numel(), (1,), generator=self._generator))
+        return self._bank[start : start + like.numel()].as_strided(like.shape, like.stride())
+
+    def _signs(self, *shape: int) -> Tensor:
+        return (2 * torch.randint(2, shape, generator=self._generator) - 1).to(self._device)
+
+    def _outputs(self, apply: Callable[..., Tensor], x: Tensor, weight: "_Random", bias: "_Random | None") -> Tensor:
+        raise NotImplementedError
+
+
+class _Random:
+    """A tensor of weights: its mean, deviation, and one draw."""
+
+    def __init__(self, mean: Tensor, sd: Tensor, drawn: Tensor) -> None:
+        self.mean, self.sd, self.drawn = mean, sd, drawn
+
+
+class LocalReparameterisation(_PerExample):
+    """Draws each output, Gaussian given its inputs, in place of the weights (Kingma et al. 2015).
+
+    Exact for a dense layer; a convolution's outputs at different places are drawn as if independent.
+    """
+
+    def _outputs(self, apply: Callable[..., Tensor], x: Tensor, weight: _Random, bias: _Random | None) -> Tensor:
+        mean = apply(x, weight.mean, None if bias is None else bias.mean)
+        variance = apply(x.square(), weight.sd.square(), None if bias is None else bias.sd.square())
+        return mean + self._noise(mean) * (variance + _TINY).sqrt()
+
+
+class Flipout(_PerExample):
+    """Gives each example the batch's one draw with random signs by input and output (Wen et al. 2018)."""
+
+    def _outputs(self, apply: Callable[..., Tensor], x: Tensor, weight: _Random, bias: _Random | None) -> Tensor:
+        mean = apply(x, weight.mean, None if bias is None else bias.mean)
+        inner, outer = (self._signs(*_one_place(each, weight.mean.ndim)).to(x.dtype) for each in (x, mean))
+        noise = apply(x * inner, weight.drawn - weight.mean, None) * outer
+        if bias is None:
+            return mean + noise
+        own = self._noise(torch.empty(len(x), len(bias.sd), device=self._device)) * bias.sd
+        return mean + noise + own.reshape(outer.shape)
+
+
+class FlipoutConvolutions(LocalReparameterisation):
+    """Flipout where a convolution shares its weights over places, local reparameterisation elsewhere."""
+
+    def _outputs(self, apply: Callable[..., Tensor], x: Tensor, weight: _Random, bias: _Random | None) -> Tensor:
+        kind = Flipout if weight.mean.ndim > 2 else LocalReparameterisation
+        return kind._outputs(self, apply, x, weight, bias)  # type: ignore[arg-type]
+
+
+class _Layers(TorchFunctionMode):
+    """Inside, dense layers and convolutions on a known mean are handed to `outputs`."""
+
+    def __init__(self, moments: dict[Tensor, tuple[Tensor, Tensor]], outputs: Callable[..., Tensor]) -> None:
+        super().__init__()
+        self._random = {id(mean): _Random(mean, *others) for mean, others in moments.items()}
+        self._outputs = outputs
+        self.seen: set[int] = set()
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Iterable[type], args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        if func not in (F.linear, F.conv2d) or len(args) < 3 or id(args[1]) not in self._random:
+            return func(*args, **(kwargs or {}))
+        x, weight, bias, *rest = args
+        self.seen |= {id(weight), id(bias)}
+
+        def apply(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+            out: Tensor = func(x, weight, bias, *rest, **(kwargs or {}))
+            return out
+
+        return self._outputs(apply, x, self._random[id(weight)], self._of(bias))
+
+    def _of(self, bias: Tensor | None) -> _Random | None:
+        if bias is None:
+            return None
+        return self._random.get(id(bias)) or _Random(bias, torch.zeros_like(bias), bias)
+
+
+def _one_place(values: Tensor, weight_dims: int) -> list[int]:
+    """The shape of one number for each example and feature: (m, C, 1, 1) of images, (m, 1, F) of sequences."""
+    if weight_dims > 2:
+        return [*values.shape[:2], *[1] * (values.ndim - 2)]
+    return [len(values), *[1] * (values.ndim - 2), values.shape[-1]]
+
+
+def _weights_of_layers(net: nn.Module, layout: Layout) -> list[str]:
+    """The names of the random weights and biases of all dense layers and convolutions."""
+    found = [
+        f"{name}.{each}".lstrip(".")
+        for name, layer in net.named_modules()
+        if isinstance(layer, nn.Linear | nn.Conv2d)
+        for each, _ in layer.named_parameters(recurse=False)
+    ]
+    return [name for name in found if name in layout.names]

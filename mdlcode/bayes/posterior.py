@@ -1,0 +1,120 @@
+"""What inference ends with: the distribution of all weights of a net, beside its prior."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mdlcode.errors import MdlError
+from mdlcode.typing import FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which tensors of a net are random, and where they stand in one flat vector of P weights."""
+
+    names: tuple[str, ...]
+    shapes: tuple[tuple[int, ...], ...]
+
+    @classmethod
+    def of(cls, net: nn.Module) -> "Layout":
+        """All parameters of the net that take a gradient.
+
+        Raises MdlError, naming it, for a layer or buffer that learns outside its parameters (batch norm).
+
+        >>> Layout.of(nn.Linear(2, 3)).shapes
+        ((3, 2), (3,))
+        """
+        for name, layer in net.named_modules():
+            if [each for each, _ in layer.named_buffers(recurse=False)]:
+                kind = type(layer).__name__
+                raise MdlError(f"'{name}' is a {kind} with buffers, that no prior pays for: try GroupNorm, or no norm")
+        trained = {name: value for name, value in net.named_parameters() if value.requires_grad}
+        if not trained:
+            raise MdlError("the net has no weights to learn, so a posterior has nothing to say")
+        for name, value in trained.items():
+            if value.dtype != torch.float32:
+                raise MdlError(f"'{name}' of the net is {value.dtype}: only float32 weights can be random")
+        return cls(tuple(trained), tuple(tuple(value.shape) for value in trained.values()))
+
+    @property
+    def sizes(self) -> list[int]:
+        """Number of weights in each tensor."""
+        return [math.prod(shape) for shape in self.shapes]
+
+    def __len__(self) -> int:
+        return sum(self.sizes)
+
+    def split(self, flat: Tensor) -> dict[str, Tensor]:
+        """Views of a flat vector (P,), by name and in shape."""
+        pieces = torch.split(flat, self.sizes)
+        return {name: each.view(shape) for name, each, shape in zip(self.names, pieces, self.shapes, strict=True)}
+
+    def sums(self, flat: FloatArray) -> dict[str, float]:
+        """The sum of a flat array's values in each tensor."""
+        ends = np.cumsum(self.sizes)[:-1]
+        return {name: math.fsum(each) for name, each in zip(self.names, np.split(flat, ends), strict=True)}
+
+
+def kl_bits(posterior: tuple[FloatArray, FloatArray], prior: tuple[FloatArray, FloatArray]) -> FloatArray:
+    """KL(N(m, s^2) || N(m0, s0^2)) in bits, each weight apart; pairs of mean and standard deviation.
+
+    log2(s0 / s) + ((s^2 + (m - m0)^2) / s0^2 - 1) / (2 ln 2)
+
+    >>> one, two = np.ones(1), 2 * np.ones(1)
+    >>> kl_bits((0 * one, one), (0 * one, two)).round(4)  # 1 - 3/8 / ln 2
+    array([0.459])
+    """
+    (mean, sd), (prior_mean, prior_sd) = posterior, prior
+    square = (sd**2 + (mean - prior_mean) ** 2) / prior_sd**2
+    return np.log2(prior_sd / sd) + (square - 1) / (2 * math.log(2))
+
+
+@dataclass(frozen=True, eq=False)
+class MeanField:
+    """Independent Gaussians over all weights, and the Gaussian prior N(0, prior_sd^2) of each.
+
+    One object: the KL is computed, and the noise drawn, from the same arrays. `scale_levels` (G,) are the
+    learned prior deviations as they are sent, `prior_sd` (P,) is what they decode to.
+
+    >>> layout = Layout(("weight",), ((2,),))
+    >>> posterior = MeanField(layout, np.zeros(2), np.full(2, 0.5), np.ones(2))
+    >>> posterior.kl_bits.round(3), posterior.draw(np.ones(2))
+    (array([0.459, 0.459]), array([0.5, 0.5]))
+    """
+
+    layout: Layout
+    mean: FloatArray  # (P,)
+    sd: FloatArray  # (P,)
+    prior_sd: FloatArray  # (P,)
+    scale_levels: IntArray | None = None  # (G,)
+
+    def __post_init__(self) -> None:
+        for name, values in (("mean", self.mean), ("deviation", self.sd), ("prior deviation", self.prior_sd)):
+            if values.shape != (len(self.layout),) or not np.isfinite(values).all():
+                raise MdlError(f"the posterior's {name} is not finite for each of {len(self.layout)} weights")
+        for name, values in (("a posterior", self.sd), ("the prior's", self.prior_sd)):
+            if not (values > 0).all():
+                where = self.tensor_of(int(np.argmin(values)))
+                raise MdlError(f"{name} deviation in '{where}' collapsed to zero, so it has no density: lower the rate")
+
+    def tensor_of(self, index: int) -> str:
+        """The name of the tensor that holds a weight of the flat vector."""
+        return self.layout.names[int(np.searchsorted(np.cumsum(self.layout.sizes), index, side="right"))]
+
+    @property
+    def kl_bits(self) -> FloatArray:
+        """KL(posterior, prior) in bits of each weight (P,), in closed form."""
+        return kl_bits((self.mean, self.sd), (np.zeros_like(self.mean), self.prior_sd))
+
+    def kl_bits_by_tensor(self) -> Mapping[str, float]:
+        """KL(posterior, prior) in bits of each tensor."""
+        return self.layout.sums(self.kl_bits)
+
+    def draw(self, noise: FloatArray) -> FloatArray:
+        """Weights (P,) from standard normal noise (P,): mean + sd * noise."""
+        weights: FloatArray = self.mean + self.sd * noise
+        return weights

@@ -1,0 +1,159 @@
+"""`mdlcode compress` and `mdlcode show`: nets as files."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mdlcode.cli import options as o
+from mdlcode.cli.show import out
+from mdlcode.errors import MdlError
+
+if TYPE_CHECKING:
+    from mdlcode.codes.two_part import NetCode
+    from mdlcode.data import Data
+    from mdlcode.learn import NetPredictor
+
+WeightsFile = Annotated[
+    Path | None, typer.Option("--weights", help="Code these weights (.pt or .npz) of --arch, in place of training.")
+]
+Mean = Annotated[float | None, typer.Option(help="With --weights: what is subtracted from an input's values.")]
+Deviation = Annotated[float | None, typer.Option(help="With --weights: what they are then divided by.")]
+NetFile = Annotated[Path, typer.Argument(help="A file that `compress` wrote.")]
+TestData = Annotated[str | None, typer.Option("--test", help="A data set that the net is to predict.")]
+Trusted = Annotated[str | None, typer.Option("--arch", help="Allow the file to import this module:name.")]
+
+
+def compress(
+    data: o.DataName,
+    file: o.Out,
+    code: o.CodeName = "",
+    config: o.ConfigFile = None,
+    arch: o.Arch = None,
+    weights: WeightsFile = None,
+    mean: Mean = None,
+    deviation: Deviation = None,
+    seed: o.Seed = None,
+    device: o.Device = None,
+    limit: o.Limit = None,
+    threads: o.Threads = None,
+    workers: o.Workers = 1,
+) -> None:
+    """Writes a net into few bytes: one trained so that labels and weights are short together, or your own."""
+    from mdlcode.codes.two_part import NetCode
+    from mdlcode.experiments.results import write_atomically
+    from mdlcode.net_file import decode_net, pack_net
+
+    fields = {"data": data, "arch": arch, "seed": seed, "device": device, "limit": limit}
+    chosen = o.single_code(config, code or ("" if config else "compressed"), **fields)
+    loaded = chosen.load()
+    [(name, made)] = chosen.named_codes()
+    if not isinstance(made, NetCode):
+        raise MdlError(f"code '{name}' sends no single net: name a compressed or two-part code, and one --arch")
+    if weights is None and (mean, deviation) != (None, None):
+        raise MdlError("--mean and --deviation are those of a net in --weights: name it, or leave them out")
+    with o.computing(threads, workers):
+        if weights is None:
+            net = made.best_net(loaded.shared, loaded.labels)
+        else:
+            net = _own_net(weights, made, loaded, (mean, deviation))
+        arch_name, shared = made.learner.architecture(), loaded.shared
+        packed = pack_net(net, arch_name, shared.shape, shared.num_classes, made.weights)
+        decoded = decode_net(packed)
+        write_atomically(file, lambda opened: opened.write(packed))
+        _print_sizes(packed)
+        _print_predictions(decoded, loaded)
+        if weights is not None:
+            _print_agreement(net, decoded, loaded)
+    out.print(f"net in {file}", highlight=False)
+
+
+def show(
+    file: NetFile,
+    test: TestData = None,
+    limit: o.Limit = None,
+    arch: Trusted = None,
+    threads: o.Threads = None,
+) -> None:
+    """Decodes a net's file and says what it holds, tensor by tensor; with --test also how well it predicts."""
+    from mdlcode.data import View, load
+    from mdlcode.net_file import decode_net, unpack_net
+
+    try:
+        packed = file.read_bytes()
+    except OSError as error:
+        raise MdlError(f"net {file} can't be read: {error.strerror}") from None
+    header = unpack_net(packed)[0]
+    if ":" in header.arch and header.arch != arch:
+        raise MdlError(f"the net asks to import '{header.arch}': if you trust it, say --arch {header.arch}")
+    with o.computing(threads, workers=1):
+        decoded = decode_net(packed)
+        out.print(f"{header.arch} for inputs {header.shape}, {header.num_classes} classes", highlight=False)
+        _print_sizes(packed)
+        if test is not None:
+            loaded = load(test, View(limit=limit))
+            if (loaded.shared.shape, loaded.shared.num_classes) != (header.shape, header.num_classes):
+                raise MdlError(f"the net is for inputs {header.shape} of {header.num_classes} classes: not for {test}")
+            _print_predictions(decoded, loaded)
+
+
+def _own_net(
+    weights: Path, code: "NetCode", loaded: "Data", scale: tuple[float | None, float | None]
+) -> "NetPredictor":
+    """The user's net behind the data's standardisation, or their own."""
+    import torch
+
+    from mdlcode import nets
+    from mdlcode.learn import NetPredictor, fold_batch_norm
+    from mdlcode.net_file import load_weights, read_tensors
+
+    shared = loaded.shared
+    net = nets.build(code.learner.architecture(), shared.shape, shared.num_classes)
+    load_weights(net, read_tensors(weights))
+    learned = NetPredictor(fold_batch_norm(net).to(shared.inputs.device), shared, bf16=False)
+    mean, deviation = (
+        old if new is None else torch.full_like(old, new) for old, new in zip(shared.moments, scale, strict=True)
+    )
+    learned.moments = mean, deviation
+    return learned
+
+
+def _print_sizes(packed: bytes) -> None:
+    """Bytes of each tensor: as float32, under general compressors, and here by part."""
+    from rich.table import Table
+
+    from mdlcode.net_file import decode_net, tensor_sizes, unpack_net
+
+    header, words = unpack_net(packed)
+    rows = tensor_sizes(decode_net(packed).net, header.code())
+    shown = Table(title=f"{4 * len(words):,} bytes of weights + {len(packed) - 4 * len(words)} bytes of header")
+    shown.add_column("bytes of")
+    for name in rows[0][1]:
+        shown.add_column(name, justify="right")
+    for label, sizes in rows:
+        shown.add_row(label, *("" if size is None else f"{size:,.1f}".removesuffix(".0") for size in sizes.values()))
+    out.print(shown)
+
+
+def _print_predictions(learned: "NetPredictor", loaded: "Data") -> None:
+    import numpy as np
+
+    from mdlcode.channel import smooth
+
+    probs = smooth(learned.predict(loaded.shared.inputs.cpu()))
+    bits = -np.log2(probs[np.arange(len(loaded)), loaded.labels]).sum()
+    wrong = float(np.mean(probs.argmax(axis=1) != loaded.labels))
+    out.print(f"training labels: {bits:,.1f} bits, {100 * wrong:.2f} % wrong", highlight=False)
+    if loaded.test_inputs is not None and loaded.test_labels is not None:
+        guesses = learned.predict(loaded.test_inputs.cpu()).argmax(axis=1)
+        out.print(f"test labels: {100 * float(np.mean(guesses != loaded.test_labels)):.2f} % wrong", highlight=False)
+
+
+def _print_agreement(given: "NetPredictor", decoded: "NetPredictor", loaded: "Data") -> None:
+    """How many predictions of the decoded net are those of the net that was given."""
+    import torch
+
+    inputs = [loaded.shared.inputs] + ([] if loaded.test_inputs is None else [loaded.test_inputs])
+    all_inputs = torch.cat(inputs)
+    same = given.predict(all_inputs).argmax(axis=1) == decoded.predict(all_inputs.cpu()).argmax(axis=1)
+    out.print(f"{same.sum():,} of {len(same):,} predictions are those of the net given", highlight=False)

@@ -1,0 +1,87 @@
+"""The subspace code: a few coordinates of the net's weights, then the labels under its predictions."""
+
+from typing import Annotated, Literal
+
+import numpy as np
+import torch
+from pydantic import BeforeValidator, Field
+from pydantic.dataclasses import dataclass
+
+from mdlcode import progress
+from mdlcode.channel import Channel, Ledger
+from mdlcode.codelength import CHOICE
+from mdlcode.codes.base import Code, Received
+from mdlcode.config import STRICT
+from mdlcode.data.base import Shared
+from mdlcode.learn import SubspaceLearner, parse_learner
+from mdlcode.learn.net import NetPredictor
+from mdlcode.learn.subspace import settle
+from mdlcode.learn.subspace_net import SubspaceNet
+from mdlcode.typing import IntArray
+from mdlcode.weights.integers import send_choice, send_float16
+from mdlcode.weights.masks import UNORDERED
+from mdlcode.weights.quantisers import grid, send_alphabet, symbols_of
+from mdlcode.weights.symbols import Adaptive
+
+
+@dataclass(frozen=True, config=STRICT)
+class Subspace(Code):
+    """L(v) + sum_i -log2 p_theta(y_i | x_i) with theta = theta0(seed) + P(seed) v, v in whole steps.
+
+    Li et al. 2018 count 32 bits a coordinate; here they take an adaptive code of the whole numbers of
+    steps. Of several learners the one with the shortest total is sent, which costs log2 of their number.
+    """
+
+    kind: Literal["subspace"] = Field(default="subspace", kw_only=True)
+    learners: tuple[Annotated[SubspaceLearner, BeforeValidator(parse_learner)], ...] = Field(
+        default=(SubspaceLearner(),), min_length=1
+    )
+
+    @property
+    def sends_net(self) -> bool:
+        """True: the net's coordinates are decoded before any label."""
+        return True
+
+    def transmit(self, channel: Channel, shared: Shared, labels: IntArray | None) -> Received:
+        """Which learner, its coordinates, then all labels."""
+        progress.start("subspace", sum(each.steps(len(shared)) for each in self.learners))
+        fits = None if labels is None else [each.fit(shared, labels) for each in self.learners]
+        best = None
+        if fits is not None:
+            best = int(np.argmin([_bits(fit, shared, labels) for fit in fits])) if len(fits) > 1 else 0
+        chosen = send_choice(channel, best, len(self.learners), CHOICE)
+        learned = self.learners[chosen].initial(shared) if fits is None else fits[chosen]
+        return _transmit(channel, learned, shared, labels)
+
+
+def _bits(learned: NetPredictor, shared: Shared, labels: IntArray | None) -> float:
+    ledger = Ledger()
+    _transmit(ledger, learned, shared, labels)
+    return ledger.codelength(shared.num_classes).total_bits
+
+
+def _transmit(channel: Channel, learned: NetPredictor, shared: Shared, labels: IntArray | None) -> Received:
+    assert isinstance(learned.net, SubspaceNet)
+    send_coordinates(channel, learned.net)
+    settle(learned, shared)
+    return Received(channel.send(labels, learned.predict(shared.inputs)), learned)
+
+
+@torch.no_grad()
+def send_coordinates(channel: Channel, net: SubspaceNet) -> None:
+    """On both sides `net` ends with the decoded coordinates: scale of the logits, then group by group.
+
+    Parts: "scale", "steps", and for the whole numbers "masks" and "values".
+    """
+    scale = net.log_scale.double().cpu().numpy()[None] if channel.sending else None
+    net.log_scale.copy_(torch.from_numpy(send_float16(channel, scale, 1, "scale"))[0])
+    sent = []
+    parts = net.values().double().cpu().split([group.dimension for group in net.groups])
+    for part, step in zip(parts, net.log_steps.double().exp().tolist(), strict=True):
+        values = part.numpy() if channel.sending else None
+        furthest = 0 if values is None else int(np.abs(values / step).round().max())
+        alphabet = send_alphabet(channel, grid(step, furthest) if channel.sending else None, "steps")
+        symbols = None if values is None else symbols_of(values, grid(step, furthest))
+        decoded = Adaptive().transmit(channel, symbols, tuple(part.shape), alphabet, UNORDERED)
+        sent.append(torch.from_numpy(alphabet.values[decoded]))
+    net.fix(torch.cat(sent))

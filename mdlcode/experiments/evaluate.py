@@ -1,0 +1,48 @@
+"""The errors of a net as a bound needs them: of one fixed function of one input, counted and not averaged."""
+
+import numpy as np
+from torch import Tensor
+
+from mdlcode.errors import MdlError
+from mdlcode.learn.base import Predictor
+from mdlcode.typing import IntArray
+
+_ALONE, _BATCH = 8, 256
+_ROUNDING = 0.05  # bfloat16 sums in another order; batch statistics and random views differ by far more
+
+
+def count_errors(predictor: Predictor, inputs: Tensor, labels: IntArray) -> int:
+    """How many labels (n,) are not the likeliest class of their inputs (n, ...): wrong in total, no mean of means.
+
+    Raises MdlError where a prediction is not finite, or is not a function of its own input alone.
+
+    >>> import torch
+    >>> from mdlcode.data import Shared
+    >>> from mdlcode.learn import UniformLearner
+    >>> uniform = UniformLearner().fit(Shared(torch.zeros(3, 2), 2), np.zeros(0, dtype=np.int64))
+    >>> count_errors(uniform, torch.zeros(3, 2), np.array([0, 1, 0]))
+    1
+    """
+    check_function(predictor, inputs)
+    probs = predictor.predict(inputs)  # (n, K)
+    if not np.isfinite(probs).all():
+        raise MdlError("the net predicts NaN or infinite values on some inputs: its errors can't be counted")
+    return int(np.sum(probs.argmax(axis=1) != labels))
+
+
+def check_function(predictor: Predictor, inputs: Tensor) -> None:
+    """Raises MdlError unless inputs get the same prediction alone as in a batch.
+
+    A net in training mode reads the statistics of its batch (batch norm), and `.eval()` does not reach a layer
+    that is kept in a plain list; random views depend on the place in the batch. A bound holds for neither.
+    """
+    together = predictor.predict(inputs[:_BATCH])[:_ALONE]
+    try:
+        alone = np.concatenate([predictor.predict(each[None]) for each in inputs[:_ALONE]])
+    except ValueError:  # batch norm refuses to take the variance of a single input
+        alone = np.full_like(together, np.inf)
+    if np.isfinite(together).all() and not np.abs(together - alone).max() <= _ROUNDING:
+        raise MdlError(
+            "the net predicts otherwise for one input than for a batch (batch norm in training mode, a layer that"
+            " .eval() does not reach, or random views): a bound needs a fixed function of one input"
+        )

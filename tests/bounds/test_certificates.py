@@ -1,0 +1,233 @@
+"""Certificates: what is evaluated is what was decoded, every bit that it depends on is paid, n is right."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from mdlcode import bounds
+from mdlcode.bayes import BayesLearner, Layout, MeanField
+from mdlcode.codes import BestOf, Prequential, Subspace, TwoPart, Uniform
+from mdlcode.data import Data, Shared, View, load
+from mdlcode.data.moments import FixedMoments
+from mdlcode.errors import MdlError, MessageError
+from mdlcode.experiments import bound, compare, hypothesis
+from mdlcode.experiments.certificate import certify, rest
+from mdlcode.experiments.evaluate import count_errors
+from mdlcode.experiments.stochastic import OwnWeights, StochasticNet, certify_stochastic
+from mdlcode.experiments.weights_file import certify_tensors
+from mdlcode.learn import FrequencyLearner, NetLearner, NetPredictor, SubspaceLearner
+from mdlcode.weights import Float16, Float32, Quantised
+
+SMALL = NetLearner(arch="linear", min_steps=60)
+HIDDEN: list[nn.Module] = []
+
+
+@pytest.fixture(scope="module")
+def few() -> Data:
+    return load("digits", View(limit=400))
+
+
+class Smuggled(nn.Module):
+    """A batch norm in a plain list, where `.eval()` does not reach it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hidden = [nn.BatchNorm1d(64)]
+        self.readout = nn.Linear(64, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.readout(self.hidden[0](x.flatten(1)))
+        return logits
+
+
+def test_batch_statistics_are_found_out(few: Data) -> None:
+    reached = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(64), nn.Linear(64, 10)).train()
+    predictor = NetPredictor(reached, few.shared, bf16=False)
+    count_errors(predictor, few.shared.inputs, few.labels)
+    assert not any(layer.training for layer in reached.modules())
+    with pytest.raises(MdlError, match="one input than for a batch"):
+        count_errors(NetPredictor(Smuggled(), few.shared, bf16=False), few.shared.inputs, few.labels)
+
+
+def test_errors_are_totals_and_a_ragged_batch_counts_its_own(few: Data) -> None:
+    predictor = NetPredictor(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), few.shared, bf16=False)
+    inputs = few.shared.inputs.repeat(2, 1, 1, 1)[:501]  # one batch of 500 and one of a single input
+    labels = np.tile(few.labels, 2)[:501]
+    alone = [int(predictor.predict(each[None]).argmax()) for each in inputs]
+    assert count_errors(predictor, inputs, labels) == int(np.sum(np.array(alone) != labels))
+
+
+def test_a_net_that_predicts_nan_has_no_errors_to_count(few: Data) -> None:
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    nn.init.constant_(net[1].bias, float("nan"))
+    with pytest.raises(MdlError, match="NaN"):
+        count_errors(NetPredictor(net, few.shared, bf16=False), few.shared.inputs, few.labels)
+
+
+def test_certificate_of_a_message_pays_what_the_ledger_counts(few: Data) -> None:
+    code = TwoPart(SMALL, Quantised())
+    length = code.codelength(few)
+    made = bound.certify_code(code, few, candidates=4)
+    assert made.total_bits == pytest.approx(length.model_bits + 64 + 2)  # the moments of one channel, log2 4
+    assert made.bits_by_part["choice"] == 2
+    assert (made.n, made.evaluated) == (400, 400)
+    assert made.tightest.name == "exact binomial"
+    assert made.tightest.value == bounds.exact_binomial(made.errors, 400, made.total_bits, 0.05)
+    assert made.tightest.value == min(each.value for each in made.bounds)
+
+
+def test_compare_has_bound_columns_for_codes_that_send_a_net(few: Data) -> None:
+    sent, unsent = compare(few, [TwoPart(SMALL, Quantised()), Prequential((FrequencyLearner(),))])
+    assert sent.bound == bounds.exact_binomial(sent.train_errors, 400, sent.bound_bits, 0.05)
+    assert sent.bound_name == "exact binomial"
+    assert (unsent.train_errors, unsent.bound_bits, unsent.bound) == (None, None, None)
+
+
+def test_codes_of_labels_bound_nothing(few: Data) -> None:
+    for code in (Uniform(), Prequential((FrequencyLearner(),)), BestOf((Uniform(), TwoPart(SMALL)))):
+        with pytest.raises(MdlError, match="sends no net"):
+            bound.certify_code(code, few)
+
+
+def test_a_statistic_of_the_inputs_that_no_bit_pays_is_named() -> None:
+    data = load("digits", View(limit=100))
+    code = Subspace((SubspaceLearner(arch="convnet", dimension=5, epochs=1, min_steps=5),))
+    with pytest.raises(MdlError, match=r"read off the inputs and no bit pays for it"):
+        bound.certify_code(code, data)
+
+
+def test_message_on_other_inputs_does_not_decode(few: Data) -> None:
+    message = TwoPart(SMALL).encode(few)
+    with pytest.raises(MessageError, match="other inputs"):
+        hypothesis.from_message(message, load("digits", View(limit=400, order_seed=1)).shared)
+    with pytest.raises(MessageError, match="altered"):
+        hypothesis.from_message(message[:-4] + b"1234", few.shared)
+
+
+def test_learnt_prior_leaves_only_the_rest(few: Data) -> None:
+    seen: list[int] = []
+
+    class Spy(FrequencyLearner):
+        def fit(self, shared: Shared, labels: np.ndarray) -> object:  # type: ignore[override]
+            seen.append(len(shared))
+            return super().fit(shared, labels)
+
+    made = bound.certify_prefix(Prequential((Spy(),)), few, share=0.25)
+    assert made.n == made.evaluated == 300
+    assert set(seen) == {100}
+    assert made.total_bits == 0
+    assert made.tightest.value == bounds.held_out(made.errors, 300, 0.05)
+    with pytest.raises(MdlError, match="no example is left"):
+        rest(few, 400)
+
+
+def test_weights_are_decoded_before_they_are_evaluated(few: Data) -> None:
+    """Float16 makes another net of these weights; its errors are those that are bounded, at half the bits."""
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 10, bias=False))
+    with torch.no_grad():
+        net[1].weight.copy_(1 + 1e-4 * torch.randn(10, 64))  # equal in float16 but for a few
+    state = {"w": net[1].weight.detach()}
+    shared = FixedMoments(few.shared.inputs, 10, (0.5,), (0.5,))
+    data = Data("few", shared, few.labels)
+    learned = hypothesis.from_tensors(state, "nets_of_mine:bare", Float16(), shared)
+    rounded = net[1].weight.detach().half().float()
+    assert torch.equal(learned.predictor.net[1].weight, rounded)  # type: ignore[attr-defined]
+    assert dict(learned.bits_by_part) == {"weights": 16.0 * 640}
+    assert learned.coded_bits == pytest.approx(16 * 640, abs=64)
+    whole = certify_tensors(state, "nets_of_mine:bare", [Float32(), Float16()], data)
+    assert whole.bits_by_part["choice"] == 1
+    assert whole.total_bits in (16.0 * 640 + 1, 32.0 * 640 + 1)
+
+
+def test_given_moments_cost_nothing_and_learnt_ones_32_bits_each(few: Data) -> None:
+    assert few.shared.moment_bits == 64
+    fixed = FixedMoments(few.shared.inputs, 10, (0.5,), (0.25,))
+    assert fixed.moment_bits == 0
+    assert [each.item() for each in fixed.moments] == [127.5, 63.75]
+    for mean, deviation in (((0.5, 0.5), (1.0,)), ((0.5,), (0.0,)), ((float("nan"),), (1.0,))):
+        with pytest.raises(MdlError, match="--"):
+            FixedMoments(few.shared.inputs, 10, mean, deviation)
+
+
+@pytest.mark.parametrize("layer", [nn.Linear(6, 3), nn.Conv2d(2, 3, 3, padding=1), nn.Conv2d(2, 2, 1, bias=False)])
+def test_own_weights_are_draws_of_the_posterior(layer: nn.Module) -> None:
+    """Outputs of one input many times over have the mean and the covariance over places of drawn weights."""
+    x = torch.randn(6) if isinstance(layer, nn.Linear) else torch.randn(2, 4, 4)
+    mean = {name: value.detach() for name, value in layer.named_parameters()}
+    sd = {name: torch.full_like(value, 0.3) for name, value in mean.items()}
+    batch = x.expand(20_000, *x.shape)
+    with OwnWeights(mean, sd, torch.Generator().manual_seed(0)) as layers, torch.no_grad():
+        own = torch.func.functional_call(layer, mean, (batch,)).flatten(1)
+    drawn = []
+    for _ in range(4000):
+        weights = {name: value + 0.3 * torch.randn_like(value) for name, value in mean.items()}
+        with torch.no_grad():
+            drawn.append(torch.func.functional_call(layer, weights, (x[None],)).flatten())
+    direct = torch.stack(drawn)
+    assert layers.seen == set(mean)
+    scale = direct.std(0)
+    assert torch.all((own.mean(0) - direct.mean(0)).abs() < 0.12 * scale)
+    outer = scale[:, None] * scale[None]
+    assert torch.all((torch.cov(own.T) - torch.cov(direct.T)).abs() < 0.15 * outer)
+
+
+def posterior(sd: float, prior_sd: float = 1.0) -> MeanField:
+    mean = np.concatenate([np.eye(10, 64).reshape(-1), np.zeros(10)])
+    layout = Layout(("1.weight", "1.bias"), ((10, 64), (10,)))
+    return MeanField(layout, mean, np.full(650, sd), np.full(650, prior_sd))
+
+
+def test_noise_and_kl_read_one_posterior(few: Data) -> None:
+    """Perturb the scale: both the KL and the sampled risk move."""
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    made = {sd: StochasticNet(net, posterior(sd), few.shared) for sd in (0.01, 0.5)}
+    quiet, loud = (certify_stochastic(each, few, "test", draws=2000) for each in made.values())
+    assert quiet.total_bits > loud.total_bits
+    assert quiet.errors != loud.errors
+    kl = bounds.gaussian_kl_nats(posterior(0.5).mean, 0.5, 0.0, 1.0) / np.log(2)
+    assert loud.total_bits == pytest.approx(kl + 64)
+    assert loud.risk == bounds.sample_convergence(loud.errors / 2000, 2000, 0.01)
+    assert loud.tightest.value == bounds.maurer(loud.risk, 400, loud.total_bits * np.log(2), 0.04)
+
+
+def test_draws_of_several_candidates_share_their_delta(few: Data) -> None:
+    net = StochasticNet(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), posterior(0.1), few.shared)
+    made = certify_stochastic(net, few, "test", candidates=8, draws=1000)
+    assert made.bits_by_part["choice"] == 3
+    assert made.risk == bounds.sample_convergence(made.errors / 1000, 1000, 0.01 / 8)
+
+
+def test_random_weights_outside_layers_are_refused(few: Data) -> None:
+    layout = Layout(("1.weight", "2.weight", "2.bias"), ((10, 64), (10,), (10,)))
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 10, bias=False), nn.LayerNorm(10))
+    random = MeanField(layout, np.zeros(660), np.ones(660), np.ones(660))
+    with pytest.raises(MdlError, match=r"'2\.bias' is random but of no dense layer"):
+        certify_stochastic(StochasticNet(net, random, few.shared), few, "test", draws=10)
+
+
+def test_posterior_of_a_learner_is_certified(few: Data) -> None:
+    learner = BayesLearner(arch="linear", min_steps=150, max_steps=150, kl_weight=1.5)
+    made = bound.certify_posterior(learner, few, draws=5000)
+    assert made.bits_by_part["prior scales"] == 16
+    assert made.evaluated == 5000
+    assert made.delta + made.mc_delta == pytest.approx(0.05)
+    assert made.tightest.name == "Maurer-Seeger-Langford"
+    assert 0.05 < made.errors / 5000 < 0.8
+
+
+def test_binary_view_halves_the_classes() -> None:
+    data = load("digits", View(limit=300, binary=True))
+    ten = load("digits", View(limit=300))
+    assert data.shared.num_classes == 2
+    assert np.array_equal(data.labels, ten.labels >= 5)
+    assert torch.equal(data.shared.inputs, ten.shared.inputs)
+
+
+def test_certify_checks_its_numbers(few: Data, tmp_path: Path) -> None:
+    learned = hypothesis.from_prefix(Prequential((FrequencyLearner(),)), few, 200)
+    for arguments, words in (((0.0, 1), "delta"), ((1.0, 1), "delta"), ((0.05, 0), "--choices 0")):
+        with pytest.raises(MdlError, match=words):
+            certify(learned, rest(few, 200), *arguments)
