@@ -8,6 +8,7 @@ import numpy as np
 from scipy import stats
 
 from mdlcode.bayes.learner import BayesPredictor
+from mdlcode.bayes.posterior import MeanField
 from mdlcode.channel import smooth
 from mdlcode.data.base import Shared
 from mdlcode.typing import FloatArray, IntArray
@@ -29,12 +30,15 @@ class ExpectedLength:
     prior_bits: float
 
     @classmethod
-    def of(
-        cls, inferred: BayesPredictor, shared: Shared, labels: IntArray, draws: int, prior_bits: float
-    ) -> "ExpectedLength":
+    def of(cls, inferred: BayesPredictor, shared: Shared, labels: IntArray, draws: int) -> "ExpectedLength":
         """With so many draws from the posterior."""
         bits = [label_bits(inferred.one(weights).predict(shared.inputs), labels) for weights in inferred.weights(draws)]
-        return cls(inferred.posterior.kl_bits_by_tensor(), np.array(bits), prior_bits)
+        return cls.of_posterior(inferred.posterior, np.array(bits))
+
+    @classmethod
+    def of_posterior(cls, posterior: MeanField, label_bits_by_draw: FloatArray) -> "ExpectedLength":
+        """With the labels' bits (S,) under draws from it that were made already."""
+        return cls(posterior.kl_bits_by_tensor(), label_bits_by_draw, posterior.prior_bits)
 
     @property
     def kl_bits(self) -> float:

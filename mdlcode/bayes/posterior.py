@@ -11,6 +11,9 @@ from torch import Tensor, nn
 from mdlcode.errors import MdlError
 from mdlcode.typing import FloatArray, IntArray
 
+# A learned prior deviation is sent as a level of 8 bits.
+SCALE_LEVELS = 256
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -109,6 +112,11 @@ class MeanField:
     def kl_bits(self) -> FloatArray:
         """KL(posterior, prior) in bits of each weight (P,), in closed form."""
         return kl_bits((self.mean, self.sd), (np.zeros_like(self.mean), self.prior_sd))
+
+    @property
+    def prior_bits(self) -> float:
+        """Bits of the learned prior deviations, as they are sent; none where they are given."""
+        return 0.0 if self.scale_levels is None else len(self.scale_levels) * math.log2(SCALE_LEVELS)
 
     def kl_bits_by_tensor(self) -> Mapping[str, float]:
         """KL(posterior, prior) in bits of each tensor."""

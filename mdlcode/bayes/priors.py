@@ -8,15 +8,14 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
-from mdlcode.bayes.posterior import Layout
+from mdlcode.bayes.posterior import SCALE_LEVELS, Layout
 from mdlcode.config import STRICT
 from mdlcode.typing import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from pyro.distributions.torch_distribution import TorchDistributionMixin
 
-# A learned deviation is sent as a level: 2^(level / 16 - 12), so from 2^-12 to nearly 2^4.
-SCALE_LEVELS = 256
+# A level stands for 2^(level / 16 - 12), so from 2^-12 to nearly 2^4.
 _PER_OCTAVE, _LEAST_LOG2 = 16, -12.0
 _START = 0.1
 

@@ -46,7 +46,8 @@ def compare(
     chosen = o.experiment(config, codes=named, shuffle_pixels=shuffle_pixels, order_seed=order_seed, **fields)
     loaded = chosen.load()
     shown = table(f"{loaded.name}: {len(loaded):,} labels, {loaded.shared.num_classes} classes")
-    failures = []
+    failures: list[str] = []
+    notes: list[str] = []
 
     def failed(name: str, error: TrainingError) -> None:
         failures.append(name)
@@ -56,9 +57,12 @@ def compare(
         with o.computing(threads, workers):
             for result in measure_each(loaded, chosen.named_codes(), out_folder, force, chosen.seed, failed):
                 add_row(shown, result)
+                notes += [f"{result.code}: {note}" for note in result.notes]
     finally:
         if shown.rows:
             out.print(shown)
+        for note in notes:
+            out.print(note, highlight=False)
     if failures:
         raise typer.Exit(1)
 

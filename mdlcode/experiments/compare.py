@@ -79,6 +79,7 @@ def _result(name: str, code: Code, data: Data, transmission: Transmission, secon
         device=Environment.here(data.shared.inputs.device).device,
         config=to_config(code),
         versions=versions(),
+        notes=transmission.received.notes,
     )
 
 

@@ -40,6 +40,7 @@ class Result:
     device: str
     config: Config
     versions: dict[str, str]
+    notes: tuple[str, ...] = ()
 
 
 def versions() -> dict[str, str]:
