@@ -14,6 +14,7 @@ from mdlcode.channel import Channel, Sender
 from mdlcode.codes.base import Code, Received
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
+from mdlcode.errors import MdlError
 from mdlcode.typing import FloatArray, IntArray
 from mdlcode.weights.bits_back import BitsBack
 from mdlcode.weights.relative_entropy import RelativeEntropy
@@ -34,6 +35,14 @@ class Variational(Code):
     learner: BayesLearner = BayesLearner()
     coding: Coding = BitsBack()
     draws: int = Field(default=4, ge=2)
+
+    def __post_init__(self) -> None:
+        if not (self.learner.guide.independent and self.learner.prior.closed):
+            guide, prior = self.learner.guide.kind, self.learner.prior.kind
+            raise MdlError(
+                f"guide '{guide}' with prior '{prior}' has a bound (ExpectedLength) but no message:"
+                " a code needs 'mean-field' and 'gaussian'"
+            )
 
     def transmit(self, channel: Channel, shared: Shared, labels: IntArray | None) -> Received:
         """The prior's scales, the weights, the labels; at the end Bob gives back what Alice borrowed."""
