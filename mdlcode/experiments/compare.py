@@ -84,6 +84,7 @@ def _result(name: str, code: Code, data: Data, transmission: Transmission, secon
         versions=versions(),
         command=command_line(),
         **_bound(code, data, transmission),
+        notes=transmission.received.notes,
     )
 
 

@@ -26,6 +26,7 @@ NETS: dict[str, Factory] = {
     "tinycnn": convolutional.tiny_cnn,
     "lenet5": convolutional.lenet5,
     "lenet-small": convolutional.lenet_small,
+    "lenet-patches": convolutional.lenet_patches,
     "convnet": convolutional.convnet,
     "conv8": vgg.conv8,
     "vgga": partial(vgg.vgg16, batch_norm=False),
