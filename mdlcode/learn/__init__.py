@@ -3,6 +3,7 @@
 from mdlcode.learn.augment import Affine, Crop, NoAugment
 from mdlcode.learn.base import Learner, Predictor, parse_learner
 from mdlcode.learn.constant import FrequencyLearner, UniformLearner
+from mdlcode.learn.deep_compression import DeepCompression
 from mdlcode.learn.ensemble import EnsembleLearner
 from mdlcode.learn.estimator import EstimatorLearner
 from mdlcode.learn.folding import fold_batch_norm
@@ -11,7 +12,7 @@ from mdlcode.learn.net import NetPredictor, NetTrainer
 from mdlcode.learn.network import NetLearner
 from mdlcode.learn.optimizer import AdamW, Sgd
 from mdlcode.learn.rate_aware import RateAware
-from mdlcode.learn.squeeze import Squeezer
+from mdlcode.learn.squeeze import Retrainer, Squeezer
 from mdlcode.learn.stacked import StackedLearner
 from mdlcode.learn.staged import StagedLearner
 from mdlcode.learn.unlabelled import FixMatch
@@ -25,6 +26,7 @@ LEARNERS: tuple[type[Learner], ...] = (
     UniformLearner,
     FrequencyLearner,
     RateAware,
+    DeepCompression,
 )
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "AdamW",
     "Affine",
     "Crop",
+    "DeepCompression",
     "EnsembleLearner",
     "EstimatorLearner",
     "FixMatch",
@@ -44,6 +47,7 @@ __all__ = [
     "NoAugment",
     "Predictor",
     "RateAware",
+    "Retrainer",
     "Sgd",
     "Squeezer",
     "StackedLearner",

@@ -8,7 +8,6 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import optim
 
-from mdlcode import progress
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
 from mdlcode.learn.gridded import GriddedNet
@@ -46,10 +45,9 @@ class RateAware(Squeezer):
         optimizer = optim.Adam(groups, betas=_MEMORY, fused=True)
         decay = optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate(step, steps, _WARMUP))
         nats_per_label = self.rate * math.log(2) / len(labels)
-        for step, (raw, targets) in enumerate(self.minibatches(shared, labels)):
+        for step, (raw, targets) in enumerate(self.minibatches(shared, labels, steps)):
             if step % _STEPS_PER_ESTIMATE == 0:
                 weights.estimate()
-                progress.advance(min(_STEPS_PER_ESTIMATE, steps - step))
             F.cross_entropy(learned.logits(raw), targets).backward()  # type: ignore[no-untyped-call]
             weights.backward(nats_per_label * min(1.0, step / (self.ramp * steps)))
             optimizer.step()
