@@ -66,7 +66,7 @@ def operate(learned: NetPredictor, data: Data, density: float, seed: int) -> Non
         F.cross_entropy(learned.logits(data.shared.inputs[batch].float()), targets[batch]).backward()
         masked.backward()
         optimizer.step()
-        if step % REFRESH == 0 and step <= SETTLING * STEPS + REFRESH:
+        if step % REFRESH == 0 and step <= SETTLING * STEPS:
             masked.cut(step)
         masked.write()
 

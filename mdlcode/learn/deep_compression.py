@@ -49,13 +49,14 @@ class DeepCompression(Retrainer):
         """Leaves every tensor of the net sparse and of few values."""
         learned.net.train()
         steps = self.squeezing_steps(len(labels))
-        masked = MaskedNet(learned.net, self._shares(learned.net), self.method, max(1, round(_RAMP * steps)))
+        ramp = max(1, round(_RAMP * steps))
+        masked = MaskedNet(learned.net, self._shares(learned.net), self.method, ramp)
         optimizer = optim.Adam(masked.weights.values(), lr=self.lr)
         for step, (raw, targets) in enumerate(self.minibatches(shared, labels, steps), start=1):
             F.cross_entropy(learned.logits(raw), targets).backward()  # type: ignore[no-untyped-call]
             masked.backward()
             optimizer.step()
-            if step % self.refresh_steps == 0 and step <= _RAMP * steps + self.refresh_steps:
+            if step == ramp or (step < ramp and step % self.refresh_steps == 0):
                 masked.cut(step)
             masked.write()
         coded = CodebookNet(learned.net, self.levels)

@@ -48,13 +48,12 @@ class MaskedNet:
         """Brings the masks to where they belong at this step."""
         for name, final in self._densities.items():
             weights, mask = self.weights[name], self.masks[name]
-            if self._method == "one-shot":
-                if step == 0:
-                    self.masks[name] = weights.abs() >= threshold(weights, final)
-                continue
-            limit = threshold(weights, gradual_density(step, self._steps, final))
-            alive = surgery_mask(mask, weights, limit, prune=1.0) if self._method == "surgery" else mask
-            self.masks[name] = alive if self._method == "surgery" else mask & (weights.abs() >= limit)
+            if self._method == "surgery":
+                limit = threshold(weights, gradual_density(step, self._steps, final))
+                self.masks[name] = surgery_mask(mask, weights, limit, prune=1.0)
+            else:
+                density = final if self._method == "one-shot" else gradual_density(step, self._steps, final)
+                self.masks[name] = mask & (weights.abs() >= threshold(weights * mask, density))
         self.write()
 
     @torch.no_grad()
