@@ -25,7 +25,7 @@ def u_shape(axes: Axes, traces: Mapping[str, FloatArray]) -> Axes:
     best = int(total.argmin())
     least = f"least total {total[best] / 1000:.2f} kbit"
     axes.plot(weights[best] / 1000, total[best] / 1000, "o", color=COLOURS[2], markersize=8, zorder=5, label=least)
-    axes.set(xscale="log", yscale="log", xlabel="bits of the weights (kbit; rate at each point)", ylabel="kbit")
+    axes.set(xlabel="bits of the weights (kbit; rate at each point)", ylabel="kbit", ylim=(0, None))
     axes.legend()
     return axes
 
