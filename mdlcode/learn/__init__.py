@@ -16,6 +16,7 @@ from mdlcode.learn.squeeze import Retrainer, Squeezer
 from mdlcode.learn.stacked import StackedLearner
 from mdlcode.learn.staged import StagedLearner
 from mdlcode.learn.unlabelled import FixMatch
+from mdlcode.learn.variational_dropout import VariationalDropout
 
 LEARNERS: tuple[type[Learner], ...] = (
     NetLearner,
@@ -27,6 +28,7 @@ LEARNERS: tuple[type[Learner], ...] = (
     FrequencyLearner,
     RateAware,
     DeepCompression,
+    VariationalDropout,
 )
 
 __all__ = [
@@ -53,6 +55,7 @@ __all__ = [
     "StackedLearner",
     "StagedLearner",
     "UniformLearner",
+    "VariationalDropout",
     "fold_batch_norm",
     "parse_learner",
 ]

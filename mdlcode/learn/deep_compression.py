@@ -36,7 +36,7 @@ class DeepCompression(Retrainer):
     density: Share = 0.05
     densities: Annotated[tuple[tuple[str, Share], ...], BeforeValidator(_pairs)] = ()
     method: Method = "surgery"
-    refresh_steps: int = Field(default=50, ge=1)
+    refresh_steps: int = Field(default=10, ge=1)
     levels: int = Field(default=16, ge=3, le=256)
     codebook_epochs: float = Field(default=2.0, gt=0)
     lr: float = Field(default=1e-3, gt=0)

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from mdlcode.errors import MdlError
+from mdlcode.learn.flat import flattened
 
 _SIZES = 64  # 0 .. 63 steps: larger ones cost what 63 costs
 _KT = 0.5
@@ -37,12 +38,10 @@ class GriddedNet:
         device, count = parameters[0].device, len(parameters)
         sizes = torch.tensor([each.numel() for each in parameters], device=device)
         self._tensor = torch.repeat_interleave(torch.arange(count, device=device), sizes)  # (n,) owner of each weight
-        self._weights = torch.cat([each.detach().reshape(-1) for each in parameters])
-        self._gradients = torch.zeros_like(self._weights)
+        self._weights, self._gradients = flattened(net)
         self._costs = torch.zeros(count, _SIZES + 1, device=device)  # of a size other than 0, and of its sign
         self._birth = torch.zeros_like(self._weights)  # of a weight other than 0, more than of a 0
         self._lines = [_lines(parameters, axis) for axis in (0, 1)]
-        _make_views(parameters, self._weights, self._gradients)
         means = self._by_tensor(self._weights.abs()) / sizes
         self.log_steps = nn.Parameter((coarseness * means.clamp(min=_LEAST_MEAN)).log())
         self.latents = nn.Parameter(self._weights / self.log_steps.detach().exp()[self._tensor])
@@ -105,16 +104,6 @@ class GriddedNet:
     def _by_tensor(self, values: Tensor) -> Tensor:
         sums = torch.zeros(len(self._costs), device=values.device)
         return sums.index_add_(0, self._tensor, values)
-
-
-def _make_views(parameters: list[nn.Parameter], weights: Tensor, gradients: Tensor) -> None:
-    """Makes each parameter and its gradient a part of the flat vectors."""
-    start = 0
-    for each in parameters:
-        end = start + each.numel()
-        each.data = weights[start:end].view(each.shape)
-        each.grad = gradients[start:end].view(each.shape)
-        start = end
 
 
 def _lines(parameters: list[nn.Parameter], axis: int) -> tuple[Tensor, int]:

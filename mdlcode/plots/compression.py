@@ -36,8 +36,8 @@ def pruning_curves(axes: Axes, curves: Mapping[str, FloatArray]) -> Axes:
     `curves` are rows (sparsity, accuracy) by name, (m, 2) each, both as shares from 0 to 1.
     """
     for index, (name, curve) in enumerate(curves.items()):
-        style = {"color": COLOURS[index % len(COLOURS)], "marker": MARKERS[index % len(MARKERS)]}
-        axes.plot(1 - curve[:, 0], 100 * curve[:, 1], label=name, **style)
+        colour, marker = COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
+        axes.plot(1 - curve[:, 0], 100 * curve[:, 1], label=name, color=colour, marker=marker)
     axes.set(xscale="log", xlabel="share of weights kept", ylabel="training accuracy (%)", ylim=(0, 101))
     axes.invert_xaxis()
     axes.legend()
