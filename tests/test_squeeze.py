@@ -1,6 +1,7 @@
 """Trained grids, masks and codebooks beside their definitions; batch norm folded away."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,10 +15,13 @@ from mdlcode.channel import Ledger
 from mdlcode.codes import Compressed, TwoPart
 from mdlcode.data import Data
 from mdlcode.errors import MdlError, PrunedError
-from mdlcode.learn import DeepCompression, NetLearner, RateAware, fold_batch_norm
+from mdlcode.learn import DeepCompression, NetLearner, RateAware, VariationalDropout, fold_batch_norm
 from mdlcode.learn.gridded import GriddedNet
 from mdlcode.learn.pruning import CodebookNet, MaskedNet
+from mdlcode.learn.variational_dropout import divergence_nats
 from mdlcode.nets import build
+from mdlcode.plots.compression import pruning_curves, u_shape
+from mdlcode.plots.style import drawing, save
 from mdlcode.weights import AsTrained, Quantised
 
 QUICK = NetLearner(arch="linear", min_steps=60)
@@ -211,3 +215,33 @@ def test_rates_are_trained_from_one_first_training(digits: Data) -> None:
     each = learner.fit_each(digits.shared, digits.labels, (0.1, 1.0))
     alone = RateAware(QUICK, min_steps=50, epochs=1, rate=1.0).fit(digits.shared, digits.labels)
     assert np.array_equal(each[1].predict(digits.shared.inputs), alone.predict(digits.shared.inputs))
+
+
+def test_variational_dropout_cuts_more_where_bits_cost_more(digits: Data) -> None:
+    kept = []
+    for rate in (0.01, 3.0):
+        learner = VariationalDropout(QUICK, rate=rate, min_steps=300, epochs=1, lr=3e-3, noise_lr=0.1)
+        weight = learner.fit(digits.shared, digits.labels).net[1].weight
+        kept.append(int((weight != 0).sum()))
+    assert 0 < kept[1] < 0.7 * kept[0]
+
+
+def test_divergence_of_the_dropout_falls_to_zero() -> None:
+    values = divergence_nats(torch.linspace(-8, 12, 50))
+    assert bool((values.diff() < 0).all())
+    assert float(values[-1]) < 1e-4
+
+
+def test_figures_of_a_sweep_and_of_pruning(tmp_path: Path) -> None:
+    totals = np.array([900.0, 700.0, np.inf, 800.0])
+    traces = {"rates": np.array([0.5, 1.0, 9.0, 2.0]), "weights_bits": np.array([800.0, 500, np.inf, 300])}
+    with drawing(columns=2) as (figure, axes):
+        u_shape(axes[0], {**traces, "total_bits": totals})
+        pruning_curves(axes[1], {"clean": np.array([[0.0, 1.0], [0.9, 0.8]]), "noise": np.array([[0.0, 1.0]])})
+        assert len(save(figure, tmp_path / "figure")) == 2
+    total, labels, weights, least = axes[0].get_lines()
+    assert [*total.get_xdata()] == [0.3, 0.5, 0.8]
+    assert [*labels.get_ydata()] == pytest.approx([0.5, 0.2, 0.1])
+    assert [*weights.get_ydata()] == pytest.approx([0.3, 0.5, 0.8])
+    assert [*least.get_xdata()] == [0.5]
+    assert [*axes[1].get_lines()[0].get_xdata()] == pytest.approx([1.0, 0.1])
