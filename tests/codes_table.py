@@ -82,10 +82,10 @@ CODES: dict[str, Code] = {
     "probing": Prequential((UniformLearner(), EstimatorLearner()), schedule=Portions((0.1, 0.5))),
     "online": Online(arch="tinycnn"),
     "online-buffer": Online(arch="mlp", replay=Buffer(2), augment=Crop(pad=1), optimizer=AdamW(lr=3e-3)),
-    "compressed": Compressed(RateAware(SMALL, epochs=1, min_steps=150), rates=(0.1, 0.3)),
+    "compressed": Compressed(RateAware(SMALL, epochs=1, min_steps=300, lr=0.03, overshoot=2), rates=(0.7, 1.0)),
     "compressed-to-nothing": Compressed(RateAware(SMALL, epochs=1, min_steps=100), rates=(100.0,)),
     "rate-aware": TwoPart(RateAware(NORMED, rate=0.01, coarseness=0.5, min_steps=12, epochs=1), Quantised(AsTrained())),
-    "variational-dropout": Compressed(VariationalDropout(SMALL, epochs=1, min_steps=40), Quantised(KMeans(5))),
+    "variational-dropout": TwoPart(VariationalDropout(SMALL, epochs=1, min_steps=40), Quantised(KMeans(5))),
     "deep-compression": TwoPart(
         DeepCompression(SMALL, density=0.3, levels=4, epochs=1, min_steps=20), Quantised(AsTrained(), Gaps(), "all")
     ),

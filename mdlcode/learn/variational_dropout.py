@@ -68,7 +68,7 @@ class VariationalDropout(Squeezer):
             price = self.rate * min(1.0, step / (_RISE * steps)) / len(labels)
             divergence = (divergence_nats(_log_alpha(means, log_variances)) * noisy).sum()
             optimizer.zero_grad()
-            (drawn @ gradients + price * divergence).backward()
+            (drawn @ gradients + price * divergence).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             decay.step()
         kept = ~noisy | (_log_alpha(means, log_variances) < self.cut)
