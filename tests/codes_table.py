@@ -22,6 +22,7 @@ from mdlcode.learn import (
     AdamW,
     Affine,
     Crop,
+    DeepCompression,
     EnsembleLearner,
     EstimatorLearner,
     FixMatch,
@@ -33,12 +34,14 @@ from mdlcode.learn import (
     StackedLearner,
     StagedLearner,
     UniformLearner,
+    VariationalDropout,
 )
 from mdlcode.weights.relative_entropy import RelativeEntropy
 from mdlcode.weights import AsTrained, Entropy, FixedWidth, Float16, Gaps, Grid, KMeans, Quantised
 
 NET = NetLearner(min_steps=12, max_steps=12, batch_size=32)
 SMALL = NetLearner(arch="small", min_steps=40)
+NORMED = NetLearner(arch="convnet-small", min_steps=12, max_steps=12, batch_size=32)
 DENSE = NetLearner(arch="mlp", min_steps=12)
 BAYES = BayesLearner(min_steps=40, max_steps=40, batch_size=32)
 WARPED = Affine(shift_pixels=1.0)
@@ -85,8 +88,12 @@ CODES: dict[str, Code] = {
     "online-buffer": Online(arch="mlp", replay=Buffer(2), augment=Crop(pad=1), optimizer=AdamW(lr=3e-3)),
     "bits-back": Variational(BAYES),
     "relative-entropy": Variational(BAYES, RelativeEntropy(bits=10)),
-    "compressed": Compressed(RateAware(SMALL, epochs=20), rates=(0.5, 1.0)),
-    "compressed-to-nothing": Compressed(RateAware(SMALL, epochs=20), rates=(100.0,)),
-    "rate-aware": TwoPart(RateAware(NET, rate=0.01, coarseness=0.5, min_steps=12, epochs=1), Quantised(AsTrained())),
+    "compressed": Compressed(RateAware(SMALL, epochs=1, min_steps=300, lr=0.03, overshoot=2), rates=(0.7, 1.0)),
+    "compressed-to-nothing": Compressed(RateAware(SMALL, epochs=1, min_steps=100), rates=(100.0,)),
+    "rate-aware": TwoPart(RateAware(NORMED, rate=0.01, coarseness=0.5, min_steps=12, epochs=1), Quantised(AsTrained())),
+    "variational-dropout": TwoPart(VariationalDropout(SMALL, epochs=1, min_steps=40), Quantised(KMeans(5))),
+    "deep-compression": TwoPart(
+        DeepCompression(SMALL, density=0.3, levels=4, epochs=1, min_steps=20), Quantised(AsTrained(), Gaps(), "all")
+    ),
     "best-of": BestOf((Uniform(), Prequential((NET,)), Prequential((FrequencyLearner(),)))),
 }
