@@ -63,8 +63,8 @@ def dimension(
 ) -> None:
     """The intrinsic dimension: in how many random directions the net must move to learn the task."""
     from mdlcode.config import from_config, to_config
-    from mdlcode.measures import DimensionSearch
     from mdlcode.experiments.dimension_file import DimensionFile
+    from mdlcode.measures import DimensionSearch
 
     fields: dict[str, Any] = {"data": data, "arch": arch, "seed": seed, "device": device, "limit": limit}
     fields |= {"label_noise": label_noise, "shuffle_pixels": shuffle_pixels, "order_seed": order_seed}
@@ -100,7 +100,9 @@ def _table(found: "IntrinsicDimension", title: str) -> Table:
 
 def _summary(found: "IntrinsicDimension") -> str:
     low, high = found.interval()
-    reached = f"{found.dimension:,.0f} of D = {found.num_parameters:,} (bootstrap over seeds, 95 %: {low:,.0f} - {high:,.0f})"
+    reached = (
+        f"{found.dimension:,.0f} of D = {found.num_parameters:,} (bootstrap over seeds, 95 %: {low:,.0f} - {high:,.0f})"
+    )
     if found.dimension == float("inf"):
         reached = f"above {max(found.accuracies):,}: no dimension tried reaches it"
     return (

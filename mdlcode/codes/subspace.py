@@ -18,10 +18,10 @@ from mdlcode.learn import SubspaceLearner, parse_learner
 from mdlcode.learn.net import NetPredictor
 from mdlcode.learn.subspace import settle
 from mdlcode.learn.subspace_net import SubspaceNet
-from mdlcode.typing import IntArray
+from mdlcode.typing import FloatArray, IntArray
 from mdlcode.weights.integers import send_choice, send_float16
 from mdlcode.weights.masks import UNORDERED
-from mdlcode.weights.quantisers import Alphabet, grid, send_alphabet, symbols_of
+from mdlcode.weights.quantisers import LARGEST, Alphabet, grid, send_alphabet, symbols_of
 from mdlcode.weights.symbols import Adaptive
 
 
@@ -75,9 +75,16 @@ def send_coordinates(channel: Channel, net: SubspaceNet) -> None:
     parts = net.values().double().cpu().split([group.dimension for group in net.groups])
     for part, step in zip(parts, net.log_steps.double().exp().tolist(), strict=True):
         values = part.numpy() if channel.sending else None
-        furthest = 0 if values is None else int(np.abs(values / step).round().max())
-        alphabet = send_alphabet(channel, grid(step, furthest) if channel.sending else None, "steps")
-        symbols = None if values is None else symbols_of(values, grid(step, furthest))
+        known = None if values is None else _grid(values, step)
+        alphabet = send_alphabet(channel, known, "steps")
+        symbols = None if values is None or known is None else symbols_of(values, known)
         decoded = Adaptive().transmit(channel, symbols, tuple(part.shape), alphabet, UNORDERED)
         sent.append(torch.from_numpy(alphabet.values[decoded]))
     net.fix(torch.cat(sent))
+
+
+def _grid(values: FloatArray, step: float) -> Alphabet:
+    furthest = int(np.abs(values / step).round().max())
+    if furthest > LARGEST:
+        raise MdlError(f"a coordinate lies {furthest} steps from zero, over {LARGEST}: name a larger `step`")
+    return grid(step, furthest)

@@ -80,7 +80,7 @@ def check_buffers(net: nn.Module, start: nn.Module) -> None:
     before = dict(start.named_buffers())
     for name, value in net.named_buffers():
         if name.rpartition(".")[0] not in owners and not torch.equal(value, before[name]):
-            raise MdlError(f"training changes buffer '{name}' of the net, which a subspace code does not send")
+            raise MdlError(f"training changes buffer '{name}' of the net, which nobody sends: use batch norm, or none")
 
 
 @torch.no_grad()

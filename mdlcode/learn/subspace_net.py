@@ -80,7 +80,9 @@ class SubspaceNet(nn.Module):
         parts = self.values().split([group.dimension for group in self.groups])
         for group, projector, part in zip(self.groups, self.projectors, parts, strict=True):
             pieces = projector(part).split([start[name].numel() for name in group.names])
-            moved |= {name: start[name] + piece.view_as(start[name]) for name, piece in zip(group.names, pieces, strict=True)}
+            moved |= {
+                name: start[name] + piece.view_as(start[name]) for name, piece in zip(group.names, pieces, strict=True)
+            }
         return moved
 
     def values(self) -> Tensor:
@@ -120,7 +122,7 @@ def laplace_bits(values: Tensor) -> Tensor:
     """Sum of -log2 P(value - 1/2 .. value + 1/2) under a Laplace distribution of scale b = mean |value|.
 
     >>> round(float(laplace_bits(torch.tensor([0.0, 0.0, 1.0, -2.0]))), 2)
-    8.6
+    8.81
     """
     size = values.abs()
     spread = size.mean().clamp(min=_LEAST_SPREAD)

@@ -33,7 +33,7 @@ class IntrinsicDimension:
     >>> trials = [Trial(d, seed, a + 0.01 * seed, 1.0) for d, a in ((100, 0.5), (400, 0.9)) for seed in (0, 1)]
     >>> found = IntrinsicDimension(tuple(trials), num_parameters=1000, baseline=0.9, baseline_name="fixed", share=0.9)
     >>> round(found.dimension)
-    297
+    288
     """
 
     trials: tuple[Trial, ...]

@@ -92,7 +92,7 @@ class Bracket:
         """Ends where the bracket is narrow, or where D is not enough, or 1 is."""
         while True:
             yield self._next
-            if not self._high and self._low == self._largest or self._high == 1:
+            if (not self._high and self._low == self._largest) or self._high == 1:
                 return
             if self._low and self._high:
                 if self._high <= max(self._low * self._precision, self._low + 1):
@@ -110,4 +110,3 @@ def trial(learner: NetLearner, dimension: int, data: Data, on: On) -> Trial:
     assert inputs is not None
     accuracy = float(np.mean(predictor.predict(inputs).argmax(axis=1) == labels))
     return Trial(dimension, learner.seed, accuracy, time.perf_counter() - begin)
-

@@ -75,12 +75,13 @@ class Projection(ABC):
 
 
 class _Linear(torch.autograd.Function):
-    """A linear map whose gradient is given: its adjoint."""
+    """A linear map whose gradient is given: its adjoint. Both are taken in float32, under autocast too."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, there: Product, back: Product) -> Tensor:
         ctx.maps = there, back
-        return there(x)
+        with torch.autocast(x.device.type, enabled=False):
+            return there(x)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]

@@ -63,7 +63,9 @@ def grouped(parameters: Mapping[str, Tensor], layers: Layers) -> list[tuple[str,
         "mixed": [vectors, others],
     }[layers]
     if not all(named) or not parameters:
-        raise MdlError(f"layers '{layers}' leave nothing to move in a net with {', '.join(parameters) or 'no parameter'}")
+        raise MdlError(
+            f"layers '{layers}' leave nothing to move in a net with {', '.join(parameters) or 'no parameter'}"
+        )
     return named
 
 
