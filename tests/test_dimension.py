@@ -100,7 +100,7 @@ def test_random_labels_take_more_dimensions(digits: Data) -> None:
 
 
 def test_no_test_set_no_test_accuracy(digits: Data) -> None:
-    with pytest.raises(MdlError, match="no test set: .* --on train"):
+    with pytest.raises(MdlError, match="no test set"):
         replace(SEARCH, on="test").run(digits)
 
 

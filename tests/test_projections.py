@@ -183,7 +183,7 @@ def test_layers_share_the_coordinates() -> None:
 
 
 def test_layers_that_a_dimension_does_not_fit() -> None:
-    with pytest.raises(MdlError, match="between 4 .one for each group. and 44"):
+    with pytest.raises(MdlError, match="one for each group"):
         groups(PARAMETERS, 3, "layerwise")
     with pytest.raises(MdlError, match="between 1 and 12"):
         groups(PARAMETERS, 13, "normalisation")

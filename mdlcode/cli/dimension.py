@@ -76,7 +76,13 @@ def dimension(
         "layers": layers,
         "coordinates": {"kind": "real"},
     }
-    config = {"share": share, "baseline": baseline, "seeds": seeds, "start": start, "precision": precision}
+    config: dict[str, Any] = {
+        "share": share,
+        "baseline": baseline,
+        "seeds": seeds,
+        "start": start,
+        "precision": precision,
+    }
     config |= {"kind": "dimension-search", "learner": training | subspace, "direct": training}
     loaded = chosen.load()
     noisy_or_untested = chosen.label_noise > 0 or loaded.test_labels is None

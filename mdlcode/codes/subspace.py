@@ -72,7 +72,7 @@ def send_coordinates(channel: Channel, net: SubspaceNet) -> None:
     scale = net.log_scale.double().cpu().numpy()[None] if channel.sending else None
     net.log_scale.copy_(torch.from_numpy(send_float16(channel, scale, 1, "scale"))[0])
     sent = []
-    parts = net.values().double().cpu().split([group.dimension for group in net.groups])
+    parts = net.by_group(net.values().double().cpu())
     for part, step in zip(parts, net.log_steps.double().exp().tolist(), strict=True):
         values = part.numpy() if channel.sending else None
         known = None if values is None else _grid(values, step)

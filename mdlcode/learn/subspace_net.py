@@ -76,10 +76,11 @@ class SubspaceNet(nn.Module):
 
     def weights(self) -> dict[str, Tensor]:
         """theta by name, where it moves."""
-        start, moved = dict(self.net.named_parameters()), {}
-        parts = self.values().split([group.dimension for group in self.groups])
+        start: dict[str, Tensor] = dict(self.net.named_parameters())
+        moved: dict[str, Tensor] = {}
+        parts = self.by_group(self.values())
         for group, projector, part in zip(self.groups, self.projectors, parts, strict=True):
-            pieces = projector(part).split([start[name].numel() for name in group.names])
+            pieces = torch.split(projector(part), [start[name].numel() for name in group.names])
             moved |= {
                 name: start[name] + piece.view_as(start[name]) for name, piece in zip(group.names, pieces, strict=True)
             }
@@ -102,8 +103,11 @@ class SubspaceNet(nn.Module):
 
     def estimated_bits(self) -> Tensor:
         """Bits of the coordinates, each under the Laplace distribution of its group's mean size."""
-        parts = self.multiples().split([group.dimension for group in self.groups])
-        return torch.stack([laplace_bits(part) for part in parts]).sum()
+        return torch.stack([laplace_bits(part) for part in self.by_group(self.multiples())]).sum()
+
+    def by_group(self, values: Tensor) -> tuple[Tensor, ...]:
+        """Values (d,), one for each coordinate, cut into those of each group."""
+        return torch.split(values, [group.dimension for group in self.groups])
 
     def _steps(self) -> Tensor:
         counts = torch.tensor([group.dimension for group in self.groups], device=self.log_steps.device)

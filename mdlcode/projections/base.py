@@ -84,11 +84,11 @@ class _Linear(torch.autograd.Function):
             return there(x)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         there, back = ctx.maps
         return _apply(gradient, back, there), None, None
 
 
 def _apply(x: Tensor, there: Product, back: Product) -> Tensor:
-    result: Tensor = _Linear.apply(x, there, back)  # type: ignore[no-untyped-call]
+    result: Tensor = _Linear.apply(x, there, back)
     return result

@@ -89,7 +89,7 @@ class _Srht(Projector):
         """P^T g."""
         scattered = gradient.new_zeros(self._length)
         scattered[self.rows] = gradient * self.signs
-        return hadamard(scattered)[self.places] * self.size**-0.5
+        return hadamard(scattered)[self.places] * float(self.size**-0.5)
 
 
 @dataclass(frozen=True, config=STRICT)

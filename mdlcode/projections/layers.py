@@ -56,17 +56,17 @@ def grouped(parameters: Mapping[str, Tensor], layers: Layers) -> list[tuple[str,
     """
     vectors = tuple(name for name, value in parameters.items() if value.ndim <= 1)
     others = tuple(name for name in parameters if name not in vectors)
-    named = {
+    named: dict[Layers, list[tuple[str, ...]]] = {
         "joint": [tuple(parameters)],
         "layerwise": [(name,) for name in parameters],
         "normalisation": [vectors],
         "mixed": [vectors, others],
-    }[layers]
-    if not all(named) or not parameters:
+    }
+    if not all(named[layers]) or not parameters:
         raise MdlError(
             f"layers '{layers}' leave nothing to move in a net with {', '.join(parameters) or 'no parameter'}"
         )
-    return named
+    return named[layers]
 
 
 def shares(sizes: list[int], weights: list[float], total: int) -> list[int]:
