@@ -44,7 +44,7 @@ def dimension(
     baseline: Baseline = None,
     on: Taken = None,
     seeds: Seeds = 3,
-    epochs: Epochs = 5.0,
+    epochs: Epochs = 3.0,
     lr: Rate = 0.05,
     projection: Kind = "count-sketch",
     layers: Layers = "joint",
