@@ -22,7 +22,9 @@ from mdlcode.measures.dimension_search import Bracket
 from mdlcode.plots.dimension import draw_dimensions
 from mdlcode.plots.style import drawing
 
-QUICK = SubspaceLearner(arch="mlp", max_steps=30, min_steps=30, optimizer=AdamW(lr=0.1), coordinates=Real())
+QUICK = SubspaceLearner(
+    arch="mlp", layers="joint", max_steps=30, min_steps=30, optimizer=AdamW(lr=0.1), coordinates=Real()
+)
 SEARCH = DimensionSearch(QUICK, NetLearner(arch="mlp", max_steps=60, min_steps=60), seeds=2, start=50, on="train")
 
 

@@ -20,7 +20,9 @@ from mdlcode.learn.net import NetPredictor
 from mdlcode.learn.subspace_net import SubspaceNet, laplace_bits
 from mdlcode.projections import Dense
 
-QUICK = SubspaceLearner(arch="mlp", min_steps=12, max_steps=12, dimension=40, coordinates=Stepped(step=0.02, rate=0.1))
+QUICK = SubspaceLearner(
+    arch="mlp", min_steps=12, max_steps=12, dimension=40, layers="joint", coordinates=Stepped(step=0.02, rate=0.1)
+)
 
 
 def moving(learned: NetPredictor) -> SubspaceNet:
@@ -137,7 +139,7 @@ def test_frozen_parameters_stay(digits: Data) -> None:
         ({"arch": "nets_of_mine:frozen"}, "all parameters of the net are frozen"),
         ({"arch": "nets_of_mine:counting"}, "buffer 'net.0.seen'"),
         ({"dimension": 651, "arch": "linear"}, "between 1 and 650 is needed"),
-        ({"dimension": 3, "layers": "layerwise"}, "between 6"),
+        ({"dimension": 3, "layers": "layerwise"}, "between 4"),
         ({"dimension": 600, "layers": "normalisation"}, "between 1 and 522"),
         ({"coordinates": Stepped(step=1e-5, rate=0)}, "steps from zero"),
     ],

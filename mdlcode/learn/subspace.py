@@ -33,10 +33,10 @@ class SubspaceLearner(NetLearner):
     """
 
     kind: Literal["subspace"] = Field(default="subspace", kw_only=True)  # type: ignore[assignment]
-    optimizer: Optimizer = AdamW(lr=2e-2, weight_decay=0.0)
+    optimizer: Optimizer = AdamW(lr=5e-2, weight_decay=0.0)
     projection: AnyProjection = CountSketch()
     dimension: int = Field(default=500, ge=1)
-    layers: Layers = "joint"
+    layers: Layers = "layerwise"
     coordinates: Coordinates = Stepped()
 
     def __post_init__(self) -> None:

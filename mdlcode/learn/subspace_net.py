@@ -47,6 +47,7 @@ class SubspaceNet(nn.Module):
     for a dimension that does not fit.
     """
 
+    counts: Tensor  # (groups,), coordinates in each
     coordinates: nn.Parameter  # (d,)
     log_steps: nn.Parameter  # (groups,)
     log_scale: nn.Parameter  # ()
@@ -64,6 +65,8 @@ class SubspaceNet(nn.Module):
             projection.bind(size, group.dimension, seed, stream)
             for stream, (size, group) in enumerate(zip(sizes, self.groups, strict=True))
         )
+        counts = torch.tensor([group.dimension for group in self.groups])
+        self.register_buffer("counts", counts, persistent=False)
         self.coordinates = nn.Parameter(torch.zeros(dimension))
         first = torch.full((len(self.groups),), kind.step if isinstance(kind, Stepped) else 1.0)
         self.log_steps = nn.Parameter(first.log(), requires_grad=self.stepped)
@@ -110,8 +113,7 @@ class SubspaceNet(nn.Module):
         return torch.split(values, [group.dimension for group in self.groups])
 
     def _steps(self) -> Tensor:
-        counts = torch.tensor([group.dimension for group in self.groups], device=self.log_steps.device)
-        return self.log_steps.exp().repeat_interleave(counts, output_size=len(self.coordinates))
+        return self.log_steps.exp().repeat_interleave(self.counts, output_size=len(self.coordinates))
 
 
 def trained(net: nn.Module) -> dict[str, Tensor]:
