@@ -38,7 +38,7 @@ def measured(noise: float, seeds: int = 5) -> IntrinsicDimension:
     trials = [
         Trial(d, seed, curve(d) + noise * random.normal(), 0.0) for d in (100, 200, 400, 800) for seed in range(seeds)
     ]
-    return IntrinsicDimension(tuple(trials), 44_426, 1.0, "fixed", 0.9)
+    return IntrinsicDimension(tuple(trials), 44_426, (1.0,), "fixed", 0.9)
 
 
 def test_interpolation_is_exact_where_accuracy_is_linear_in_log_d() -> None:
@@ -46,8 +46,8 @@ def test_interpolation_is_exact_where_accuracy_is_linear_in_log_d() -> None:
     assert abs(found.dimension - 290) < 1e-6
     assert found.interval() == (found.dimension, found.dimension)
     assert replace(found, share=0.5).dimension == 100  # reached at the first d already
-    assert replace(found, baseline=2.0).dimension == math.inf
-    assert replace(found, baseline=2.0).report()["dimension"] is None
+    assert replace(found, baselines=(2.0,)).dimension == math.inf
+    assert replace(found, baselines=(2.0,)).report()["dimension"] is None
 
 
 def test_bootstrap_interval_is_wider_with_more_noise_and_holds_the_estimate() -> None:
@@ -68,30 +68,39 @@ def test_crossing_lies_within_what_was_tried(values: list[float], threshold: flo
 
 @given(truth=st.integers(1, 1000), start=st.integers(1, 2000), precision=st.floats(1.05, 2))
 def test_the_bracket_closes_around_the_truth(truth: int, start: int, precision: float) -> None:
-    bracket, tried = Bracket(start, 1000, precision), []
-    for d in bracket:
-        tried.append(d)
-        bracket.told(d >= truth)
+    bracket, tried = Bracket(start, 1, 1000, precision), []
+    for round_ in bracket:
+        tried += round_
+        bracket.told({d: d >= truth for d in round_})
     enough, few = min(d for d in tried if d >= truth), max([d for d in tried if d < truth], default=0)
-    assert enough <= max(few * precision, few + 1)
+    assert enough <= max(few * precision, few + 1) or enough == 1
     assert len(set(tried)) == len(tried) < 40
 
 
 def test_the_bracket_ends_where_all_parameters_are_not_enough() -> None:
-    bracket = Bracket(30, 100, 1.5)
-    assert [(d, bracket.told(False))[0] for d in bracket] == [30, 60, 100]
+    bracket = Bracket(20, 1, 100, 1.5)
+    rounds = [(round_, bracket.told(dict.fromkeys(round_, False)))[0] for round_ in bracket]
+    assert rounds == [[10, 20, 40, 80], [100]]
+
+
+def test_the_bracket_ends_where_one_coordinate_for_each_group_is_enough() -> None:
+    bracket = Bracket(20, 4, 100, 1.5)
+    rounds = [(round_, bracket.told(dict.fromkeys(round_, True)))[0] for round_ in bracket]
+    assert rounds == [[10, 20, 40, 80], [4, 5]]
 
 
 def test_search_finds_the_same_again_and_names_its_baseline(digits: Data) -> None:
     told: list[IntrinsicDimension] = []
     found = SEARCH.run(digits, told.append)
     assert found.accuracies == SEARCH.run(digits).accuracies
-    assert [len(each.trials) for each in told] == list(range(2, len(found.trials) + 1, 2))
+    assert len(told[0].trials) == 8
+    assert told[-1] == found
+    assert len(found.trials) == 2 * len(found.accuracies)
     assert found.baseline_name == "the net's own"
     assert found.num_parameters == 85_002
     assert 1 <= found.dimension < 1000
     fixed = replace(SEARCH, baseline=0.3).run(digits)
-    assert (fixed.baseline_name, fixed.baseline) == ("fixed", 0.3)
+    assert (fixed.baseline_name, fixed.baselines) == ("fixed", (0.3,))
     assert fixed.dimension < found.dimension
 
 

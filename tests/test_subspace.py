@@ -115,7 +115,7 @@ def test_batch_norm_is_settled_on_the_inputs_alone(digits: Data) -> None:
 
 def test_tied_weights_move_together(digits: Data) -> None:
     learner = replace(QUICK, arch="nets_of_mine:tied")
-    assert learner.num_parameters(digits.shared) == 64 * 64 + 64 + 64 + 64 * 10 + 10
+    assert learner.dimensions(digits.shared) == (1, 64 * 64 + 64 + 64 + 64 * 10 + 10)
     net = moving(learner.fit(digits.shared, digits.labels))
     assert "second.weight" not in net.weights()
     inputs, received = digits.shared.inputs, learner.initial(digits.shared)

@@ -50,10 +50,11 @@ class SubspaceLearner(NetLearner):
         moving = SubspaceNet(net, self.projection, self.dimension, self.layers, self.coordinates, self.seed)
         return NetPredictor(moving.to(shared.inputs.device), shared, bf16, self.augment, self.views)
 
-    def num_parameters(self, shared: Shared) -> int:
-        """D: how many parameters move, and so the largest dimension."""
+    def dimensions(self, shared: Shared) -> tuple[int, int]:
+        """The least dimension, one for each group of parameters, and the largest: D, all that move."""
         parameters = trained(new_net(self.arch, shared, self.seed, self.precision)[0])
-        return sum(parameters[name].numel() for names in grouped(parameters, self.layers) for name in names)
+        groups = grouped(parameters, self.layers)
+        return len(groups), sum(parameters[name].numel() for names in groups for name in names)
 
     def _objective(self, shared: Shared, num_labels: int) -> Objective:
         plain = super()._objective(shared, num_labels)
