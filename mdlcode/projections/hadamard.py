@@ -58,7 +58,7 @@ class Srht(Projection):
 
     def memory_bytes(self, size: int, dimension: int) -> int:
         """A place and a sign for each parameter, and three vectors of length D' on the way."""
-        return 9 * size + 28 * power_of_two(size)
+        return 9 * size + 36 * power_of_two(size)
 
     def draw(self, size: int, dimension: int, draws: Draws) -> Projector:
         """As the class says."""
