@@ -154,6 +154,8 @@ def test_dimension_of_nothing_is_refused() -> None:
     config["learners"][0]["dimension"] = 0
     with pytest.raises(MdlError, match=r"dimension.*greater than or equal to 1"):
         parse_code(config)
+    with pytest.raises(MdlError, match="real coordinates"):
+        Subspace((replace(QUICK, coordinates=Real()),))
     with pytest.raises(MdlError, match="compiled"):
         SubspaceLearner(compiled=True)
 

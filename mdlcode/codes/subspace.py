@@ -7,14 +7,14 @@ import torch
 from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
-from mdlcode import progress
+from mdlcode import parallel, progress
 from mdlcode.channel import Channel, Ledger
 from mdlcode.codelength import CHOICE
 from mdlcode.codes.base import Code, Received
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
 from mdlcode.errors import MdlError
-from mdlcode.learn import SubspaceLearner, parse_learner
+from mdlcode.learn import Real, SubspaceLearner, parse_learner
 from mdlcode.learn.net import NetPredictor
 from mdlcode.learn.subspace import settle
 from mdlcode.learn.subspace_net import SubspaceNet
@@ -38,19 +38,24 @@ class Subspace(Code):
         default=(SubspaceLearner(),), min_length=1
     )
 
+    def __post_init__(self) -> None:
+        if any(isinstance(each.coordinates, Real) for each in self.learners):
+            raise MdlError("real coordinates take no finite number of bits: use `coordinates: {kind: stepped}`")
+
     def transmit(self, channel: Channel, shared: Shared, labels: IntArray | None) -> Received:
         """Which learner, its coordinates, then all labels."""
         progress.start("subspace", sum(each.steps(len(shared)) for each in self.learners))
-        fits = None if labels is None else [each.fit(shared, labels) for each in self.learners]
-        best = None
-        if fits is not None:
-            best = int(np.argmin([_bits(fit, shared, labels) for fit in fits])) if len(fits) > 1 else 0
-        chosen = send_choice(channel, best, len(self.learners), CHOICE)
-        learned = self.learners[chosen].initial(shared) if fits is None else fits[chosen]
-        return _transmit(channel, learned, shared, labels)
+        if labels is None:
+            learned = self.learners[send_choice(channel, None, len(self.learners), CHOICE)].initial(shared)
+            return _transmit(channel, learned, shared, None)
+        pending = [parallel.submit(each.fit, shared, labels) for each in self.learners]
+        fits = [each.result() for each in pending]
+        best = int(np.argmin([_bits(fit, shared, labels) for fit in fits])) if len(fits) > 1 else 0
+        send_choice(channel, best, len(fits), CHOICE)
+        return _transmit(channel, fits[best], shared, labels)
 
 
-def _bits(learned: NetPredictor, shared: Shared, labels: IntArray | None) -> float:
+def _bits(learned: NetPredictor, shared: Shared, labels: IntArray) -> float:
     ledger = Ledger()
     _transmit(ledger, learned, shared, labels)
     return ledger.codelength(shared.num_classes).total_bits
