@@ -16,6 +16,7 @@ from mdlcode.cli.app import app
 from mdlcode.data import Data, View, load
 from mdlcode.errors import MdlError
 from mdlcode.learn import AdamW, NetLearner, Real, SubspaceLearner
+from mdlcode.learn.together import can_train_together, fit_together
 from mdlcode.measures import DimensionSearch, IntrinsicDimension, Trial
 from mdlcode.measures.dimension import crossing
 from mdlcode.measures.dimension_search import Bracket
@@ -147,3 +148,14 @@ def test_a_users_mistake_is_one_line(option: str, value: str, says: str) -> None
     assert isinstance(ran.exception, MdlError)
     assert says in str(ran.exception)
     assert "\n" not in str(ran.exception)
+
+
+def test_nets_trained_together_are_those_trained_alone(digits: Data) -> None:
+    """On the same batches, up to the order in which sums are taken; the others only on other batches."""
+    learners = [replace(QUICK, dimension=d, max_steps=5, min_steps=5) for d in (20, 90)]
+    together = fit_together(learners, digits.shared, digits.labels)
+    for learner, predictor in zip(learners, together, strict=True):
+        alone = learner.fit(digits.shared, digits.labels)
+        assert np.allclose(predictor.predict(digits.shared.inputs), alone.predict(digits.shared.inputs), atol=1e-3)
+    assert can_train_together(QUICK, digits.shared)
+    assert not can_train_together(replace(QUICK, arch="convnet"), digits.shared)

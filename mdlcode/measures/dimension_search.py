@@ -1,7 +1,7 @@
 """The search for the intrinsic dimension: which subspaces to train next."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -13,7 +13,8 @@ from mdlcode import parallel, progress
 from mdlcode.config import STRICT
 from mdlcode.data.base import Data
 from mdlcode.errors import MdlError
-from mdlcode.learn import NetLearner, Real, SubspaceLearner
+from mdlcode.learn import NetLearner, Predictor, Real, SubspaceLearner
+from mdlcode.learn.together import can_train_together, fit_together
 from mdlcode.measures.dimension import IntrinsicDimension, Trial
 
 OWN = "the net's own"
@@ -25,10 +26,10 @@ On = Literal["test", "train"]
 class DimensionSearch:
     """Finds d_int: brackets it from `start` on, then narrows the bracket until its ends are within `precision`.
 
-    At each dimension `seeds` subspaces are trained, with the settings of `learner`; all that one round asks
-    for run side by side, on as many processes as there are. The baseline is `baseline`, or the mean accuracy of
-    `direct`, the same net trained in all its parameters. Accuracies are those `on` the test set or the
-    training set.
+    At each dimension `seeds` subspaces are trained, with the settings of `learner`. All that one round asks
+    for run side by side, on as many processes as there are; dense nets of one dimension train at once. The
+    baseline is `baseline`, or the mean accuracy of `direct`, the same net trained in all its parameters.
+    Accuracies are those `on` the test set or the training set.
     """
 
     kind: Literal["dimension-search"] = Field(default="dimension-search", kw_only=True)
@@ -72,11 +73,18 @@ class DimensionSearch:
         steps = sum(self.seeds * learner.steps(len(data)) for learner in learners.values())
         progress.start(f"d = {', '.join(f'{d:,}' for d in learners)}", steps)
         pending = [
-            parallel.submit(trial, replace(learner, seed=learner.seed + index), dimension, data, self.on)
+            parallel.submit(trials, group, dimension, data, self.on)
             for dimension, learner in learners.items()
-            for index in range(self.seeds)
+            for group in self._groups(learner, data)
         ]
-        return [each.result() for each in pending]
+        return [trial for each in pending for trial in each.result()]
+
+    def _groups(self, learner: NetLearner, data: Data) -> list[list[NetLearner]]:
+        """The learner with each seed: all in one group where they can train together, else one by one."""
+        seeded = [replace(learner, seed=learner.seed + index) for index in range(self.seeds)]
+        if isinstance(learner, SubspaceLearner) and can_train_together(learner, data.shared):
+            return [seeded]
+        return [[each] for each in seeded]
 
 
 class Bracket:
@@ -118,11 +126,19 @@ class Bracket:
         return sorted(inside - self._enough.keys())
 
 
-def trial(learner: NetLearner, dimension: int, data: Data, on: On) -> Trial:
-    """The accuracy of one training: a pure function of its arguments, which may run anywhere."""
+def trials(learners: Sequence[NetLearner], dimension: int, data: Data, on: On) -> list[Trial]:
+    """The accuracies of trainings at one dimension: a pure function of its arguments, which may run anywhere."""
     begin = time.perf_counter()
-    predictor = learner.fit(data.shared, data.labels)
+    predictors = _fit(learners, data)
     inputs, labels = (data.shared.inputs, data.labels) if on == "train" else (data.test_inputs, data.test_labels)
     assert inputs is not None
-    accuracy = float(np.mean(predictor.predict(inputs).argmax(axis=1) == labels))
-    return Trial(dimension, learner.seed, accuracy, time.perf_counter() - begin)
+    accuracies = [float(np.mean(each.predict(inputs).argmax(axis=1) == labels)) for each in predictors]
+    seconds = (time.perf_counter() - begin) / len(learners)
+    return [Trial(dimension, each.seed, found, seconds) for each, found in zip(learners, accuracies, strict=True)]
+
+
+def _fit(learners: Sequence[NetLearner], data: Data) -> Sequence[Predictor]:
+    moving = [each for each in learners if isinstance(each, SubspaceLearner)]
+    if len(moving) > 1:
+        return fit_together(moving, data.shared, data.labels)
+    return [each.fit(data.shared, data.labels) for each in learners]
