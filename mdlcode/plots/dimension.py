@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from mdlcode.plots.style import COLOURS, MARKERS
 
@@ -37,6 +37,8 @@ def draw_dimensions(axes: Axes, measured: Sequence[Mapping[str, Any]], names: Se
         if one["dimension"] is not None:
             axes.axvline(one["dimension"], color=colour, linestyle=":", linewidth=0.8)
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda d, _: f"{d:,.0f}"))
     axes.set(xlabel="dimension of the subspace", ylabel="accuracy (%)")
     axes.legend(loc="lower right")
