@@ -3,7 +3,7 @@
 import math
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 def tiny(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
@@ -36,3 +36,46 @@ class _Extra(nn.Identity):
 
 def empty(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(math.prod(input_shape), num_classes), _Extra())
+
+
+class Tied(nn.Module):
+    """Two layers of one weight."""
+
+    def __init__(self, size: int, num_classes: int) -> None:
+        super().__init__()
+        self.flat = nn.Flatten()
+        self.first = nn.Linear(size, size)
+        self.second = nn.Linear(size, size)
+        self.second.weight = self.first.weight
+        self.last = nn.Linear(size, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.last(self.second(self.first(self.flat(x)).relu()).relu())
+        return out
+
+
+class Counting(nn.Module):
+    """A buffer that every batch in training changes, and predictions read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("seen", torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            self.seen += x.detach().mean()
+        return x + self.seen
+
+
+def counting(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
+    return nn.Sequential(Counting(), tiny(input_shape, num_classes))
+
+
+def frozen(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
+    return tiny(input_shape, num_classes).requires_grad_(False)
+
+
+def half_frozen(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
+    net = nn.Sequential(nn.Flatten(), nn.Linear(math.prod(input_shape), 32), nn.ReLU(), nn.Linear(32, num_classes))
+    net[1].requires_grad_(False)
+    return net

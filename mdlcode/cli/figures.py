@@ -8,10 +8,10 @@ import typer
 from mdlcode.cli.show import out
 
 Runs = Annotated[list[Path], typer.Argument(help="Results folders, as compare --out writes them.")]
-Kind = Annotated[
-    str, typer.Option(help="ratio, regret, blocks, accuracy, panels (these four), parts, weights, sweep.")
+Kind = Annotated[str, typer.Option(help="ratio, regret, blocks, accuracy, panels (these four), parts, weights, sweep.")]
+OutFile = Annotated[
+    Path, typer.Option("--out", "-o", help="File to write: .png, .pdf, .svg; none of these: two files.")
 ]
-OutFile = Annotated[Path, typer.Option("--out", "-o", help="File to write: .png, .pdf, .svg; none of these: two files.")]
 Codes = Annotated[str | None, typer.Option(help="Only these codes of the folders, with commas.")]
 Over = Annotated[str | None, typer.Option(help="For --kind sweep: the setting, by its name or dotted path.")]
 
