@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from mdlcode.errors import MdlError
-from mdlcode.nets import convolutional, dense, vgg
+from mdlcode.nets import convolutional, dense, patches, vgg
 
 Factory = Callable[[tuple[int, ...], int], nn.Module]
 
@@ -25,6 +25,8 @@ NETS: dict[str, Factory] = {
     "lenet5": convolutional.lenet5,
     "lenet-small": convolutional.lenet_small,
     "lenet-patches": convolutional.lenet_patches,
+    "patches": patches.patches,
+    "patches-mlp": partial(patches.patches, widths=(64,)),
     "convnet": convolutional.convnet,
     "conv8": vgg.conv8,
     "vgga": partial(vgg.vgg16, batch_norm=False),
