@@ -13,6 +13,7 @@ from mdlcode.codes import (
     Online,
     Portions,
     Prequential,
+    Subspace,
     Temperature,
     TwoPart,
     Uniform,
@@ -32,10 +33,12 @@ from mdlcode.learn import (
     Sgd,
     StackedLearner,
     StagedLearner,
+    SubspaceLearner,
     UniformLearner,
 )
-from mdlcode.weights.relative_entropy import RelativeEntropy
+from mdlcode.projections import Fastfood, Kronecker
 from mdlcode.weights import AsTrained, Entropy, FixedWidth, Float16, Gaps, Grid, KMeans, Quantised
+from mdlcode.weights.relative_entropy import RelativeEntropy
 
 NET = NetLearner(min_steps=12, max_steps=12, batch_size=32)
 SMALL = NetLearner(arch="small", min_steps=40)
@@ -52,6 +55,13 @@ CODES: dict[str, Code] = {
     "grid-entropy": TwoPart(NET, weights=Quantised(Grid(15), Entropy())),
     "k-means-fixed-width": TwoPart(NET, weights=Quantised(KMeans(8), FixedWidth(), units="all")),
     "grid-gaps": TwoPart(NET, weights=Quantised(Grid(5), Gaps())),
+    "subspace": Subspace((SubspaceLearner(min_steps=12, batch_size=32, dimension=60),)),
+    "subspace-best-of": Subspace(
+        (
+            SubspaceLearner(arch="mlp", min_steps=12, dimension=30, layers="layerwise", projection=Kronecker()),
+            SubspaceLearner(arch="mlp", min_steps=12, dimension=9, layers="mixed", projection=Fastfood()),
+        )
+    ),
     "prequential": Prequential((NET,)),
     "prequential-listed": Prequential((DENSE,), schedule=Listed((20, 70))),
     "calibrated": Prequential((NET,), calibration=Temperature()),

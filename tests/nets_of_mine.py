@@ -2,7 +2,8 @@
 
 import math
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 
 def tiny(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
@@ -19,3 +20,48 @@ def short(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
 
 def bare(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(math.prod(input_shape), num_classes, bias=False))
+class Tied(nn.Module):
+    """Two layers of one weight."""
+
+    def __init__(self, size: int, num_classes: int) -> None:
+        super().__init__()
+        self.flat = nn.Flatten()
+        self.first = nn.Linear(size, size)
+        self.second = nn.Linear(size, size)
+        self.second.weight = self.first.weight
+        self.last = nn.Linear(size, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.last(self.second(self.first(self.flat(x)).relu()).relu())
+        return out
+
+
+def tied(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
+    return Tied(math.prod(input_shape), num_classes)
+
+
+class Counting(nn.Module):
+    """A buffer that every batch in training changes, and predictions read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("seen", torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            self.seen += x.detach().mean()
+        return x + self.seen
+
+
+def counting(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
+    return nn.Sequential(Counting(), tiny(input_shape, num_classes))
+
+
+def frozen(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
+    return tiny(input_shape, num_classes).requires_grad_(False)
+
+
+def half_frozen(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
+    net = nn.Sequential(nn.Flatten(), nn.Linear(math.prod(input_shape), 32), nn.ReLU(), nn.Linear(32, num_classes))
+    net[1].requires_grad_(False)
+    return net

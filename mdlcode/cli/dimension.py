@@ -44,7 +44,7 @@ def dimension(
     baseline: Baseline = None,
     on: Taken = None,
     seeds: Seeds = 3,
-    epochs: Epochs = 5.0,
+    epochs: Epochs = 3.0,
     lr: Rate = 0.05,
     projection: Kind = "count-sketch",
     layers: Layers = "joint",
@@ -76,7 +76,13 @@ def dimension(
         "layers": layers,
         "coordinates": {"kind": "real"},
     }
-    config = {"share": share, "baseline": baseline, "seeds": seeds, "start": start, "precision": precision}
+    config: dict[str, Any] = {
+        "share": share,
+        "baseline": baseline,
+        "seeds": seeds,
+        "start": start,
+        "precision": precision,
+    }
     config |= {"kind": "dimension-search", "learner": training | subspace, "direct": training}
     loaded = chosen.load()
     noisy_or_untested = chosen.label_noise > 0 or loaded.test_labels is None

@@ -16,7 +16,15 @@ from mdlcode.codes.uniform import Uniform
 from mdlcode.codes.variational import Variational
 from mdlcode.config import replaced, shifted_seeds
 from mdlcode.errors import MdlError
-from mdlcode.learn import AdamW, EstimatorLearner, FrequencyLearner, NetLearner, RateAware, UniformLearner
+from mdlcode.learn import (
+    AdamW,
+    EstimatorLearner,
+    FrequencyLearner,
+    NetLearner,
+    RateAware,
+    SubspaceLearner,
+    UniformLearner,
+)
 
 NET = NetLearner(optimizer=AdamW(lr=4e-3, weight_decay=0.05), batch_size=64)
 READOUTS = (
@@ -25,12 +33,16 @@ READOUTS = (
     EstimatorLearner("sklearn.linear_model:LogisticRegression"),
     EstimatorLearner("sklearn.neighbors:KNeighborsClassifier", (("n_neighbors", 1),)),
 )
+SUBSPACES = (
+    SubspaceLearner(dimension=500),
+    SubspaceLearner(arch="mlp", dimension=300, optimizer=AdamW(lr=0.1, weight_decay=0.0), batch_size=64, epochs=30),
+)
 
 PRESETS: dict[str, Code] = {
     "uniform": Uniform(),
     "float32": TwoPart(NET),
     "compressed": Compressed(RateAware(replace(NET, arch="small"))),
-    "subspace": Subspace(),
+    "subspace": Subspace(SUBSPACES),
     "prequential": Prequential((NET,)),
     # The checkpoints of one training, and what bounds the loss where nets fail.
     "switch": Prequential(

@@ -7,20 +7,21 @@ import torch
 from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
-from mdlcode import progress
+from mdlcode import parallel, progress
 from mdlcode.channel import Channel, Ledger
 from mdlcode.codelength import CHOICE
 from mdlcode.codes.base import Code, Received
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
-from mdlcode.learn import SubspaceLearner, parse_learner
+from mdlcode.errors import MdlError
+from mdlcode.learn import Real, SubspaceLearner, parse_learner
 from mdlcode.learn.net import NetPredictor
 from mdlcode.learn.subspace import settle
 from mdlcode.learn.subspace_net import SubspaceNet
-from mdlcode.typing import IntArray
+from mdlcode.typing import FloatArray, IntArray
 from mdlcode.weights.integers import send_choice, send_float16
 from mdlcode.weights.masks import UNORDERED
-from mdlcode.weights.quantisers import grid, send_alphabet, symbols_of
+from mdlcode.weights.quantisers import LARGEST, Alphabet, grid, send_alphabet, symbols_of
 from mdlcode.weights.symbols import Adaptive
 
 
@@ -37,6 +38,10 @@ class Subspace(Code):
         default=(SubspaceLearner(),), min_length=1
     )
 
+    def __post_init__(self) -> None:
+        if any(isinstance(each.coordinates, Real) for each in self.learners):
+            raise MdlError("real coordinates take no finite number of bits: use `coordinates: {kind: stepped}`")
+
     @property
     def sends_net(self) -> bool:
         """True: the net's coordinates are decoded before any label."""
@@ -45,16 +50,17 @@ class Subspace(Code):
     def transmit(self, channel: Channel, shared: Shared, labels: IntArray | None) -> Received:
         """Which learner, its coordinates, then all labels."""
         progress.start("subspace", sum(each.steps(len(shared)) for each in self.learners))
-        fits = None if labels is None else [each.fit(shared, labels) for each in self.learners]
-        best = None
-        if fits is not None:
-            best = int(np.argmin([_bits(fit, shared, labels) for fit in fits])) if len(fits) > 1 else 0
-        chosen = send_choice(channel, best, len(self.learners), CHOICE)
-        learned = self.learners[chosen].initial(shared) if fits is None else fits[chosen]
-        return _transmit(channel, learned, shared, labels)
+        if labels is None:
+            learned = self.learners[send_choice(channel, None, len(self.learners), CHOICE)].initial(shared)
+            return _transmit(channel, learned, shared, None)
+        pending = [parallel.submit(each.fit, shared, labels) for each in self.learners]
+        fits = [each.result() for each in pending]
+        best = int(np.argmin([_bits(fit, shared, labels) for fit in fits])) if len(fits) > 1 else 0
+        send_choice(channel, best, len(fits), CHOICE)
+        return _transmit(channel, fits[best], shared, labels)
 
 
-def _bits(learned: NetPredictor, shared: Shared, labels: IntArray | None) -> float:
+def _bits(learned: NetPredictor, shared: Shared, labels: IntArray) -> float:
     ledger = Ledger()
     _transmit(ledger, learned, shared, labels)
     return ledger.codelength(shared.num_classes).total_bits
@@ -76,12 +82,19 @@ def send_coordinates(channel: Channel, net: SubspaceNet) -> None:
     scale = net.log_scale.double().cpu().numpy()[None] if channel.sending else None
     net.log_scale.copy_(torch.from_numpy(send_float16(channel, scale, 1, "scale"))[0])
     sent = []
-    parts = net.values().double().cpu().split([group.dimension for group in net.groups])
+    parts = net.by_group(net.values().double().cpu())
     for part, step in zip(parts, net.log_steps.double().exp().tolist(), strict=True):
         values = part.numpy() if channel.sending else None
-        furthest = 0 if values is None else int(np.abs(values / step).round().max())
-        alphabet = send_alphabet(channel, grid(step, furthest) if channel.sending else None, "steps")
-        symbols = None if values is None else symbols_of(values, grid(step, furthest))
+        known = None if values is None else _grid(values, step)
+        alphabet = send_alphabet(channel, known, "steps")
+        symbols = None if values is None or known is None else symbols_of(values, known)
         decoded = Adaptive().transmit(channel, symbols, tuple(part.shape), alphabet, UNORDERED)
         sent.append(torch.from_numpy(alphabet.values[decoded]))
     net.fix(torch.cat(sent))
+
+
+def _grid(values: FloatArray, step: float) -> Alphabet:
+    furthest = int(np.abs(values / step).round().max())
+    if furthest > LARGEST:
+        raise MdlError(f"a coordinate lies {furthest} steps from zero, over {LARGEST}: name a larger `step`")
+    return grid(step, furthest)

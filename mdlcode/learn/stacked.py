@@ -21,7 +21,7 @@ from mdlcode.learn.optimizer import rate
 from mdlcode.typing import FloatArray, IntArray
 
 _PREDICT_BATCH = 500
-_STACKABLE = (nn.Sequential, nn.Flatten, nn.Linear, nn.ReLU, nn.GELU, nn.Tanh, nn.Identity)
+STACKABLE = (nn.Sequential, nn.Flatten, nn.Linear, nn.ReLU, nn.GELU, nn.Tanh, nn.Identity)
 
 
 class StackedPredictor(Predictor):
@@ -106,5 +106,5 @@ class StackedLearner(Learner):
 
 def _check_dense(net: nn.Module, arch: str) -> None:
     for layer in net.modules():
-        if not isinstance(layer, _STACKABLE):
+        if not isinstance(layer, STACKABLE):
             raise MdlError(f"net '{arch}' has a {type(layer).__name__}: only dense nets are trained stacked")

@@ -33,10 +33,10 @@ class SubspaceLearner(NetLearner):
     """
 
     kind: Literal["subspace"] = Field(default="subspace", kw_only=True)  # type: ignore[assignment]
-    optimizer: Optimizer = AdamW(lr=2e-2, weight_decay=0.0)
+    optimizer: Optimizer = AdamW(lr=5e-2, weight_decay=0.0)
     projection: AnyProjection = CountSketch()
     dimension: int = Field(default=500, ge=1)
-    layers: Layers = "joint"
+    layers: Layers = "layerwise"
     coordinates: Coordinates = Stepped()
 
     def __post_init__(self) -> None:
@@ -50,10 +50,11 @@ class SubspaceLearner(NetLearner):
         moving = SubspaceNet(net, self.projection, self.dimension, self.layers, self.coordinates, self.seed)
         return NetPredictor(moving.to(shared.inputs.device), shared, bf16, self.augment, self.views)
 
-    def num_parameters(self, shared: Shared) -> int:
-        """D: how many parameters move, and so the largest dimension."""
+    def dimensions(self, shared: Shared) -> tuple[int, int]:
+        """The least dimension, one for each group of parameters, and the largest: D, all that move."""
         parameters = trained(new_net(self.arch, shared, self.seed, self.precision)[0])
-        return sum(parameters[name].numel() for names in grouped(parameters, self.layers) for name in names)
+        groups = grouped(parameters, self.layers)
+        return len(groups), sum(parameters[name].numel() for names in groups for name in names)
 
     def _objective(self, shared: Shared, num_labels: int) -> Objective:
         plain = super()._objective(shared, num_labels)
@@ -80,7 +81,7 @@ def check_buffers(net: nn.Module, start: nn.Module) -> None:
     before = dict(start.named_buffers())
     for name, value in net.named_buffers():
         if name.rpartition(".")[0] not in owners and not torch.equal(value, before[name]):
-            raise MdlError(f"training changes buffer '{name}' of the net, which a subspace code does not send")
+            raise MdlError(f"training changes buffer '{name}' of the net, which nobody sends: use batch norm, or none")
 
 
 @torch.no_grad()

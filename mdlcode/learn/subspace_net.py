@@ -47,6 +47,7 @@ class SubspaceNet(nn.Module):
     for a dimension that does not fit.
     """
 
+    counts: Tensor  # (groups,), coordinates in each
     coordinates: nn.Parameter  # (d,)
     log_steps: nn.Parameter  # (groups,)
     log_scale: nn.Parameter  # ()
@@ -64,6 +65,8 @@ class SubspaceNet(nn.Module):
             projection.bind(size, group.dimension, seed, stream)
             for stream, (size, group) in enumerate(zip(sizes, self.groups, strict=True))
         )
+        counts = torch.tensor([group.dimension for group in self.groups])
+        self.register_buffer("counts", counts, persistent=False)
         self.coordinates = nn.Parameter(torch.zeros(dimension))
         first = torch.full((len(self.groups),), kind.step if isinstance(kind, Stepped) else 1.0)
         self.log_steps = nn.Parameter(first.log(), requires_grad=self.stepped)
@@ -76,11 +79,14 @@ class SubspaceNet(nn.Module):
 
     def weights(self) -> dict[str, Tensor]:
         """theta by name, where it moves."""
-        start, moved = dict(self.net.named_parameters()), {}
-        parts = self.values().split([group.dimension for group in self.groups])
+        start: dict[str, Tensor] = dict(self.net.named_parameters())
+        moved: dict[str, Tensor] = {}
+        parts = self.by_group(self.values())
         for group, projector, part in zip(self.groups, self.projectors, parts, strict=True):
-            pieces = projector(part).split([start[name].numel() for name in group.names])
-            moved |= {name: start[name] + piece.view_as(start[name]) for name, piece in zip(group.names, pieces, strict=True)}
+            pieces = torch.split(projector(part), [start[name].numel() for name in group.names])
+            moved |= {
+                name: start[name] + piece.view_as(start[name]) for name, piece in zip(group.names, pieces, strict=True)
+            }
         return moved
 
     def values(self) -> Tensor:
@@ -100,12 +106,14 @@ class SubspaceNet(nn.Module):
 
     def estimated_bits(self) -> Tensor:
         """Bits of the coordinates, each under the Laplace distribution of its group's mean size."""
-        parts = self.multiples().split([group.dimension for group in self.groups])
-        return torch.stack([laplace_bits(part) for part in parts]).sum()
+        return torch.stack([laplace_bits(part) for part in self.by_group(self.multiples())]).sum()
+
+    def by_group(self, values: Tensor) -> tuple[Tensor, ...]:
+        """Values (d,), one for each coordinate, cut into those of each group."""
+        return torch.split(values, [group.dimension for group in self.groups])
 
     def _steps(self) -> Tensor:
-        counts = torch.tensor([group.dimension for group in self.groups], device=self.log_steps.device)
-        return self.log_steps.exp().repeat_interleave(counts, output_size=len(self.coordinates))
+        return self.log_steps.exp().repeat_interleave(self.counts, output_size=len(self.coordinates))
 
 
 def trained(net: nn.Module) -> dict[str, Tensor]:
@@ -120,7 +128,7 @@ def laplace_bits(values: Tensor) -> Tensor:
     """Sum of -log2 P(value - 1/2 .. value + 1/2) under a Laplace distribution of scale b = mean |value|.
 
     >>> round(float(laplace_bits(torch.tensor([0.0, 0.0, 1.0, -2.0]))), 2)
-    8.6
+    8.81
     """
     size = values.abs()
     spread = size.mean().clamp(min=_LEAST_SPREAD)

@@ -27,20 +27,25 @@ class Trial:
 class IntrinsicDimension:
     """Accuracies by dimension, and d_int: where their mean reaches `share` x `baseline`.
 
-    d_int90 is that of share 0.9 (Li et al. 2018, section 2.1). `baseline` is an accuracy whose name is in
-    `baseline_name`: the net's own, trained in all its parameters, or a fixed one.
+    d_int90 is that of share 0.9 (Li et al. 2018, section 2.1). `baseline` is the mean of `baselines`, whose
+    name is in `baseline_name`: the net's own accuracies, trained in all its parameters, or a fixed one.
 
     >>> trials = [Trial(d, seed, a + 0.01 * seed, 1.0) for d, a in ((100, 0.5), (400, 0.9)) for seed in (0, 1)]
-    >>> found = IntrinsicDimension(tuple(trials), num_parameters=1000, baseline=0.9, baseline_name="fixed", share=0.9)
+    >>> found = IntrinsicDimension(tuple(trials), 1000, (0.9,), baseline_name="fixed", share=0.9)
     >>> round(found.dimension)
-    297
+    288
     """
 
     trials: tuple[Trial, ...]
     num_parameters: int
-    baseline: float
+    baselines: tuple[float, ...]
     baseline_name: str
     share: float
+
+    @property
+    def baseline(self) -> float:
+        """The accuracy that others are compared with."""
+        return float(np.mean(self.baselines))
 
     @property
     def threshold(self) -> float:
@@ -61,11 +66,12 @@ class IntrinsicDimension:
         return crossing({d: float(np.mean(each)) for d, each in self.accuracies.items()}, self.threshold)
 
     def interval(self) -> tuple[float, float]:
-        """The percentile bootstrap interval of d_int at 95 %: each dimension's seeds are drawn anew."""
+        """The bootstrap interval of d_int at 95 %: the seeds of each dimension and of the baseline are drawn anew."""
         generator, found = np.random.Generator(np.random.PCG64(0)), []
         for _ in range(_RESAMPLES):
             means = {d: float(generator.choice(each, len(each)).mean()) for d, each in self.accuracies.items()}
-            found.append(crossing(means, self.threshold))
+            baseline = float(generator.choice(self.baselines, len(self.baselines)).mean())
+            found.append(crossing(means, self.share * baseline))
         low, high = np.quantile(found, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2], method="nearest")
         return float(low), float(high)
 
@@ -74,6 +80,7 @@ class IntrinsicDimension:
         return {
             "share": self.share,
             "baseline": self.baseline,
+            "baselines": list(self.baselines),
             "baseline_name": self.baseline_name,
             "threshold": self.threshold,
             "num_parameters": self.num_parameters,

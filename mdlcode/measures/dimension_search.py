@@ -1,8 +1,7 @@
 """The search for the intrinsic dimension: which subspaces to train next."""
 
-import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -14,7 +13,8 @@ from mdlcode import parallel, progress
 from mdlcode.config import STRICT
 from mdlcode.data.base import Data
 from mdlcode.errors import MdlError
-from mdlcode.learn import NetLearner, Real, SubspaceLearner
+from mdlcode.learn import NetLearner, Predictor, Real, SubspaceLearner
+from mdlcode.learn.together import can_train_together, fit_together
 from mdlcode.measures.dimension import IntrinsicDimension, Trial
 
 OWN = "the net's own"
@@ -24,12 +24,12 @@ On = Literal["test", "train"]
 
 @dataclass(frozen=True, config=STRICT)
 class DimensionSearch:
-    """Finds d_int by doubling or halving d from `start` until it is bracketed, then by bisection in log d.
+    """Finds d_int: brackets it from `start` on, then narrows the bracket until its ends are within `precision`.
 
-    It ends where the ends of the bracket are within the factor `precision`; `seeds` subspaces are trained at
-    each d, in all of them with the settings of `learner`. The baseline is `baseline`, or the mean accuracy of
-    `direct`, the same net trained in all its parameters. Accuracies are those `on` the test set or the
-    training set.
+    At each dimension `seeds` subspaces are trained, with the settings of `learner`. All that one round asks
+    for run side by side, on as many processes as there are; dense nets of one dimension train at once. The
+    baseline is `baseline`, or the mean accuracy of `direct`, the same net trained in all its parameters.
+    Accuracies are those `on` the test set or the training set.
     """
 
     kind: Literal["dimension-search"] = Field(default="dimension-search", kw_only=True)
@@ -49,65 +49,96 @@ class DimensionSearch:
         """
         if self.on == "test" and data.test_labels is None:
             raise MdlError(f"{data.name} has no test set: ask for the accuracy on the training labels, --on train")
-        size = self.learner.num_parameters(data.shared)
-        baseline = self.baseline or float(np.mean([t.accuracy for t in self._trials(self.direct, size, data)]))
-        name = OWN if self.baseline is None else FIXED
-        found = IntrinsicDimension((), size, baseline, name, self.share)
-        bracket = Bracket(self.start, size, self.precision)
-        for dimension in bracket:
-            trials = self._trials(replace(self.learner, dimension=dimension), dimension, data)
+        least, size = self.learner.dimensions(data.shared)
+        found = IntrinsicDimension((), size, self._baselines(size, data), self._baseline_name, self.share)
+        bracket = Bracket(self.start, least, size, self.precision)
+        for dimensions in bracket:
+            trials = self._trials({d: replace(self.learner, dimension=d) for d in dimensions}, data)
             found = replace(found, trials=(*found.trials, *trials))
-            bracket.told(float(np.mean([each.accuracy for each in trials])) >= found.threshold)
+            bracket.told({d: float(np.mean(found.accuracies[d])) >= found.threshold for d in dimensions})
             so_far(found)
         return found
 
-    def _trials(self, learner: NetLearner, dimension: int, data: Data) -> list[Trial]:
-        """One for each seed, side by side where there are processes for it."""
-        seeds = [learner.seed + index for index in range(self.seeds)]
-        progress.start(f"d = {dimension:,}", self.seeds * learner.steps(len(data)))
-        pending = [parallel.submit(trial, replace(learner, seed=seed), dimension, data, self.on) for seed in seeds]
-        return [each.result() for each in pending]
+    @property
+    def _baseline_name(self) -> str:
+        return OWN if self.baseline is None else FIXED
+
+    def _baselines(self, size: int, data: Data) -> tuple[float, ...]:
+        if self.baseline is not None:
+            return (self.baseline,)
+        return tuple(each.accuracy for each in self._trials({size: self.direct}, data))
+
+    def _trials(self, learners: Mapping[int, NetLearner], data: Data) -> list[Trial]:
+        """One for each dimension and seed, side by side where there are processes for it."""
+        steps = sum(self.seeds * learner.steps(len(data)) for learner in learners.values())
+        progress.start(f"d = {', '.join(f'{d:,}' for d in learners)}", steps)
+        pending = [
+            parallel.submit(trials, group, dimension, data, self.on)
+            for dimension, learner in learners.items()
+            for group in self._groups(learner, data)
+        ]
+        return [trial for each in pending for trial in each.result()]
+
+    def _groups(self, learner: NetLearner, data: Data) -> list[list[NetLearner]]:
+        """The learner with each seed: all in one group where they can train together, else one by one."""
+        seeded = [replace(learner, seed=learner.seed + index) for index in range(self.seeds)]
+        if isinstance(learner, SubspaceLearner) and can_train_together(learner, data.shared):
+            return [seeded]
+        return [[each] for each in seeded]
 
 
 class Bracket:
-    """The dimensions to try, one after the other, each once it is `told` whether the last one was enough.
+    """Rounds of dimensions to try at once, each after it was `told` which of the last ones were enough.
 
-    >>> bracket = Bracket(start=100, largest=1000, precision=1.5)
-    >>> [(d, bracket.told(d >= 290))[0] for d in bracket]
-    [100, 200, 400, 283]
+    First half of `start`, `start`, and two and four times as many; then on upwards or downwards until some d
+    is enough and one below it is not, then two dimensions between them, which cut the bracket into thirds.
+
+    >>> bracket = Bracket(start=100, least=1, largest=1000, precision=1.5)
+    >>> [(round, bracket.told({d: d >= 290 for d in round}))[0] for round in bracket]
+    [[50, 100, 200, 400], [252, 317]]
     """
 
-    def __init__(self, start: int, largest: int, precision: float) -> None:
-        self._next, self._largest, self._precision = min(start, largest), largest, precision
-        self._low, self._high = 0, 0  # 0 stands for: none known yet
+    def __init__(self, start: int, least: int, largest: int, precision: float) -> None:
+        self._start, self._least, self._largest, self._precision = start, least, largest, precision
+        self._enough: dict[int, bool] = {}
 
-    def told(self, enough: bool) -> None:
-        """Whether the dimension last tried was enough."""
-        if enough:
-            self._high = self._next
-        else:
-            self._low = self._next
+    def told(self, enough: Mapping[int, bool]) -> None:
+        """Which of the dimensions last tried were enough."""
+        self._enough |= enough
 
-    def __iter__(self) -> Iterator[int]:
-        """Ends where the bracket is narrow, or where D is not enough, or 1 is."""
-        while True:
-            yield self._next
-            if not self._high and self._low == self._largest or self._high == 1:
+    def __iter__(self) -> Iterator[list[int]]:
+        """Ends where the bracket is narrow, or where the largest is not enough, or the least is."""
+        wanted = [self._start // 2, self._start, 2 * self._start, 4 * self._start]
+        while round_ := self._new(wanted):
+            yield round_
+            high = min((d for d, enough in self._enough.items() if enough), default=None)
+            low = max((d for d, enough in self._enough.items() if high is None or d < high), default=None)
+            if high is None or low is None:
+                last = max(self._enough) if high is None else min(self._enough)
+                wanted = [2 * last, 4 * last] if high is None else [last // 4, last // 2]
+            elif high <= low * self._precision:
                 return
-            if self._low and self._high:
-                if self._high <= max(self._low * self._precision, self._low + 1):
-                    return
-                self._next = round(math.sqrt(self._low * self._high))
             else:
-                self._next = max(self._high // 2, 1) if self._high else min(2 * self._low, self._largest)
+                wanted = [round(low * (high / low) ** share) for share in (1 / 3, 2 / 3)]
+
+    def _new(self, wanted: list[int]) -> list[int]:
+        inside = {min(max(d, self._least), self._largest) for d in wanted}
+        return sorted(inside - self._enough.keys())
 
 
-def trial(learner: NetLearner, dimension: int, data: Data, on: On) -> Trial:
-    """The accuracy of one training: a pure function of its arguments, which may run anywhere."""
+def trials(learners: Sequence[NetLearner], dimension: int, data: Data, on: On) -> list[Trial]:
+    """The accuracies of trainings at one dimension: a pure function of its arguments, which may run anywhere."""
     begin = time.perf_counter()
-    predictor = learner.fit(data.shared, data.labels)
+    predictors = _fit(learners, data)
     inputs, labels = (data.shared.inputs, data.labels) if on == "train" else (data.test_inputs, data.test_labels)
     assert inputs is not None
-    accuracy = float(np.mean(predictor.predict(inputs).argmax(axis=1) == labels))
-    return Trial(dimension, learner.seed, accuracy, time.perf_counter() - begin)
+    accuracies = [float(np.mean(each.predict(inputs).argmax(axis=1) == labels)) for each in predictors]
+    seconds = (time.perf_counter() - begin) / len(learners)
+    return [Trial(dimension, each.seed, found, seconds) for each, found in zip(learners, accuracies, strict=True)]
 
+
+def _fit(learners: Sequence[NetLearner], data: Data) -> Sequence[Predictor]:
+    moving = [each for each in learners if isinstance(each, SubspaceLearner)]
+    if len(moving) > 1:
+        return fit_together(moving, data.shared, data.labels)
+    return [each.fit(data.shared, data.labels) for each in learners]

@@ -75,19 +75,20 @@ class Projection(ABC):
 
 
 class _Linear(torch.autograd.Function):
-    """A linear map whose gradient is given: its adjoint."""
+    """A linear map whose gradient is given: its adjoint. Both are taken in float32, under autocast too."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, there: Product, back: Product) -> Tensor:
         ctx.maps = there, back
-        return there(x)
+        with torch.autocast(x.device.type, enabled=False):
+            return there(x)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         there, back = ctx.maps
         return _apply(gradient, back, there), None, None
 
 
 def _apply(x: Tensor, there: Product, back: Product) -> Tensor:
-    result: Tensor = _Linear.apply(x, there, back)  # type: ignore[no-untyped-call]
+    result: Tensor = _Linear.apply(x, there, back)
     return result

@@ -4,7 +4,6 @@ from typing import Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -30,8 +29,8 @@ class CountSketch(Projection):
     kind: Literal["count-sketch"] = Field(default="count-sketch", kw_only=True)
 
     def memory_bytes(self, size: int, dimension: int) -> int:
-        """Two orders and a sign for each parameter, and two vectors on the way."""
-        return 17 * size + 8 * dimension
+        """Two places and a sign for each parameter, and two vectors on the way; more while they are drawn."""
+        return 40 * size + 20 * dimension
 
     def draw(self, size: int, dimension: int, draws: Draws) -> Projector:
         """As the class says."""
@@ -42,30 +41,32 @@ class CountSketch(Projection):
 class _CountSketch(Projector):
     """The k-th parameter of a random order is of bucket k mod d: gathering and adding up, no scattering."""
 
-    order: Tensor  # (D,) int32, the parameters one row of buckets after the other
-    places: Tensor  # (D,) int32, its inverse
-    signs: Tensor  # (D,) int8
+    places: Tensor  # (D,) int32, where each parameter's coordinate and sign stand in (v, -v)
+    order: Tensor  # (rows d,) int32, the parameters one row of buckets after the other
+    signs: Tensor  # (rows, d), theirs, each over the root of its bucket's size; 0 where the last row ends early
     scale: Tensor  # (d,)
 
     def __init__(self, size: int, dimension: int, order: IntArray, signs: NDArray[np.int8]) -> None:
         super().__init__(size, dimension)
+        rows = -(-size // dimension)
+        filled = np.zeros(rows * dimension, dtype=np.int32)
+        filled[:size] = order
+        signed = np.zeros(rows * dimension, dtype=np.float32)
+        signed[:size] = signs[order]
         places = np.empty(size, dtype=np.int32)
-        places[order] = np.arange(size, dtype=np.int32)
-        self._rows = -(-size // dimension)
-        counts = np.bincount(np.arange(dimension), minlength=dimension) * self._rows
-        counts[size - (self._rows - 1) * dimension :] -= 1
-        self.register_buffer("order", torch.from_numpy(order.astype(np.int32)), persistent=False)
+        places[order] = np.arange(size) % dimension
+        places += np.where(signs < 0, dimension, 0).astype(np.int32)
+        scale = np.sqrt(1 / np.abs(signed).reshape(rows, dimension).sum(0, dtype=np.float64)).astype(np.float32)
         self.register_buffer("places", torch.from_numpy(places), persistent=False)
-        self.register_buffer("signs", torch.from_numpy(signs), persistent=False)
-        self.register_buffer("scale", torch.from_numpy(np.sqrt(1 / counts)).float(), persistent=False)
+        self.register_buffer("order", torch.from_numpy(filled), persistent=False)
+        self.register_buffer("signs", torch.from_numpy(signed.reshape(rows, dimension) * scale), persistent=False)
+        self.register_buffer("scale", torch.from_numpy(scale), persistent=False)
 
     def product(self, coordinates: Tensor) -> Tensor:
         """P v."""
-        rows = (coordinates * self.scale).repeat(self._rows)
-        return rows.index_select(0, self.places) * self.signs
+        scaled = coordinates * self.scale
+        return torch.cat([scaled, -scaled]).index_select(0, self.places)
 
     def adjoint(self, gradient: Tensor) -> Tensor:
         """P^T g."""
-        rows = (gradient * self.signs).index_select(0, self.order)
-        padded = F.pad(rows, (0, self._rows * self.dimension - self.size))
-        return padded.reshape(self._rows, self.dimension).sum(0) * self.scale
+        return (gradient.index_select(0, self.order).reshape(self.signs.shape) * self.signs).sum(0)

@@ -40,7 +40,7 @@ class Dense(Projection):
         signs = torch.from_numpy(draws.signs(size * dimension).reshape(size, dimension))
         # Whole numbers below 2^24 are exact in float32, in whatever order they are added up.
         gram = torch.zeros(dimension, dimension, dtype=torch.float64)
-        for tile in signs.split(_TILE_ROWS):
+        for tile in torch.split(signs, _TILE_ROWS):
             gram += (tile.T.float() @ tile.float()).double()
         return _Dense(size, dimension, signs, upper_triangle(gram.numpy()))
 
@@ -57,13 +57,14 @@ class _Dense(Projector):
     def product(self, coordinates: Tensor) -> Tensor:
         """P v = S (R^-1 v)."""
         inner = torch.linalg.solve_triangular(self.triangle, coordinates[:, None], upper=True)
-        return torch.cat([tile.float() @ inner for tile in self.signs.split(_TILE_ROWS)]).flatten()
+        return torch.cat([tile.float() @ inner for tile in torch.split(self.signs, _TILE_ROWS)]).flatten()
 
     def adjoint(self, gradient: Tensor) -> Tensor:
         """P^T g = R^-T (S^T g)."""
-        tiles = zip(self.signs.split(_TILE_ROWS), gradient[:, None].split(_TILE_ROWS), strict=True)
-        inner = torch.stack([tile.T.float() @ part for tile, part in tiles]).sum(0)
-        return torch.linalg.solve_triangular(self.triangle.T, inner, upper=False).flatten()
+        tiles = zip(torch.split(self.signs, _TILE_ROWS), torch.split(gradient, _TILE_ROWS), strict=True)
+        inner = torch.stack([tile.T.float() @ part[:, None] for tile, part in tiles]).sum(0)
+        solved: Tensor = torch.linalg.solve_triangular(self.triangle.T, inner, upper=False)
+        return solved.flatten()
 
 
 def upper_triangle(gram: FloatArray) -> FloatArray:

@@ -36,7 +36,8 @@ class Draws:
     def normals(self, count: int) -> FloatArray:
         """Numbers (count,) of mean 0 and variance 1, nearly normal: quarters, from the bits set in a word."""
         ones = np.unpackbits(self._bytes(count)).reshape(count, 64).sum(1, dtype=np.int64)
-        return (ones - 32) / 4
+        quarters: FloatArray = (ones - 32) / 4
+        return quarters
 
     def _bytes(self, words: int) -> NDArray[np.uint8]:
         return self.words(words).astype("<u8").view(np.uint8)

@@ -58,7 +58,7 @@ class Srht(Projection):
 
     def memory_bytes(self, size: int, dimension: int) -> int:
         """A place and a sign for each parameter, and three vectors of length D' on the way."""
-        return 9 * size + 28 * power_of_two(size)
+        return 9 * size + 36 * power_of_two(size)
 
     def draw(self, size: int, dimension: int, draws: Draws) -> Projector:
         """As the class says."""
@@ -89,7 +89,7 @@ class _Srht(Projector):
         """P^T g."""
         scattered = gradient.new_zeros(self._length)
         scattered[self.rows] = gradient * self.signs
-        return hadamard(scattered)[self.places] * self.size**-0.5
+        return hadamard(scattered)[self.places] * float(self.size**-0.5)
 
 
 @dataclass(frozen=True, config=STRICT)

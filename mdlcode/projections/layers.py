@@ -23,10 +23,11 @@ class Group:
 def groups(parameters: Mapping[str, Tensor], dimension: int, layers: Layers) -> list[Group]:
     """The groups that share `dimension` coordinates among them.
 
-    "joint" is one group of all parameters (Li et al. 2018). "layerwise" gives each tensor its own, with
-    coordinates in proportion to the root of its size. "normalisation" moves the vectors alone: scales and
-    shifts of normalisation, biases. "mixed" gives half of the coordinates to the vectors, or one for each
-    where that is less, and the rest to all others (FiLM and projection in Lotfi et al. 2022).
+    "joint" is one group of all parameters (Li et al. 2018). "layerwise" gives each matrix or filter bank its
+    own, and one to all vectors (scales and shifts of normalisation, biases), with coordinates in proportion
+    to the root of its size. "normalisation" moves the vectors alone. "mixed" gives half of the coordinates to
+    the vectors, or one for each where that is less, and the rest to all others (FiLM and projection in Lotfi
+    et al. 2022).
 
     Raises MdlError where there are more coordinates than parameters to move, or none for some group, or
     nothing to move at all.
@@ -56,15 +57,17 @@ def grouped(parameters: Mapping[str, Tensor], layers: Layers) -> list[tuple[str,
     """
     vectors = tuple(name for name, value in parameters.items() if value.ndim <= 1)
     others = tuple(name for name in parameters if name not in vectors)
-    named = {
+    named: dict[Layers, list[tuple[str, ...]]] = {
         "joint": [tuple(parameters)],
-        "layerwise": [(name,) for name in parameters],
+        "layerwise": [*((name,) for name in others), *([vectors] if vectors else [])],
         "normalisation": [vectors],
         "mixed": [vectors, others],
-    }[layers]
-    if not all(named) or not parameters:
-        raise MdlError(f"layers '{layers}' leave nothing to move in a net with {', '.join(parameters) or 'no parameter'}")
-    return named
+    }
+    if not all(named[layers]) or not parameters:
+        raise MdlError(
+            f"layers '{layers}' leave nothing to move in a net with {', '.join(parameters) or 'no parameter'}"
+        )
+    return named[layers]
 
 
 def shares(sizes: list[int], weights: list[float], total: int) -> list[int]:

@@ -59,7 +59,7 @@ class _Sparse(Projector):
     def adjoint(self, gradient: Tensor) -> Tensor:
         """P^T g."""
         entries = gradient[self.places] * self.signs
-        return entries.sum(1) * self.signs.shape[1] ** -0.5
+        return entries.sum(1) * float(self.signs.shape[1] ** -0.5)
 
 
 def _entries(size: int) -> int:

@@ -18,7 +18,7 @@ from mdlcode.weights.integers import send_choice, send_float16, send_integer
 _GRID, _LEVELS = range(2)
 _DIVISORS = 16  # the least value may be so many steps away from zero
 _OFF_GRID = 1e-3  # of a step
-_LARGEST = 255  # steps from zero, or levels
+LARGEST = 255  # steps from zero, or levels
 
 
 @plain_dataclass(frozen=True)
@@ -57,7 +57,7 @@ def send_alphabet(channel: Channel, alphabet: Alphabet | None, part: str) -> Alp
     kind = send_choice(channel, None if alphabet is None else (_LEVELS, _GRID)[alphabet.grid], 2, part)
     scale = 2 if kind == _GRID else 1
     count = send_integer(channel, None if alphabet is None else (alphabet.size - 1) // scale, part)
-    if count > _LARGEST:
+    if count > LARGEST:
         raise MdlError("the message's values are of no net that was sent so: is it of another architecture?")
     if kind == _LEVELS:
         sent = send_float16(channel, None if alphabet is None else alphabet.values[1:], count, part)
@@ -83,7 +83,7 @@ class AsTrained(Quantiser):
     def alphabet(self, weights: FloatArray) -> Alphabet:
         """Raises MdlError where a tensor holds more than 255 values beside zero."""
         found = found_grid(weights) or levels(weights)
-        if found.size > 1 + 2 * _LARGEST:
+        if found.size > 1 + 2 * LARGEST:
             raise MdlError(f"a tensor holds {found.size} values, over 255: quantise it ('grid' or 'k-means')")
         return found
 
@@ -93,7 +93,7 @@ class Grid(Quantiser):
     """Whole multiples of a step, `levels` of them, of which 0 is one (an even number is one level less)."""
 
     kind: Literal["grid"] = Field(default="grid", kw_only=True)
-    levels: int = Field(default=15, ge=3, le=2 * _LARGEST + 1)
+    levels: int = Field(default=15, ge=3, le=2 * LARGEST + 1)
 
     def alphabet(self, weights: FloatArray) -> Alphabet:
         """The furthest weight is the furthest multiple."""
@@ -106,7 +106,7 @@ class KMeans(Quantiser):
     """The `levels` values, 0 one of them, that k-means finds (Han et al. 2016)."""
 
     kind: Literal["k-means"] = Field(default="k-means", kw_only=True)
-    levels: int = Field(default=16, ge=3, le=_LARGEST + 1)
+    levels: int = Field(default=16, ge=3, le=LARGEST + 1)
 
     def alphabet(self, weights: FloatArray) -> Alphabet:
         """Lloyd's algorithm on the weights that are not zero, and on zero."""
@@ -122,12 +122,12 @@ def found_grid(weights: FloatArray) -> Alphabet | None:
     values = np.unique(np.abs(weights[weights != 0]))
     if len(values) == 0:
         return grid(0.0, 0)
-    if len(values) > _LARGEST:
+    if len(values) > LARGEST:
         return None
     for divisor in range(1, _DIVISORS + 1):
         multiples = values / (values[0] / divisor)
         steps = np.rint(multiples)
-        if np.abs(multiples - steps).max() < _OFF_GRID and steps[-1] <= _LARGEST:
+        if np.abs(multiples - steps).max() < _OFF_GRID and steps[-1] <= LARGEST:
             # The least squares fit of the step errs less than the least weight alone.
             return grid(float(values @ steps / (steps @ steps)), int(steps[-1]))
     return None

@@ -1,0 +1,161 @@
+"""The intrinsic dimension: interpolation, bootstrap, search, and the command."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from conftest import Run
+from mdlcode.cli.app import app
+from mdlcode.data import Data, View, load
+from mdlcode.errors import MdlError
+from mdlcode.learn import AdamW, NetLearner, Real, SubspaceLearner
+from mdlcode.learn.together import can_train_together, fit_together
+from mdlcode.measures import DimensionSearch, IntrinsicDimension, Trial
+from mdlcode.measures.dimension import crossing
+from mdlcode.measures.dimension_search import Bracket
+from mdlcode.plots.dimension import draw_dimensions
+from mdlcode.plots.style import drawing
+
+QUICK = SubspaceLearner(
+    arch="mlp", layers="joint", max_steps=30, min_steps=30, optimizer=AdamW(lr=0.1), coordinates=Real()
+)
+SEARCH = DimensionSearch(QUICK, NetLearner(arch="mlp", max_steps=60, min_steps=60), seeds=2, start=50, on="train")
+
+
+def curve(d: float) -> float:
+    """Accuracy as a known function of d, with d_int90 = 290 of a baseline of 1."""
+    return min(1.0, 0.9 + 0.2 * math.log(d / 290))
+
+
+def measured(noise: float, seeds: int = 5) -> IntrinsicDimension:
+    random = np.random.Generator(np.random.PCG64(1))
+    trials = [
+        Trial(d, seed, curve(d) + noise * random.normal(), 0.0) for d in (100, 200, 400, 800) for seed in range(seeds)
+    ]
+    return IntrinsicDimension(tuple(trials), 44_426, (1.0,), "fixed", 0.9)
+
+
+def test_interpolation_is_exact_where_accuracy_is_linear_in_log_d() -> None:
+    found = measured(noise=0.0)
+    assert abs(found.dimension - 290) < 1e-6
+    assert found.interval() == (found.dimension, found.dimension)
+    assert replace(found, share=0.5).dimension == 100  # reached at the first d already
+    assert replace(found, baselines=(2.0,)).dimension == math.inf
+    assert replace(found, baselines=(2.0,)).report()["dimension"] is None
+
+
+def test_bootstrap_interval_is_wider_with_more_noise_and_holds_the_estimate() -> None:
+    for noise in (0.01, 0.05):
+        low, high = measured(noise).interval()
+        assert low <= measured(noise).dimension <= high
+    narrow, wide = (np.diff(np.log(measured(noise).interval()))[0] for noise in (0.01, 0.05))
+    assert wide > 2 * narrow > 0
+
+
+@given(values=st.lists(st.floats(0, 1), min_size=1, max_size=8), threshold=st.floats(0, 1))
+def test_crossing_lies_within_what_was_tried(values: list[float], threshold: float) -> None:
+    table = {10 * 2**index: value for index, value in enumerate(values)}
+    found = crossing(table, threshold)
+    assert math.isinf(found) or 10 <= found <= max(table) * (1 + 1e-9)
+    assert crossing(table, threshold / 2) <= found
+
+
+@given(truth=st.integers(1, 1000), start=st.integers(1, 2000), precision=st.floats(1.05, 2))
+def test_the_bracket_closes_around_the_truth(truth: int, start: int, precision: float) -> None:
+    bracket, tried = Bracket(start, 1, 1000, precision), []
+    for round_ in bracket:
+        tried += round_
+        bracket.told({d: d >= truth for d in round_})
+    enough, few = min(d for d in tried if d >= truth), max([d for d in tried if d < truth], default=0)
+    assert enough <= max(few * precision, few + 1) or enough == 1
+    assert len(set(tried)) == len(tried) < 40
+
+
+def test_the_bracket_ends_where_all_parameters_are_not_enough() -> None:
+    bracket = Bracket(20, 1, 100, 1.5)
+    rounds = [(round_, bracket.told(dict.fromkeys(round_, False)))[0] for round_ in bracket]
+    assert rounds == [[10, 20, 40, 80], [100]]
+
+
+def test_the_bracket_ends_where_one_coordinate_for_each_group_is_enough() -> None:
+    bracket = Bracket(20, 4, 100, 1.5)
+    rounds = [(round_, bracket.told(dict.fromkeys(round_, True)))[0] for round_ in bracket]
+    assert rounds == [[10, 20, 40, 80], [4, 5]]
+
+
+def test_search_finds_the_same_again_and_names_its_baseline(digits: Data) -> None:
+    told: list[IntrinsicDimension] = []
+    found = SEARCH.run(digits, told.append)
+    assert found.accuracies == SEARCH.run(digits).accuracies
+    assert len(told[0].trials) == 8
+    assert told[-1] == found
+    assert len(found.trials) == 2 * len(found.accuracies)
+    assert found.baseline_name == "the net's own"
+    assert found.num_parameters == 85_002
+    assert 1 <= found.dimension < 1000
+    fixed = replace(SEARCH, baseline=0.3).run(digits)
+    assert (fixed.baseline_name, fixed.baselines) == ("fixed", (0.3,))
+    assert fixed.dimension < found.dimension
+
+
+def test_random_labels_take_more_dimensions(digits: Data) -> None:
+    noisy = load("digits", View(limit=120, label_noise=1.0))
+    search = replace(SEARCH, baseline=1.0, share=0.6)
+    assert search.run(noisy).dimension > 2 * search.run(digits).dimension
+
+
+def test_no_test_set_no_test_accuracy(digits: Data) -> None:
+    with pytest.raises(MdlError, match="no test set"):
+        replace(SEARCH, on="test").run(digits)
+
+
+def test_command_writes_what_a_figure_is_drawn_from(mdlcode: Run, tmp_path: Path) -> None:
+    arguments = ("dimension", "digits", "--arch", "mlp-1x32", "--epochs", 1, "--seeds", 2, "--precision", 2)
+    arguments += ("--limit", 300, "--threads", 1, "--baseline", 0.6, "--out", tmp_path / "out")
+    ran = mdlcode(*arguments)
+    assert ran.returncode == 0, ran.stderr
+    assert "d_int90 = " in ran.stdout
+    assert "baseline 60.00 % (fixed)" in ran.stdout
+    stored = json.loads((tmp_path / "out" / "dimension.json").read_text())
+    assert stored["num_parameters"] == 2_410
+    assert stored["interval"][0] <= stored["dimension"] <= stored["interval"][1]
+    with drawing() as (_, [axes]):
+        draw_dimensions(axes, [stored])
+    assert "mlp-1x32" in axes.get_legend().get_texts()[0].get_text()
+    again = mdlcode(*arguments)
+    assert (again.returncode, "name another --out" in again.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "says"),
+    [
+        ("--projection", "gaussian", "projection"),
+        ("--layers", "some", "layers"),
+        ("--share", "0", "share"),
+        ("--seeds", "0", "seeds"),
+        ("--arch", "mlp,linear", "no net named 'mlp,linear'"),
+    ],
+)
+def test_a_users_mistake_is_one_line(option: str, value: str, says: str) -> None:
+    ran = CliRunner().invoke(app, ["dimension", "digits", option, value])
+    assert isinstance(ran.exception, MdlError)
+    assert says in str(ran.exception)
+    assert "\n" not in str(ran.exception)
+
+
+def test_nets_trained_together_are_those_trained_alone(digits: Data) -> None:
+    """On the same batches, up to the order in which sums are taken; the others only on other batches."""
+    learners = [replace(QUICK, dimension=d, max_steps=5, min_steps=5) for d in (20, 90)]
+    together = fit_together(learners, digits.shared, digits.labels)
+    for learner, predictor in zip(learners, together, strict=True):
+        alone = learner.fit(digits.shared, digits.labels)
+        assert np.allclose(predictor.predict(digits.shared.inputs), alone.predict(digits.shared.inputs), atol=1e-3)
+    assert can_train_together(QUICK, digits.shared)
+    assert not can_train_together(replace(QUICK, arch="convnet"), digits.shared)

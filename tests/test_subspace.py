@@ -1,0 +1,175 @@
+"""Nets in a subspace, the code that sends them, and what it refuses."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from conftest import Run
+from mdlcode.channel import Ledger, Receiver, Sender
+from mdlcode.codes import Subspace
+from mdlcode.codes.base import parse_code
+from mdlcode.codes.subspace import send_coordinates
+from mdlcode.config import to_config
+from mdlcode.data import Data
+from mdlcode.errors import MdlError
+from mdlcode.learn import NetLearner, Real, Stepped, SubspaceLearner
+from mdlcode.learn.net import NetPredictor
+from mdlcode.learn.subspace_net import SubspaceNet, laplace_bits
+from mdlcode.projections import Dense
+
+QUICK = SubspaceLearner(
+    arch="mlp", min_steps=12, max_steps=12, dimension=40, layers="joint", coordinates=Stepped(step=0.02, rate=0.1)
+)
+
+
+def moving(learned: NetPredictor) -> SubspaceNet:
+    assert isinstance(learned.net, SubspaceNet)
+    return learned.net
+
+
+def test_the_net_starts_where_the_plain_one_does(digits: Data) -> None:
+    inputs = digits.shared.inputs
+    plain = NetLearner(arch="mlp").initial(digits.shared).predict(inputs)
+    assert np.allclose(QUICK.initial(digits.shared).predict(inputs), plain, atol=1e-6)
+
+
+def test_weights_leave_the_start_by_the_projection_alone(digits: Data) -> None:
+    net = moving(replace(QUICK, coordinates=Real(), projection=Dense()).fit(digits.shared, digits.labels))
+    [projector] = net.projectors
+    start = torch.cat([value.flatten() for value in net.net.parameters()])
+    moved = (torch.cat([value.flatten() for value in net.weights().values()]) - start).detach()
+    assert moved.norm() > 0.1
+    assert torch.allclose(moved, projector(projector.transpose(moved)), atol=1e-5)
+
+
+def test_eval_to_and_state_dict_reach_the_net(digits: Data) -> None:
+    net = moving(replace(QUICK, arch="mlp-dropout").initial(digits.shared))
+    assert not any(layer.training for layer in net.eval().modules())
+    assert any(name.startswith("net.") for name in net.state_dict())
+    assert all(value.dtype == torch.float64 for value in net.double().net.parameters())
+    assert [name for name, value in net.named_parameters() if value.requires_grad] == [
+        "coordinates",
+        "log_steps",
+        "log_scale",
+    ]
+
+
+def test_what_is_sent_is_what_is_received(digits: Data) -> None:
+    learned = QUICK.fit(digits.shared, digits.labels)
+    ledger, sender = Ledger(), Sender()
+    for channel in (ledger, sender):
+        send_coordinates(channel, moving(learned))
+    received = QUICK.initial(digits.shared)
+    send_coordinates(Receiver(sender.words()), moving(received))
+    inputs = digits.shared.inputs
+    assert np.array_equal(received.predict(inputs), learned.predict(inputs))
+    length, written = ledger.codelength(10).total_bits, sender.codelength(10).total_bits
+    assert length == written
+    assert length < 16 * QUICK.dimension
+
+
+def test_coordinates_are_whole_steps(digits: Data) -> None:
+    net = moving(replace(QUICK, coordinates=Stepped(step=0.02, rate=0)).fit(digits.shared, digits.labels))
+    multiples = (net.values() / net.log_steps.exp()).detach()
+    assert (multiples - multiples.round()).abs().max() < 1e-3
+    assert multiples.abs().max() >= 1
+
+
+def test_paying_for_bits_saves_bits(digits: Data) -> None:
+    def model_bits(rate: float) -> float:
+        learner = replace(QUICK, max_steps=60, min_steps=60, coordinates=Stepped(step=0.02, rate=rate))
+        return Subspace((learner,)).codelength(digits).model_bits
+
+    assert model_bits(rate=5.0) < 0.8 * model_bits(rate=0.0)
+
+
+def test_laplace_bits_are_those_of_its_distribution() -> None:
+    values = torch.tensor([0.0, 3.0, -1.0, 4.0])
+    spread = 2.0
+
+    def below(x: float) -> float:
+        return 0.5 * float(np.exp(x / spread)) if x < 0 else 1 - 0.5 * float(np.exp(-x / spread))
+
+    expected = -sum(np.log2(below(x + 0.5) - below(x - 0.5)) for x in values.tolist())
+    assert abs(float(laplace_bits(values)) - expected) < 1e-4
+    assert float(laplace_bits(torch.zeros(100))) < 1
+
+
+def test_the_shortest_learner_is_sent_and_the_choice_paid(digits: Data) -> None:
+    small, large = replace(QUICK, dimension=5), replace(QUICK, dimension=2000, coordinates=Stepped(step=0.01, rate=0))
+    both, alone = Subspace((large, small)).codelength(digits), Subspace((small,)).codelength(digits)
+    assert both.bits_by_part["choice"] == 1
+    assert "choice" not in alone.bits_by_part
+    assert abs(both.total_bits - alone.total_bits - 1) < 1e-6
+
+
+def test_batch_norm_is_settled_on_the_inputs_alone(digits: Data) -> None:
+    learner = SubspaceLearner(arch="convnet", min_steps=5, max_steps=5, dimension=20)
+    net = moving(learner.fit(digits.shared, digits.labels)).net
+    assert int(net[1].num_batches_tracked) == 1  # 120 inputs are one batch
+    assert (net[1].running_var != 1).any()
+
+
+def test_tied_weights_move_together(digits: Data) -> None:
+    learner = replace(QUICK, arch="nets_of_mine:tied")
+    assert learner.dimensions(digits.shared) == (1, 64 * 64 + 64 + 64 + 64 * 10 + 10)
+    net = moving(learner.fit(digits.shared, digits.labels))
+    assert "second.weight" not in net.weights()
+    inputs, received = digits.shared.inputs, learner.initial(digits.shared)
+    sender = Sender()
+    send_coordinates(sender, net)
+    send_coordinates(Receiver(sender.words()), moving(received))
+    weight = net.weights()["first.weight"]
+    x = torch.nn.functional.linear(torch.ones(1, 64), weight)
+    assert torch.equal(x, torch.nn.functional.linear(torch.ones(1, 64), moving(received).weights()["first.weight"]))
+    assert received.predict(inputs).shape == (120, 10)
+
+
+def test_frozen_parameters_stay(digits: Data) -> None:
+    net = moving(replace(QUICK, arch="nets_of_mine:half_frozen").fit(digits.shared, digits.labels))
+    assert list(net.weights()) == ["3.weight", "3.bias"]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"arch": "nets_of_mine:frozen"}, "all parameters of the net are frozen"),
+        ({"arch": "nets_of_mine:counting"}, "buffer 'net.0.seen'"),
+        ({"dimension": 651, "arch": "linear"}, "between 1 and 650 is needed"),
+        ({"dimension": 3, "layers": "layerwise"}, "between 4"),
+        ({"dimension": 600, "layers": "normalisation"}, "between 1 and 522"),
+        ({"coordinates": Stepped(step=1e-5, rate=0)}, "steps from zero"),
+    ],
+)
+def test_what_is_refused(change: dict[str, object], says: str, digits: Data) -> None:
+    with pytest.raises(MdlError, match=says):
+        Subspace((replace(QUICK, **change),)).codelength(digits)
+
+
+def test_dimension_of_nothing_is_refused() -> None:
+    config = to_config(Subspace((QUICK,)))
+    config["learners"][0]["dimension"] = 0
+    with pytest.raises(MdlError, match=r"dimension.*greater than or equal to 1"):
+        parse_code(config)
+    with pytest.raises(MdlError, match="real coordinates"):
+        Subspace((replace(QUICK, coordinates=Real()),))
+    with pytest.raises(MdlError, match="compiled"):
+        SubspaceLearner(compiled=True)
+
+
+CONFIG = """
+codes:
+  - kind: subspace
+    learners: [{kind: subspace, arch: mlp, dimension: 30, max_steps: 20, min_steps: 20, layers: mixed}]
+limit: 200
+"""
+
+
+def test_the_command_proves_it_in_another_process(mdlcode: Run, tmp_path: Path) -> None:
+    (tmp_path / "quick.yaml").write_text(CONFIG)
+    ran = mdlcode("verify", "digits", "--config", tmp_path / "quick.yaml", "--threads", 1)
+    assert ran.returncode == 0, ran.stderr
+    assert "labels identical: proved" in ran.stdout
