@@ -20,6 +20,8 @@ def short(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
 
 def bare(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(math.prod(input_shape), num_classes, bias=False))
+
+
 class Tied(nn.Module):
     """Two layers of one weight."""
 
@@ -65,3 +67,13 @@ def half_frozen(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     net = nn.Sequential(nn.Flatten(), nn.Linear(math.prod(input_shape), 32), nn.ReLU(), nn.Linear(32, num_classes))
     net[1].requires_grad_(False)
     return net
+
+
+class _Extra(nn.Identity):
+    def __init__(self) -> None:
+        super().__init__()
+        self.extra = nn.Parameter(torch.zeros(0))
+
+
+def empty(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(math.prod(input_shape), num_classes), _Extra())

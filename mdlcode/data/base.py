@@ -17,7 +17,9 @@ from mdlcode.typing import IntArray
 class Described(Protocol):
     """What a net must know of the inputs: the shape of one, their mean and deviation, and the number of classes."""
 
-    num_classes: int
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
 
     @property
     def shape(self) -> tuple[int, ...]:

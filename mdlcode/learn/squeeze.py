@@ -2,14 +2,15 @@
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Generator, Tensor
 
-from mdlcode import parallel
-from mdlcode.config import STRICT, replaced
+from mdlcode import parallel, progress
+from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
 from mdlcode.learn.augment import Augment, NoAugment
 from mdlcode.learn.determinism import reproducible
@@ -18,17 +19,18 @@ from mdlcode.learn.net import NetPredictor, NetTrainer, new_net
 from mdlcode.learn.network import NetLearner, batches, check_finite
 from mdlcode.typing import IntArray
 
+_STEPS_PER_REPORT = 10
+
 
 @dataclass(frozen=True, config=STRICT)
-class Squeezer(NetTrainer):
-    """Trains a net by `start`, folds its batch norms, and squeezes it in `epochs` more passes over the labels.
+class Retrainer(NetTrainer):
+    """Trains a net by `start`, folds its batch norms, and goes on with it so that its weights are cheap to send.
 
-    `rate` is what a bit of the weights counts, in bits of the labels: at 1 the two-part codelength itself is
-    minimised, as far as its estimate is right. `augment` and `views` are those of squeezing and predicting.
+    It takes `epochs` more passes over the labels, but at least `min_steps` steps. `augment` and `views` are
+    those of this second training and of the predictions.
     """
 
     start: NetLearner = NetLearner()
-    rate: float = Field(default=1.0, gt=0)
     epochs: float = Field(default=20.0, gt=0)
     min_steps: int = Field(default=1000, ge=1)
     batch_size: int = Field(default=128, ge=1)
@@ -44,16 +46,12 @@ class Squeezer(NetTrainer):
         return self.start.arch
 
     def squeezing_steps(self, num_labels: int) -> int:
-        """How many steps one squeezing takes on so many labels."""
+        """How many steps the second training takes on so many labels."""
         return max(self.min_steps, round(self.epochs * num_labels / min(self.batch_size, num_labels)))
 
     def steps(self, num_labels: int) -> int:
-        """Steps of the training and of one squeezing."""
-        return self.sweep_steps(num_labels, rates=1)
-
-    def sweep_steps(self, num_labels: int, rates: int) -> int:
-        """Steps of the training and of as many squeezings."""
-        return self.start.steps(num_labels) + rates * self.squeezing_steps(num_labels)
+        """Steps of both trainings."""
+        return self.start.steps(num_labels) + self.squeezing_steps(num_labels)
 
     def initial(self, shared: Shared) -> NetPredictor:
         """The net before training, its batch norms folded."""
@@ -64,27 +62,44 @@ class Squeezer(NetTrainer):
         """The trained and squeezed net. Raises TrainingError where it ran to NaN or infinity."""
         return squeezed(self, self.trained(shared, labels), shared, labels)
 
-    def fit_each(self, shared: Shared, labels: IntArray, rates: Sequence[float]) -> list[NetPredictor]:
-        """One net for each rate, all from one training; side by side where there are workers."""
-        trained = self.trained(shared, labels)
-        each = [replaced(self, "rate", lambda _, to=rate: to) for rate in rates]
-        pending = [parallel.submit(squeezed, learner, trained, shared, labels) for learner in each]
-        return [one.result() for one in pending]
-
     def trained(self, shared: Shared, labels: IntArray) -> dict[str, Tensor]:
         """Weights of the trained net, its batch norms folded, by name."""
         return fold_batch_norm(self.start.fit(shared, labels).net).state_dict()
 
-    def minibatches(self, shared: Shared, labels: IntArray) -> Iterator[tuple[Tensor, Tensor]]:
-        """Raw inputs (m, ...), augmented, and targets (m,) of each step of a squeezing."""
-        device, steps = shared.inputs.device, self.squeezing_steps(len(labels))
+    def minibatches(self, shared: Shared, labels: IntArray, steps: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Raw inputs (m, ...), augmented, and targets (m,) of so many steps."""
+        device = shared.inputs.device
         generator, targets = Generator().manual_seed(self.start.seed + 1), torch.from_numpy(labels).to(device)
         order = batches(len(labels), min(self.batch_size, len(labels)), steps, generator).to(device)
-        for batch in order:
+        for step, batch in enumerate(order, start=1):
             yield self.augment.apply(shared.inputs[batch].float(), generator), targets[batch]
+            if step % _STEPS_PER_REPORT == 0:
+                progress.advance(_STEPS_PER_REPORT)
+        progress.advance(steps % _STEPS_PER_REPORT)
 
 
-def squeezed(learner: Squeezer, trained: dict[str, Tensor], shared: Shared, labels: IntArray) -> NetPredictor:
+@dataclass(frozen=True, config=STRICT)
+class Squeezer(Retrainer):
+    """A retrainer at a price: `rate` is what a bit of the weights counts, in bits of the labels.
+
+    At rate 1 the two-part codelength itself is minimised, as far as the estimate of the weights' bits is right.
+    """
+
+    rate: float = Field(default=1.0, gt=0)
+
+    def sweep_steps(self, num_labels: int, rates: int) -> int:
+        """Steps of the first training and of as many second ones."""
+        return self.start.steps(num_labels) + rates * self.squeezing_steps(num_labels)
+
+    def fit_each(self, shared: Shared, labels: IntArray, rates: Sequence[float]) -> list[NetPredictor]:
+        """One net for each rate, all from one first training; side by side where there are workers."""
+        trained = self.trained(shared, labels)
+        each = [replace(self, rate=rate) for rate in rates]
+        pending = [parallel.submit(squeezed, learner, trained, shared, labels) for learner in each]
+        return [one.result() for one in pending]
+
+
+def squeezed(learner: Retrainer, trained: dict[str, Tensor], shared: Shared, labels: IntArray) -> NetPredictor:
     """The squeezed net of a trained one; a pure function of its arguments."""
     learned, result = learner.initial(shared), learner.initial(shared)
     learned.net.load_state_dict(trained)

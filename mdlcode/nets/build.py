@@ -27,6 +27,7 @@ NETS: dict[str, Factory] = {
     "lenet5": convolutional.lenet5,
     "lenet-small": convolutional.lenet_small,
     "convnet": convolutional.convnet,
+    "convnet-small": partial(convolutional.convnet, widths=(16, 32, 48, 48, 64, 64)),
     "conv8": vgg.conv8,
     "vgga": partial(vgg.vgg16, batch_norm=False),
     "vggb": partial(vgg.vgg16, batch_norm=True, dropout=0.5),

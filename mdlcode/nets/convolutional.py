@@ -102,26 +102,29 @@ def pooled(input_shape: tuple[int, ...], num_classes: int, maps: tuple[int, ...]
     return nn.Sequential(*layers[:-1], nn.Flatten(), nn.LazyLinear(num_classes))
 
 
-def convnet(input_shape: tuple[int, ...], num_classes: int) -> nn.Sequential:
-    """Six convolutions and a global maximum: the default for images.
+def convnet(
+    input_shape: tuple[int, ...], num_classes: int, widths: tuple[int, ...] = (16, 32, 64, 64, 96, 128)
+) -> nn.Sequential:
+    """Six convolutions of these `widths` and a global maximum: the default for images.
 
-    Only one convolution of 16 channels reads a large image in full; then it is halved twice.
+    Only the first convolution reads a large image in full; then it is halved twice.
 
     >>> sum(p.numel() for p in convnet((1, 28, 28), 10).parameters())
     228026
     """
     channels, height, width = input_shape
     stride = 2 if min(height, width) >= 16 else 1
+    one, two, three, four, five, six = widths
     return nn.Sequential(
-        *block(channels, 16),
-        *block(16, 32, stride=stride),
-        *block(32, 64),
-        *block(64, 64),
+        *block(channels, one),
+        *block(one, two, stride=stride),
+        *block(two, three),
+        *block(three, four),
         nn.MaxPool2d(2),
-        *block(64, 96),
-        *block(96, 128),
+        *block(four, five),
+        *block(five, six),
         GlobalMax(),
-        nn.Linear(128, num_classes),
+        nn.Linear(six, num_classes),
     )
 
 

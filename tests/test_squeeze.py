@@ -1,0 +1,213 @@
+"""Trained grids, masks and codebooks beside their definitions; batch norm folded away."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from mdlcode.channel import Ledger
+from mdlcode.codes import Compressed, TwoPart
+from mdlcode.data import Data
+from mdlcode.errors import MdlError, PrunedError
+from mdlcode.learn import DeepCompression, NetLearner, RateAware, fold_batch_norm
+from mdlcode.learn.gridded import GriddedNet
+from mdlcode.learn.pruning import CodebookNet, MaskedNet
+from mdlcode.nets import build
+from mdlcode.weights import AsTrained, Quantised
+
+QUICK = NetLearner(arch="linear", min_steps=60)
+
+
+def dense() -> nn.Sequential:
+    return nn.Sequential(nn.Flatten(), nn.Linear(12, 7), nn.ReLU(), nn.Linear(7, 3))
+
+
+def stirred(arch: str) -> nn.Module:
+    """A net whose batch norms hold statistics of their own."""
+    net = build(arch, (1, 8, 8), 10)
+    for _ in range(3):
+        net(torch.randn(20, 1, 8, 8) * 3 + 1)
+    for parameter in net.parameters():
+        parameter.data += 0.1 * torch.randn_like(parameter)
+    return net.eval()
+
+
+@pytest.mark.parametrize("arch", ["convnet", "conv8", "mlp", "lenet-small"])
+def test_folded_nets_predict_the_same(arch: str) -> None:
+    side = 28 if arch == "lenet-small" else 8
+    net = stirred(arch) if side == 8 else build(arch, (1, side, side), 10).eval()
+    folded, x = fold_batch_norm(net), torch.randn(50, 1, side, side)
+    assert not list(folded.buffers())
+    with torch.no_grad():
+        assert torch.allclose(net(x), folded(x), atol=1e-4)
+        assert torch.equal(net(x).argmax(1), folded(x).argmax(1))
+
+
+def test_a_net_whose_batch_norms_do_not_fold_is_refused() -> None:
+    with pytest.raises(MdlError, match=r"running_mean.*can't be put on a grid"):
+        GriddedNet(fold_batch_norm(build("resnet18", (1, 8, 8), 10)), coarseness=1.0)
+
+
+def mask_bits(some: torch.Tensor) -> float:
+    """One density, or one for each row or column with four more weights of the tensor's density: the cheapest."""
+    flat = some.reshape(len(some), -1) if some.ndim > 1 else some[None]
+    overall = (float(some.sum()) + 0.5) / (some.numel() + 1)
+    options = [torch.full_like(flat, overall)]
+    lines = [flat] if some.ndim == 1 else [flat, flat.T]
+    for rows in lines:
+        density = ((rows.sum(1) + 4 * overall) / (rows.shape[1] + 4))[:, None].expand_as(rows)
+        options.append(density if rows is flat else density.T)
+    return min(float(-torch.where(flat > 0, p, 1 - p).log2().sum()) for p in options)
+
+
+@given(st.integers(0, 999), st.floats(0.2, 3.0))
+@settings(max_examples=20, deadline=None)
+def test_gridded_weights_are_whole_steps_and_their_bits_those_of_the_definition(seed: int, coarseness: float) -> None:
+    torch.manual_seed(seed)
+    net = dense()
+    gridded = GriddedNet(net, coarseness)
+    steps = gridded.log_steps.detach().exp()
+    expected = 0.0
+    for parameter, step in zip(net.parameters(), steps, strict=True):
+        multiples = parameter.detach() / step
+        assert torch.allclose(multiples, multiples.round(), atol=1e-4)
+        sizes = multiples.round().abs().long()
+        counts = torch.bincount(sizes.reshape(-1), minlength=64).double()[1:]
+        shares = (counts + 0.5) / (counts.sum() + 63 / 2)
+        expected += float(-(counts * shares.log2()).sum() + counts.sum()) + mask_bits((sizes > 0).float())
+    assert float(gridded.estimate()) == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_estimate_is_near_what_is_sent() -> None:
+    torch.manual_seed(0)
+    net = build("lenet-small", (1, 28, 28), 10)
+    estimated = float(GriddedNet(net, coarseness=2.0).estimate())
+    ledger = Ledger()
+    Quantised(AsTrained()).transmit(ledger, net)
+    assert estimated == pytest.approx(ledger.codelength(2).total_bits, rel=0.02)
+
+
+def test_gradients_go_straight_through_the_rounding() -> None:
+    net, x = dense(), torch.randn(5, 12)
+    gridded = GriddedNet(net, coarseness=0.7)
+    gridded.estimate()
+    net(x).square().sum().backward()
+    weight = net[1].weight
+    gradient, value = weight.grad.clone(), weight.detach().clone()
+    gridded.backward(rate=0.0)
+    step = float(gridded.log_steps.detach().exp()[0])
+    assert torch.allclose(gridded.latents.grad[: weight.numel()], (gradient * step).reshape(-1))
+    assert float(gridded.log_steps.grad[0]) == pytest.approx(float((gradient * value).sum()), rel=1e-4)
+    assert float(weight.grad.abs().max()) == 0.0
+
+
+def test_the_rate_pulls_every_weight_to_zero() -> None:
+    net = dense()
+    gridded = GriddedNet(net, coarseness=0.3)
+    gridded.estimate()
+    gridded.backward(rate=1.0)
+    assert bool((gridded.latents.grad * gridded.latents >= 0).all())
+    assert bool((gridded.latents.grad != 0).any())
+
+
+@pytest.mark.parametrize("method", ["one-shot", "gradual", "surgery"])
+def test_a_masked_net_ends_at_its_density(method: str) -> None:
+    net, x, y = dense(), torch.randn(40, 12), torch.randint(3, (40,))
+    masked = MaskedNet(net, {"1.weight": 0.25, "3.bias": 0.0}, method, steps=10)  # type: ignore[arg-type]
+    optimizer = torch.optim.Adam(masked.weights.values(), lr=0.01)
+    for step in range(1, 13):
+        F.cross_entropy(net(x), y).backward()
+        masked.backward()
+        optimizer.step()
+        masked.cut(step)
+    kept = int((net[1].weight != 0).sum())
+    assert kept == 21 if method != "surgery" else 15 <= kept <= 21  # surgery's hysteresis holds a few back
+    assert not net[3].bias.any()
+    assert bool((net[3].weight != 0).all())
+
+
+def test_only_surgery_trains_weights_behind_the_mask() -> None:
+    for method, moves in (("one-shot", False), ("surgery", True)):
+        net = dense()
+        masked = MaskedNet(net, {"1.weight": 0.1}, method, steps=1)  # type: ignore[arg-type]
+        masked.cut(1)
+        net(torch.randn(9, 12)).square().sum().backward()
+        masked.backward()
+        behind = masked.weights["1.weight"].grad[~masked.masks["1.weight"]]
+        assert bool((behind != 0).any()) == moves
+
+
+def test_masks_for_a_parameter_that_is_not_there() -> None:
+    with pytest.raises(MdlError, match="no parameter 'conv' to prune"):
+        MaskedNet(dense(), {"conv": 0.5}, "gradual", steps=1)
+
+
+def test_a_codebook_learns_and_its_zero_stays() -> None:
+    torch.manual_seed(0)
+    net, x, y = dense(), torch.randn(60, 12), torch.randint(3, (60,))
+    net[1].weight.data[net[1].weight.abs() < 0.1] = 0.0
+    zeros = net[1].weight == 0
+    coded = CodebookNet(net, levels=5)
+    before = float(F.cross_entropy(net(x), y).detach())
+    optimizer = torch.optim.Adam(coded.centres, lr=0.01)
+    for _ in range(30):
+        F.cross_entropy(net(x), y).backward()
+        coded.backward()
+        optimizer.step()
+        coded.write()
+    assert float(F.cross_entropy(net(x), y).detach()) < before
+    assert bool((net[1].weight[zeros] == 0).all())
+    assert all(len(parameter.detach().unique()) <= 5 for parameter in net.parameters())
+
+
+def test_deep_compression_is_sparse_and_of_few_values(digits: Data) -> None:
+    learner = DeepCompression(
+        NetLearner(arch="mlp", min_steps=30), density=0.1, levels=4, min_steps=40, epochs=1, densities={"1.bias": 0.0}
+    )
+    net = learner.fit(digits.shared, digits.labels).net
+    for name, parameter in net.named_parameters():
+        assert len(parameter.detach().unique()) <= 4, name
+        if parameter.ndim > 1:
+            assert float((parameter != 0).float().mean()) <= 0.105, name
+    assert not net[1].bias.any()
+    assert hash(learner) == hash(DeepCompression(**{**vars(learner), "densities": (("1.bias", 0.0),)}))
+
+
+def test_a_higher_rate_buys_shorter_weights(digits: Data) -> None:
+    code = Compressed(RateAware(QUICK, min_steps=200, epochs=1), rates=(0.02, 0.1, 0.3))
+    transmission = code.measure(digits)
+    traces, length = transmission.received.traces, transmission.codelength
+    assert list(traces["rates"]) == [0.02, 0.1, 0.3]
+    assert traces["weights_bits"][0] > traces["weights_bits"][1] > traces["weights_bits"][2]
+    assert length.bits_by_part["choice"] == pytest.approx(math.log2(4))
+    least = float(traces["total_bits"].min())
+    assert length.total_bits == pytest.approx(min(least, length.uniform_bits) + math.log2(4))
+
+
+def test_the_best_net_of_a_sweep_is_the_one_that_is_sent(digits: Data) -> None:
+    code = Compressed(RateAware(QUICK, min_steps=200, epochs=1), rates=(0.1, 0.3))
+    ledger = Ledger()
+    code.weights.transmit(ledger, code.best_net(digits.shared, digits.labels).net)
+    assert ledger.codelength(2).total_bits in code.measure(digits).received.traces["weights_bits"]
+
+
+def test_squeezed_to_nothing(digits: Data) -> None:
+    learner = RateAware(QUICK, rate=1e4, min_steps=200, epochs=1)
+    length = Compressed(learner, rates=(1e4,)).codelength(digits)
+    assert length.total_bits == pytest.approx(length.uniform_bits + 1)
+    with pytest.raises(PrunedError, match="at each rate"):
+        Compressed(learner, rates=(1e4,)).best_net(digits.shared, digits.labels)
+    with pytest.raises(PrunedError, match="pruned to nothing"):
+        TwoPart(learner, Quantised(AsTrained())).codelength(digits)
+
+
+def test_rates_are_trained_from_one_first_training(digits: Data) -> None:
+    learner = RateAware(QUICK, min_steps=50, epochs=1)
+    each = learner.fit_each(digits.shared, digits.labels, (0.1, 1.0))
+    alone = RateAware(QUICK, min_steps=50, epochs=1, rate=1.0).fit(digits.shared, digits.labels)
+    assert np.array_equal(each[1].predict(digits.shared.inputs), alone.predict(digits.shared.inputs))
