@@ -19,9 +19,9 @@ _ENTROPY = 0.5 * np.log2(2 * np.pi * np.e)
 class Cells:
     """Independent Gaussians; symbol k stands for the cell [k - 1/2, k + 1/2], the end cells for the tails.
 
-    `mean` and `sd` (n,) are in steps of the grid. Symbol i lies within `half[i]`, a power of two, of the
-    whole number next to its mean, or of `center[i]`. Every cell has at least 2^-24, as the coder gives it,
-    so a narrow window is exact where a wide one would leak mass: 2^12 cells leak 2^-12.
+    `mean` and `sd` (n,) are in steps of the grid. Symbol i lies within `half[i]` of `center[i]`. Every cell
+    has at least 2^-24, as the coder gives it: 2^12 cells leak a share of 2^-12, evenly over the window. So
+    a window is to be no wider than the Gaussian, where a draw that leaks still is a likely one.
 
     >>> cells = Cells(np.zeros(1), np.ones(1), np.zeros(1, dtype=np.int64), np.array([8]))
     >>> cells.bits(np.array([0])).round(3)  # -log2 (Phi(1/2) - Phi(-1/2))
@@ -87,14 +87,17 @@ class Cells:
         return (self.mean - self.center)[which], self.sd[which]
 
 
-def cells(mean: FloatArray, sd: FloatArray, deviations: float = 6.5) -> Cells:
+def cells(mean: FloatArray, sd: FloatArray, deviations: float = 5.0) -> Cells:
     """The cells of Gaussians with windows that reach at least so many deviations and 4 steps to each side.
 
+    Windows come in four sizes an octave, since the coder takes those of one size in one call.
+
     >>> cells(np.array([100.2]), np.array([2.0])).half
-    array([16])
+    array([12])
     """
     reach = np.maximum(deviations * sd + 0.5, 4.0)
-    half = 2 ** np.ceil(np.log2(reach)).astype(np.int64)
+    octave = 2.0 ** np.floor(np.log2(reach))
+    half = np.ceil(np.ceil(4 * reach / octave) * octave / 4).astype(np.int64)
     return Cells(mean, sd, np.rint(mean).astype(np.int64), np.minimum(half, LARGEST_HALF))
 
 

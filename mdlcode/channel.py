@@ -108,10 +108,10 @@ class Ledger(Channel):
 
     sending = True
 
-    def __init__(self, spare: Words | None = None) -> None:
-        """With spare bits of one's own; otherwise pseudo-random words stand for them, as many as are borrowed."""
+    def __init__(self, spare: Words | None = None, seed: int = 0) -> None:
+        """With spare bits of one's own; otherwise pseudo-random ones stand for them, as many as are borrowed."""
         self._bits: defaultdict[str, list[FloatArray]] = defaultdict(list)
-        self._given = spare is not None
+        self._given, self._seed = spare is not None, seed
         self._spare = _EMPTY if spare is None else spare
         self._left = self._spare
         if spare is not None and (len(spare) < len(_FULL_STACK) or spare[-1] == 0):
@@ -158,7 +158,7 @@ class Ledger(Channel):
 
     def _lend(self, count: int) -> None:
         """More spare words, below those that are there."""
-        random = np.random.Generator(np.random.Philox(key=[_SPARE_KEY, len(self._spare)]))
+        random = np.random.Generator(np.random.Philox(key=[_SPARE_KEY + (self._seed << 8), len(self._spare)]))
         fresh = random.integers(2**32, size=count, dtype=np.uint32)
         fresh[-1] |= 1
         self._spare, self._left = np.concatenate([fresh, self._spare]), np.concatenate([fresh, self._left])
@@ -182,8 +182,8 @@ class Sender(Ledger):
     True
     """
 
-    def __init__(self, spare: Words | None = None) -> None:
-        super().__init__(spare)
+    def __init__(self, spare: Words | None = None, seed: int = 0) -> None:
+        super().__init__(spare, seed)
         self._sent: list[tuple[IntArray, FloatArray | int | Cells]] = []
 
     def _transfer(self, symbols: IntArray | None, probs: FloatArray, part: str) -> IntArray:

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import stats
 
 from mdlcode.bayes.learner import BayesPredictor
+from mdlcode.bayes.posterior import MeanField
 from mdlcode.channel import smooth
 from mdlcode.data.base import Shared
 from mdlcode.typing import FloatArray, IntArray
@@ -27,14 +28,23 @@ class ExpectedLength:
     kl_bits_by_tensor: Mapping[str, float]
     label_bits_by_draw: FloatArray  # (S,)
     prior_bits: float
+    kl_noise_by_draw: FloatArray | float = 0.0  # (S,) where the KL is a mean over the draws too
 
     @classmethod
-    def of(
-        cls, inferred: BayesPredictor, shared: Shared, labels: IntArray, draws: int, prior_bits: float
-    ) -> "ExpectedLength":
+    def of(cls, inferred: BayesPredictor, shared: Shared, labels: IntArray, draws: int) -> "ExpectedLength":
         """With so many draws from the posterior."""
         bits = [label_bits(inferred.one(weights).predict(shared.inputs), labels) for weights in inferred.weights(draws)]
-        return cls(inferred.posterior.kl_bits_by_tensor(), np.array(bits), prior_bits)
+        posterior = inferred.posterior
+        if isinstance(posterior, MeanField):
+            return cls.of_posterior(posterior, np.array(bits))
+        ratio = posterior.log_ratio_bits
+        kl = {"all weights": float(ratio.mean())}
+        return cls(kl, np.array(bits), posterior.prior_bits, ratio[:draws] - ratio.mean())
+
+    @classmethod
+    def of_posterior(cls, posterior: MeanField, label_bits_by_draw: FloatArray) -> "ExpectedLength":
+        """With the labels' bits (S,) under draws from it that were made already."""
+        return cls(posterior.kl_bits_by_tensor(), label_bits_by_draw, posterior.prior_bits)
 
     @property
     def kl_bits(self) -> float:
@@ -48,8 +58,9 @@ class ExpectedLength:
 
     @property
     def standard_error(self) -> float:
-        """Standard error of that mean."""
-        return float(self.label_bits_by_draw.std(ddof=1) / math.sqrt(len(self.label_bits_by_draw)))
+        """Standard error of that mean, with that of the KL where it is not in closed form."""
+        varying = self.label_bits_by_draw + self.kl_noise_by_draw
+        return float(varying.std(ddof=1) / math.sqrt(len(varying)))
 
     @property
     def total_bits(self) -> float:

@@ -16,10 +16,10 @@ from torch import Generator, Tensor, nn
 from torch.func import functional_call
 from torch.overrides import TorchFunctionMode
 
+from mdlcode.bayes.models import SITE
 from mdlcode.bayes.posterior import Layout
 from mdlcode.errors import MdlError
 
-SITE = "weights"
 _BANK = 1 << 23  # normal numbers drawn beforehand: drawing them anew takes as long as a convolution
 _TINY = 1e-10  # keeps the square root's slope finite where all inputs are zero
 

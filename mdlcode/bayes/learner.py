@@ -1,7 +1,8 @@
 """A learner that infers a distribution over a net's weights, and the predictor that averages over it."""
 
+import copy
 from collections.abc import Callable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
@@ -9,8 +10,9 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Generator, Tensor, nn
 
-from mdlcode.bayes.posterior import Layout, MeanField
-from mdlcode.bayes.priors import Gaussian, LearnedGaussian, scale_levels, scales
+from mdlcode.bayes.guides import Guide, MeanFieldGuide
+from mdlcode.bayes.posterior import Layout, MeanField, Sampled, prior_bits
+from mdlcode.bayes.priors import Gaussian, Prior, scales
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
 from mdlcode.learn.base import Learner, Predictor
@@ -20,15 +22,20 @@ from mdlcode.learn.network import batches
 from mdlcode.learn.optimizer import rate
 from mdlcode.typing import FloatArray, IntArray
 
+if TYPE_CHECKING:
+    from mdlcode.bayes.models import PriorModel
+
+_AT_ONCE = 1000
 Estimator = Literal["local", "flipout", "mixed", "one-draw"]
 Watch = Callable[[int, "BayesPredictor"], None]
 
 
 @dataclass(frozen=True, config=STRICT)
 class BayesLearner(Learner):
-    """Mean-field Gaussian inference by Pyro: minimises KL(posterior, prior) + E[-log p(labels | inputs, weights)].
+    """Variational inference by Pyro: minimises KL(posterior, prior) + E[-log p(labels | inputs, weights)].
 
-    Blundell et al. 2015; Blier & Ollivier 2018, section 3.3. The KL is in closed form, the expectation is
+    Blundell et al. 2015; Blier & Ollivier 2018, section 3.3. The KL is in closed form for the mean-field
+    guide and a Gaussian prior, and such a posterior has a code; others are drawn from. The expectation is
     estimated by one batch of `batch_size` and one draw, with little variance: `estimator` "local" draws
     layers' outputs (Kingma et al. 2015), "flipout" gives each example its own signs (Wen et al. 2018),
     "mixed" is flipout for convolutions and local for dense layers, "one-draw" is for any module.
@@ -39,7 +46,8 @@ class BayesLearner(Learner):
 
     kind: Literal["bayes"] = Field(default="bayes", kw_only=True)
     arch: str = "auto"
-    prior: Gaussian = Gaussian()
+    prior: Prior = Gaussian()
+    guide: Guide = MeanFieldGuide()
     estimator: Estimator = "mixed"
     epochs: float = Field(default=10.0, gt=0)
     min_steps: int = Field(default=1000, ge=1)
@@ -88,33 +96,51 @@ class BayesLearner(Learner):
         targets, generator = torch.from_numpy(labels).to(device), Generator().manual_seed(self.seed)
         order = batches(len(labels), min(self.batch_size, len(labels)), steps, generator).to(device)
         with reproducible(self.seed, device), svi.isolated():
+            prior = self.prior.model(layout, device)
+            tail, inputs = _behind_fixed_layers(learned, shared)
+            estimator = svi.ESTIMATORS[self.estimator](tail, layout, learned.bf16, self.seed)
+            model = svi.Model(prior, estimator.logits, len(labels))
+
+            def batch(indices: Tensor) -> tuple[Tensor, Tensor]:
+                return inputs(indices), targets[indices]
+
             start = torch.cat([each.detach().reshape(-1) for each in _random(learned.net, layout)])
-            guide, prior = svi.MeanFieldGuide(start, self.initial_sd), self.prior.learned(layout, device)
-            estimator = svi.ESTIMATORS[self.estimator](learned.net, layout, learned.bf16, self.seed)
-            elbo = svi.Elbo(svi.Model(prior, estimator.logits, len(labels)), guide, estimator, len(labels))
-            optimizer = torch.optim.Adam(
-                [
-                    {"params": [guide.loc], "lr": self.lr},
-                    {"params": [guide.log_scale], "lr": self.sd_lr},
-                    {"params": [each for each in prior.parameters() if each.requires_grad], "lr": self.sd_lr},
-                ],
-                fused=True,
-            )
+            guide = self.guide.guide(model, prior, start, self.initial_sd)
+            guide(*batch(order[0]), 1.0)  # Pyro's own guides get their parameters at the first call
 
             def now() -> BayesPredictor:
-                posterior = _posterior(layout, guide.loc, guide.log_scale, prior, self.prior.scale)
-                return BayesPredictor(self, shared, posterior)
+                return BayesPredictor(self, shared, self._posterior(layout, guide, prior))
 
             svi.train(
-                elbo,
+                svi.Elbo(model, guide, estimator, len(labels)),
                 nn.ModuleList([guide, prior]),
-                optimizer,
+                self._optimizer(guide, prior),
                 order,
-                lambda batch: (learned.standardised(shared.inputs[batch].float()), targets[batch]),
+                batch,
                 lambda step: (rate(step, steps, self.warmup), self._kl_weight(step / steps)),
                 lambda step: watch(step, now()) if every and step % every == 0 else None,
             )
             return now()
+
+    def _optimizer(self, guide: nn.Module, prior: nn.Module) -> torch.optim.Optimizer:
+        named = {**dict(guide.named_parameters()), **dict(prior.named_parameters())}
+        trained = {name: value for name, value in named.items() if value.requires_grad}
+        scales = [value for name, value in trained.items() if "scale" in name]
+        others = [value for name, value in trained.items() if "scale" not in name]
+        return torch.optim.Adam([{"params": others, "lr": self.lr}, {"params": scales, "lr": self.sd_lr}], fused=True)
+
+    def _posterior(self, layout: Layout, guide: nn.Module, prior: "PriorModel") -> MeanField | Sampled:
+        from mdlcode.bayes import svi
+
+        prior = copy.deepcopy(prior)  # training may go on with the scales unrounded
+        levels = prior.round_scales()
+        if isinstance(guide, svi.Independents) and isinstance(self.prior, Gaussian):
+            groups, given = self.prior.groups(layout), self.prior.scale
+            prior_sd = np.full(len(groups), given) if levels is None else scales(levels)[groups]
+            return MeanField(layout, _array(guide.loc), np.exp(_array(guide.log_scale)), prior_sd, levels)
+        drawn = [svi.draw(prior, guide) for _ in range(self.draws)]
+        weights = np.stack([_array(each) for each, _ in drawn])
+        return Sampled(layout, weights, np.array([bits for _, bits in drawn]), prior_bits(levels))
 
     def _kl_weight(self, done: float) -> float:
         share = 1.0 if done >= self.annealing else done / self.annealing
@@ -124,7 +150,7 @@ class BayesLearner(Learner):
 class BayesPredictor(Predictor):
     """Predicts with the mean over draws from the posterior, the same ones at every call."""
 
-    def __init__(self, learner: BayesLearner, shared: Shared, posterior: MeanField) -> None:
+    def __init__(self, learner: BayesLearner, shared: Shared, posterior: MeanField | Sampled) -> None:
         self.posterior = posterior
         self._learner, self._shared = learner, shared
 
@@ -135,8 +161,7 @@ class BayesPredictor(Predictor):
 
     def weights(self, draws: int) -> list[FloatArray]:
         """That many draws (P,) of the weights."""
-        random = np.random.Generator(np.random.Philox(key=[5, self._learner.seed]))
-        return [self.posterior.draw(random.standard_normal(len(self.posterior.layout))) for _ in range(draws)]
+        return self.posterior.draws(draws, self._learner.seed)
 
     def one(self, weights: FloatArray) -> NetPredictor:
         """The net with these weights (P,)."""
@@ -153,20 +178,30 @@ def with_weights(learned: NetPredictor, weights: FloatArray) -> NetPredictor:
     return learned
 
 
+def _behind_fixed_layers(learned: NetPredictor, shared: Shared) -> tuple[nn.Module, Callable[[Tensor], Tensor]]:
+    """The part of a sequential net from its first random weight on, and what a batch of inputs is for it.
+
+    The layers before give every draw the same, so they run once, for all inputs.
+    """
+    net = learned.net
+
+    def standardised(indices: Tensor | slice) -> Tensor:
+        return learned.standardised(shared.inputs[indices].float())
+
+    if not isinstance(net, nn.Sequential):
+        return net, standardised
+    fixed = [not any(each.requires_grad for each in layer.parameters()) for layer in net].index(False)
+    if not any(True for _ in net[:fixed].parameters()):
+        return net, standardised  # nothing that takes time
+    starts = range(0, len(shared), _AT_ONCE)
+    with torch.no_grad():
+        seen = torch.cat([net[:fixed](standardised(slice(start, start + _AT_ONCE))) for start in starts])
+    return net[fixed:], lambda indices: seen[indices]
+
+
 def _random(net: nn.Module, layout: Layout) -> list[Tensor]:
     named = dict(net.named_parameters())
     return [named[name] for name in layout.names]
-
-
-def _posterior(
-    layout: Layout, loc: Tensor, log_scale: Tensor, prior: LearnedGaussian, given: float | None
-) -> MeanField:
-    groups = prior.groups.cpu().numpy()
-    mean, sd = _array(loc), np.exp(_array(log_scale))
-    if given is not None:
-        return MeanField(layout, mean, sd, np.full(len(groups), given))
-    levels = scale_levels(np.exp(_array(prior.log_scale)))
-    return MeanField(layout, mean, sd, scales(levels)[groups], levels)
 
 
 def _array(values: Tensor) -> FloatArray:

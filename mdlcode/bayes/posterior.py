@@ -11,6 +11,15 @@ from torch import Tensor, nn
 from mdlcode.errors import MdlError
 from mdlcode.typing import FloatArray, IntArray
 
+# A learned prior deviation is sent as a level of 8 bits.
+SCALE_LEVELS = 256
+_DRAW_KEY = 5
+
+
+def prior_bits(scale_levels: IntArray | None) -> float:
+    """Bits of learned prior deviations (G,), as they are sent; none where they are given."""
+    return 0.0 if scale_levels is None else len(scale_levels) * math.log2(SCALE_LEVELS)
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -74,6 +83,26 @@ def kl_bits(posterior: tuple[FloatArray, FloatArray], prior: tuple[FloatArray, F
 
 
 @dataclass(frozen=True, eq=False)
+class Sampled:
+    """Draws from a posterior of any family: weights (S, P) and log2 q / p of each (S,), for a Monte Carlo KL.
+
+    >>> Sampled(Layout(("weight",), ((1,),)), np.zeros((2, 1)), np.array([1.0, 3.0]), 0.0).log_ratio_bits.mean()
+    2.0
+    """
+
+    layout: Layout
+    weights: FloatArray  # (S, P)
+    log_ratio_bits: FloatArray  # (S,)
+    prior_bits: float
+
+    def draws(self, count: int, seed: int) -> list[FloatArray]:
+        """The first draws. Raises MdlError for more of them than there are."""
+        if count > len(self.weights):
+            raise MdlError(f"{count} draws of the posterior are asked for, {len(self.weights)} are kept: raise draws")
+        return list(self.weights[:count])
+
+
+@dataclass(frozen=True, eq=False)
 class MeanField:
     """Independent Gaussians over all weights, and the Gaussian prior N(0, prior_sd^2) of each.
 
@@ -110,9 +139,19 @@ class MeanField:
         """KL(posterior, prior) in bits of each weight (P,), in closed form."""
         return kl_bits((self.mean, self.sd), (np.zeros_like(self.mean), self.prior_sd))
 
+    @property
+    def prior_bits(self) -> float:
+        """Bits of the learned prior deviations, as they are sent; none where they are given."""
+        return prior_bits(self.scale_levels)
+
     def kl_bits_by_tensor(self) -> Mapping[str, float]:
         """KL(posterior, prior) in bits of each tensor."""
         return self.layout.sums(self.kl_bits)
+
+    def draws(self, count: int, seed: int) -> list[FloatArray]:
+        """So many draws (P,) of the weights, the same ones for a seed on every device."""
+        random = np.random.Generator(np.random.Philox(key=[_DRAW_KEY, seed]))
+        return [self.draw(random.standard_normal(len(self.layout))) for _ in range(count)]
 
     def draw(self, noise: FloatArray) -> FloatArray:
         """Weights (P,) from standard normal noise (P,): mean + sd * noise."""

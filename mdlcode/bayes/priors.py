@@ -1,6 +1,6 @@
-"""Priors over weights, as configs that make Pyro distributions."""
+"""Priors over weights, as configs that make Pyro models of them."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -10,15 +10,13 @@ from torch import Tensor, nn
 
 from mdlcode.bayes.posterior import Layout
 from mdlcode.config import STRICT
+from mdlcode.errors import MdlError
 from mdlcode.typing import FloatArray, IntArray
 
-if TYPE_CHECKING:
-    from pyro.distributions.torch_distribution import TorchDistributionMixin
-
-# A learned deviation is sent as a level: 2^(level / 16 - 12), so from 2^-12 to nearly 2^4.
-SCALE_LEVELS = 256
+# A level stands for 2^(level / 16 - 12), so from 2^-12 to nearly 2^4.
 _PER_OCTAVE, _LEAST_LOG2 = 16, -12.0
-_START = 0.1
+_MOST_LEVEL = 255
+START_SCALE = 0.1
 
 
 def scales(levels: IntArray) -> FloatArray:
@@ -38,7 +36,7 @@ def scale_levels(deviations: FloatArray) -> IntArray:
     array([192,   0])
     """
     levels = np.rint((np.log2(deviations) - _LEAST_LOG2) * _PER_OCTAVE)
-    return np.clip(levels, 0, SCALE_LEVELS - 1).astype(np.int64)
+    return np.clip(levels, 0, _MOST_LEVEL).astype(np.int64)
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -52,36 +50,95 @@ class Gaussian:
     scale: float | None = Field(default=None, gt=0)
     per: Literal["tensor", "output"] = "tensor"
 
+    # Whether the KL from a mean-field posterior is in closed form, and so has a code of its own.
+    closed: ClassVar[bool] = True
+
     def groups(self, layout: Layout) -> IntArray:
         """The number (P,) of the scale that each weight has."""
-        counts = [shape[0] if self.per == "output" and len(shape) > 1 else 1 for shape in layout.shapes]
-        starts = np.cumsum([0, *counts[:-1]])
-        each = [
-            start + np.repeat(np.arange(count), size // count)
-            for start, count, size in zip(starts, counts, layout.sizes, strict=True)
-        ]
-        return np.concatenate(each).astype(np.int64)
+        return groups_of(layout, self.per)
 
-    def learned(self, layout: Layout, device: torch.device) -> "LearnedGaussian":
-        """The prior as a module whose parameters are trained with the posterior."""
-        groups = self.groups(layout)
-        start = torch.full((int(groups.max()) + 1,), np.log(self.scale or _START), device=device)
-        return LearnedGaussian(torch.from_numpy(groups).to(device), start, fixed=self.scale is not None)
+    def model(self, layout: Layout, device: torch.device) -> nn.Module:
+        """A module whose parameters are trained with the posterior, and whose `sample` is a Pyro model."""
+        from mdlcode.bayes.models import LearnedGaussian
+
+        return LearnedGaussian(_tensor(self.groups(layout), device), self.scale)
 
 
-class LearnedGaussian(nn.Module):
-    """N(0, exp(log_scale)^2), the scales shared within groups of weights."""
+@dataclass(frozen=True, config=STRICT)
+class ScaleMixture:
+    """share N(0, (narrow scale)^2) + (1 - share) N(0, scale^2), the scales learned (Blundell et al. 2015)."""
 
-    def __init__(self, groups: Tensor, log_scale: Tensor, fixed: bool) -> None:
-        super().__init__()
-        self.groups: Tensor
-        self.register_buffer("groups", groups)
-        self.log_scale = nn.Parameter(log_scale, requires_grad=not fixed)
+    kind: Literal["scale-mixture"] = Field(default="scale-mixture", kw_only=True)
+    share: float = Field(default=0.5, gt=0, lt=1)
+    narrow: float = Field(default=0.1, gt=0, lt=1)
+    closed: ClassVar[bool] = False
 
-    def distribution(self) -> "TorchDistributionMixin":
-        """The prior of the flat weights (P,), one event."""
-        from pyro.distributions import Normal
+    def model(self, layout: Layout, device: torch.device) -> nn.Module:
+        """As of `Gaussian`."""
+        from mdlcode.bayes.models import LearnedMixture
 
-        deviations = self.log_scale.exp()[self.groups]
-        prior: TorchDistributionMixin = Normal(torch.zeros_like(deviations), deviations).to_event(1)  # type: ignore[no-untyped-call]
-        return prior
+        return LearnedMixture(_tensor(groups_of(layout, "tensor"), device), self.share, self.narrow)
+
+
+@dataclass(frozen=True, config=STRICT)
+class NormalGamma:
+    """N(0, 1 / t), the precision t of each tensor drawn from Gamma(shape, rate): the conjugate prior."""
+
+    kind: Literal["normal-gamma"] = Field(default="normal-gamma", kw_only=True)
+    shape: float = Field(default=1.0, gt=0)
+    rate: float = Field(default=0.01, gt=0)
+    closed: ClassVar[bool] = False
+
+    def model(self, layout: Layout, device: torch.device) -> nn.Module:
+        """As of `Gaussian`."""
+        from mdlcode.bayes.models import Conjugate
+
+        return Conjugate(_tensor(groups_of(layout, "tensor"), device), self.shape, self.rate)
+
+
+@dataclass(frozen=True, config=STRICT)
+class Horseshoe:
+    """N(0, (a b)^2) with half-Cauchy a for each tensor and b for each output unit (Louizos et al. 2017)."""
+
+    kind: Literal["horseshoe"] = Field(default="horseshoe", kw_only=True)
+    scale: float = Field(default=0.1, gt=0)
+    closed: ClassVar[bool] = False
+
+    def model(self, layout: Layout, device: torch.device) -> nn.Module:
+        """As of `Gaussian`."""
+        from mdlcode.bayes.models import GroupHorseshoe
+
+        groups = (_tensor(groups_of(layout, per), device) for per in ("tensor", "output"))
+        return GroupHorseshoe(*groups, self.scale)
+
+
+@dataclass(frozen=True, config=STRICT)
+class NormalJeffreys:
+    """p(z) ~ 1 / z for each group's scale: improper, so it raises MdlError wherever it is asked for."""
+
+    kind: Literal["normal-jeffreys"] = Field(default="normal-jeffreys", kw_only=True)
+
+    def __post_init__(self) -> None:
+        raise MdlError("normal-Jeffreys is a prior without density (its integral is infinite): take 'horseshoe'")
+
+
+Prior = Annotated[Gaussian | ScaleMixture | NormalGamma | Horseshoe | NormalJeffreys, Field(discriminator="kind")]
+
+
+def groups_of(layout: Layout, per: Literal["tensor", "output"]) -> IntArray:
+    """Numbers (P,) that count the tensors, or the output units and channels of the tensors that have some.
+
+    >>> groups_of(Layout(("weight", "bias"), ((2, 2), (2,))), "output")
+    array([0, 0, 1, 1, 2, 2])
+    """
+    counts = [shape[0] if per == "output" and len(shape) > 1 else 1 for shape in layout.shapes]
+    starts = np.cumsum([0, *counts[:-1]])
+    each = [
+        start + np.repeat(np.arange(count), size // count)
+        for start, count, size in zip(starts, counts, layout.sizes, strict=True)
+    ]
+    return np.concatenate(each).astype(np.int64)
+
+
+def _tensor(groups: IntArray, device: torch.device) -> Tensor:
+    return torch.from_numpy(groups).to(device)

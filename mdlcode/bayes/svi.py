@@ -10,14 +10,17 @@ from typing import Any
 import pyro
 import torch
 from pyro import poutine
-from pyro.distributions import Categorical, Normal
+from pyro.distributions import Categorical, LogNormal, Normal
+from pyro.distributions.transforms import affine_autoregressive
 from pyro.infer import TraceMeanField_ELBO
+from pyro.infer.autoguide import AutoNormalizingFlow
 from pyro.nn import PyroModule
 from torch import Tensor, nn
+from torch.distributions import kl_divergence
 
 from mdlcode import progress
-from mdlcode.bayes.handlers import SITE, Flipout, FlipoutConvolutions, LocalReparameterisation, OneDraw
-from mdlcode.bayes.priors import LearnedGaussian
+from mdlcode.bayes.handlers import Flipout, FlipoutConvolutions, LocalReparameterisation, OneDraw
+from mdlcode.bayes.models import SITE, PriorModel
 from mdlcode.errors import TrainingError
 
 ESTIMATORS: dict[str, type[OneDraw]] = {
@@ -29,33 +32,79 @@ ESTIMATORS: dict[str, type[OneDraw]] = {
 _CHECK_EVERY = 100  # steps between looks for NaN: each look waits for the device
 
 
-class MeanFieldGuide(PyroModule):
-    """q(weights) = N(loc, exp(log_scale)^2): the KL to a Gaussian prior is closed, unlike that of AutoNormal."""
+class Independents(PyroModule):
+    """q(weights) = N(loc, exp(log_scale)^2), and a log-normal for each positive site of the prior.
 
-    def __init__(self, start: Tensor, initial_sd: float) -> None:
+    The KL to a Gaussian prior is in closed form, unlike that of Pyro's AutoNormal.
+    """
+
+    def __init__(self, prior: PriorModel, start: Tensor, sd: float) -> None:
         super().__init__()
         self.loc = nn.Parameter(start.clone())
-        self.log_scale = nn.Parameter(torch.full_like(start, math.log(initial_sd)))
+        self.log_scale = nn.Parameter(torch.full_like(start, math.log(sd)))
+        zeros = {name: torch.zeros(size, device=start.device) for name, size in prior.positive.items()}
+        self.positive_loc = nn.ParameterDict({name: nn.Parameter(zero.clone()) for name, zero in zeros.items()})
+        self.positive_log_scale = nn.ParameterDict({name: nn.Parameter(zero - 2) for name, zero in zeros.items()})
 
-    def forward(self, *_: Any) -> Tensor:
-        """The weights (P,), drawn."""
-        drawn: Tensor = pyro.sample(SITE, Normal(self.loc, self.log_scale.exp()).to_event(1))  # type: ignore[no-untyped-call]
-        return drawn
+    def forward(self, *_: Any) -> None:
+        """Draws all latent sites of the prior."""
+        for name, loc in self.positive_loc.items():
+            pyro.sample(name, LogNormal(loc, self.positive_log_scale[name].exp()).to_event(1))
+        pyro.sample(SITE, Normal(self.loc, self.log_scale.exp()).to_event(1))  # type: ignore[no-untyped-call]
+
+
+class Flow(AutoNormalizingFlow):
+    """Pyro's inverse autoregressive flow on N(start, sd^2) in place of N(0, 1): a net needs small weights."""
+
+    def __init__(self, model: Callable[..., Any], start: Tensor, sd: float) -> None:
+        super().__init__(model, lambda size: affine_autoregressive(size, hidden_dims=[size]))
+        self._start, self._sd = start, sd
+
+    def get_base_dist(self) -> Any:
+        """The distribution that the flow bends."""
+        rest = self.latent_dim - len(self._start)
+        loc = torch.cat([self._start.new_zeros(rest), self._start])
+        return Normal(loc, torch.full_like(loc, self._sd)).to_event(1)
 
 
 class Model:
     """p(weights) p(labels | inputs, weights), the labels' term scaled up from a batch to all n labels."""
 
-    def __init__(self, prior: LearnedGaussian, logits: Callable[[Tensor, Tensor], Tensor], num_labels: int) -> None:
+    def __init__(self, prior: PriorModel, logits: Callable[[Tensor, Tensor], Tensor], num_labels: int) -> None:
         self._prior, self._logits, self._num_labels = prior, logits, num_labels
 
     def __call__(self, x: Tensor, targets: Tensor, kl_weight: float) -> None:
         """One run of the model on a batch of standardised inputs."""
         with poutine.scale(scale=kl_weight):
-            weights = pyro.sample(SITE, self._prior.distribution())
+            weights = self._prior.sample()
         with poutine.scale(scale=self._num_labels / len(x)):
             likelihood = Categorical(logits=self._logits(weights, x)).to_event(1)  # type: ignore[no-untyped-call]
             pyro.sample("labels", likelihood, obs=targets)
+
+
+class ClosedElbo(TraceMeanField_ELBO):  # type: ignore[misc]
+    """Pyro's ELBO with closed KLs. Pyro's own loss looks at the value at each step, which waits for the device."""
+
+    def loss_tensor(self, model: Callable[..., Any], guide: Callable[..., Any], *arguments: Any) -> Tensor:
+        """KL(guide, prior) - log likelihood in nats; the draw's own log ratio where no KL is closed."""
+        [(run, guided)] = self._get_traces(model, guide, arguments, {})
+        terms = []
+        for name, site in run.nodes.items():
+            if site["type"] == "sample" and site["is_observed"]:
+                terms.append(-site["log_prob_sum"])
+            elif site["type"] == "sample":
+                terms.append(_kl(guided.nodes[name], site))
+        auxiliary = [site for name, site in guided.nodes.items() if site["type"] == "sample" and name not in run.nodes]
+        return torch.stack([*terms, *(site["log_prob_sum"] for site in auxiliary)]).sum()
+
+
+def _kl(posterior: Any, prior: Any) -> Tensor:
+    """KL of one site in nats, times the site's scale."""
+    try:
+        kl: Tensor = posterior["scale"] * kl_divergence(posterior["fn"], prior["fn"])
+    except NotImplementedError:
+        kl = posterior["log_prob_sum"] - prior["log_prob_sum"]
+    return kl
 
 
 class Elbo:
@@ -63,18 +112,25 @@ class Elbo:
 
     def __init__(self, model: Model, guide: nn.Module, estimator: OneDraw, num_labels: int) -> None:
         self._model, self._guide, self._estimator, self._num_labels = model, guide, estimator, num_labels
-        self._elbo = TraceMeanField_ELBO()  # type: ignore[no-untyped-call]
+        self._elbo = ClosedElbo()
 
     def __call__(self, x: Tensor, targets: Tensor, kl_weight: float) -> Tensor:
         """The loss, with its gradient; the Kullback-Leibler part is multiplied by `kl_weight`."""
-        loss: Tensor = self._elbo.differentiable_loss(  # type: ignore[no-untyped-call]
-            self._model, self._guided, x, targets, kl_weight
-        )
+        loss = self._elbo.loss_tensor(self._model, self._guided, x, targets, kl_weight)
         return loss / self._num_labels
 
     def _guided(self, *arguments: Any) -> Any:
         with self._estimator, poutine.scale(scale=arguments[-1]):
             return self._guide(*arguments)
+
+
+def draw(prior: PriorModel, guide: Callable[[], Any]) -> tuple[Tensor, float]:
+    """Weights (P,) drawn from the guide, and log2 q / p of all that was drawn."""
+    with torch.no_grad():
+        posterior = poutine.trace(guide).get_trace()
+        replayed = poutine.trace(poutine.replay(prior.sample, trace=posterior)).get_trace()
+        nats = posterior.log_prob_sum() - replayed.log_prob_sum()
+    return replayed.nodes[SITE]["value"], float(nats) / math.log(2)
 
 
 def isolated() -> AbstractContextManager[Any]:

@@ -49,7 +49,8 @@ def compare(
     loaded = chosen.load()
     shown = table(f"{loaded.name}: {len(loaded):,} labels, {loaded.shared.num_classes} classes")
     bounded = results_bounds_table()
-    failures = []
+    failures: list[str] = []
+    notes: list[str] = []
 
     def failed(name: str, error: TrainingError) -> None:
         failures.append(name)
@@ -60,11 +61,14 @@ def compare(
             for result in measure_each(loaded, chosen.named_codes(), out_folder, force, chosen.seed, failed):
                 add_row(shown, result)
                 add_bound_row(bounded, result)
+                notes += [f"{result.code}: {note}" for note in result.notes]
     finally:
         if shown.rows:
             out.print(shown)
         if shown.rows and bounds:
             out.print(bounded)
+        for note in notes:
+            out.print(note, highlight=False)
     if failures:
         raise typer.Exit(1)
 

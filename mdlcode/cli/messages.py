@@ -53,18 +53,22 @@ def encode(
 def _write_message(chosen: "Experiment", file: Path, threads: int | None, workers: int) -> tuple[float, int]:
     from mdlcode.config import to_config
     from mdlcode.experiments.results import write_atomically
-    from mdlcode.message import payload_bits
+    from mdlcode.message import payload_bits, unpack
 
     loaded = chosen.load()
     [(name, code)] = chosen.named_codes()
     source = {"name": chosen.data, "view": to_config(chosen.view)}
     with o.computing(threads, workers):
-        message, length = code.encode_measured(loaded, source)
+        message, transmission = code.transmitted(loaded, source)
     write_atomically(file, lambda opened: opened.write(message))
-    coded = payload_bits(message)
+    length, coded, spare = transmission.codelength, payload_bits(message), unpack(message)[0].spare_words
+    for note in transmission.received.notes:
+        out.print(note, highlight=False)
     out.print(
         f"{name}: {length.total_bits:,.1f} bits reported, {coded:,} bits of message"
-        f" + {len(message) - coded // 8} bytes of envelope in {file}",
+        f" + {len(message) - coded // 8 - 4 * spare} bytes of envelope"
+        + (f" + {32 * spare:,} spare bits, lent and given back" if spare else "")
+        + f" in {file}",
         highlight=False,
     )
     return length.total_bits, coded

@@ -84,8 +84,15 @@ class Code(ABC):
 
     def encode_measured(self, data: Data, source: Config | None = None) -> tuple[bytes, Codelength]:
         """The message and the codelength of the same run; `source` is noted in the message's header."""
-        sender = Sender()
-        self.transmit(sender, data.shared, data.labels)
+        message, transmission = self.transmitted(data, source)
+        return message, transmission.codelength
+
+    def transmitted(
+        self, data: Data, source: Config | None = None, spare: Words | None = None
+    ) -> tuple[bytes, Transmission]:
+        """The message, and what the same run measured. With bits-back the message carries `spare` to Bob too."""
+        sender = Sender(spare)
+        received = self.transmit(sender, data.shared, data.labels)
         header = envelope.Header(
             code=to_config(self),
             inputs=data.shared.fingerprint(),
@@ -97,7 +104,8 @@ class Code(ABC):
             spare_words=len(sender.spare),
             spare_checksum=envelope.words_checksum(sender.spare),
         )
-        return envelope.pack(header, sender.words()), sender.codelength(data.shared.num_classes)
+        length = sender.codelength(data.shared.num_classes)
+        return envelope.pack(header, sender.words()), Transmission(length, received)
 
     def decode(self, shared: Shared, message: bytes) -> IntArray:
         """The labels (n,) that a message of this code tells, given the inputs.

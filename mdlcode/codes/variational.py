@@ -1,6 +1,5 @@
 """The variational code: weights at the cost of a KL divergence, then the labels under them."""
 
-import math
 from typing import Annotated, Literal
 
 import numpy as np
@@ -9,12 +8,13 @@ from pydantic.dataclasses import dataclass
 
 from mdlcode import progress
 from mdlcode.bayes import BayesLearner, ExpectedLength, MeanField, with_weights
-from mdlcode.bayes.priors import SCALE_LEVELS, scales
-from mdlcode.channel import Channel
+from mdlcode.bayes.posterior import SCALE_LEVELS
+from mdlcode.bayes.priors import scales
+from mdlcode.channel import Channel, Sender
 from mdlcode.codes.base import Code, Received
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
-from mdlcode.learn.base import Predictor
+from mdlcode.errors import MdlError
 from mdlcode.typing import FloatArray, IntArray
 from mdlcode.weights.bits_back import BitsBack
 from mdlcode.weights.relative_entropy import RelativeEntropy
@@ -28,7 +28,7 @@ class Variational(Code):
 
     What is reported and sent is one draw w: its log2 q(w) / p(w), by `coding` bits-back, or the numbers of
     blocks, by relative entropy coding, and the labels' bits under w. Learned prior scales are sent first, at
-    8 bits each. The closed KL and the labels' bits under `draws` more draws are traces and a note.
+    8 bits each. The closed KL and the labels' bits under `draws` more draws are traces and notes.
     """
 
     kind: Literal["variational"] = Field(default="variational", kw_only=True)
@@ -36,24 +36,46 @@ class Variational(Code):
     coding: Coding = BitsBack()
     draws: int = Field(default=4, ge=2)
 
+    def __post_init__(self) -> None:
+        if not (self.learner.guide.independent and self.learner.prior.closed):
+            guide, prior = self.learner.guide.kind, self.learner.prior.kind
+            raise MdlError(
+                f"guide '{guide}' with prior '{prior}' has a bound (ExpectedLength) but no message:"
+                " a code needs 'mean-field' and 'gaussian'"
+            )
+
     def transmit(self, channel: Channel, shared: Shared, labels: IntArray | None) -> Received:
         """The prior's scales, the weights, the labels; at the end Bob gives back what Alice borrowed."""
         progress.start("variational", self.learner.steps(len(shared)))
-        inferred = None if labels is None else self.learner.fit(shared, labels)
-        posterior = None if inferred is None else inferred.posterior
+        if labels is None:
+            return self._converse(channel, shared, None, None)
+        inferred = self.learner.fit(shared, labels)
+        received = self._converse(channel, shared, labels, inferred.posterior)
+        if not self.coding.repeats_inference:
+            expected = ExpectedLength.of(inferred, shared, labels, self.draws)
+            return Received(labels, received.predictor, expected.traces(), (str(expected),))
+        messages = [self._message(shared, labels, inferred.posterior, draw) for draw in range(1, self.draws + 1)]
+        bits = np.array([each.codelength(shared.num_classes).data_bits for each in messages])
+        expected = ExpectedLength.of_posterior(inferred.posterior, bits)
+        return Received(labels, inferred, expected.traces(), (str(expected), *map(_line, messages)))
+
+    def _message(self, shared: Shared, labels: IntArray, posterior: MeanField, draw: int) -> Sender:
+        """Another message with the same posterior, its draw from other spare bits."""
+        sender = Sender(seed=draw)
+        self._converse(sender, shared, labels, posterior)
+        return sender
+
+    def _converse(
+        self, channel: Channel, shared: Shared, labels: IntArray | None, posterior: MeanField | None
+    ) -> Received:
+        """What is said once Alice has her posterior; Bob passes neither labels nor posterior."""
         layout = self.learner.layout(shared)
         prior_sd = self._send_prior(channel, shared, posterior)
         symbols = self.coding.transmit(channel, posterior, prior_sd, layout)
         net = with_weights(self.learner.initial(shared), self.coding.weights(symbols, prior_sd))
         known = channel.send(labels, net.predict(shared.inputs))
         self.coding.settle(channel, symbols, layout, lambda: self.learner.fit(shared, known).posterior)
-        if inferred is None:
-            return Received(known, net)
-        levels = inferred.posterior.scale_levels
-        prior_bits = 0.0 if levels is None else len(levels) * math.log2(SCALE_LEVELS)
-        expected = ExpectedLength.of(inferred, shared, known, self.draws, prior_bits)
-        predictor: Predictor = inferred if self.coding.repeats_inference else net
-        return Received(known, predictor, expected.traces(), (str(expected),))
+        return Received(known, net)
 
     def _send_prior(self, channel: Channel, shared: Shared, posterior: MeanField | None) -> FloatArray:
         """The prior deviation of each weight (P,)."""
@@ -62,3 +84,11 @@ class Variational(Code):
             return np.full(len(groups), prior.scale)
         levels = None if posterior is None else posterior.scale_levels
         return scales(channel.send_uniform(levels, int(groups[-1]) + 1, SCALE_LEVELS, "prior"))[groups]
+
+
+def _line(message: Sender) -> str:
+    length, net = message.codelength(2), 32 * (len(message.words()) - len(message.spare))
+    return (
+        f"a draw: prior and log2 q/p {length.model_bits:,.1f} + labels {length.data_bits:,.1f}"
+        f" = {length.total_bits:,.1f} bits; message less spare bits {net:,}"
+    )

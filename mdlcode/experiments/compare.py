@@ -83,6 +83,7 @@ def _result(name: str, code: Code, data: Data, transmission: Transmission, secon
         config=to_config(code),
         versions=versions(),
         **_bound(code, data, transmission),
+        notes=transmission.received.notes,
     )
 
 

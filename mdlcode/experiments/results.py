@@ -49,6 +49,7 @@ class Result:
     bound: float | None = None
     bound_name: str | None = None
     bound_delta: float | None = None
+    notes: tuple[str, ...] = ()
 
 
 def versions() -> dict[str, str]:

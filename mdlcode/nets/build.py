@@ -26,6 +26,7 @@ NETS: dict[str, Factory] = {
     "tinycnn": convolutional.tiny_cnn,
     "lenet5": convolutional.lenet5,
     "lenet-small": convolutional.lenet_small,
+    "lenet-patches": convolutional.lenet_patches,
     "convnet": convolutional.convnet,
     "convnet-small": partial(convolutional.convnet, widths=(16, 32, 48, 48, 64, 64)),
     "conv8": vgg.conv8,

@@ -25,7 +25,7 @@ class BitsBack:
     """
 
     kind: Literal["bits-back"] = Field(default="bits-back", kw_only=True)
-    step_bits: int = Field(default=8, ge=1, le=12)
+    step_bits: int = Field(default=7, ge=1, le=12)
     range_bits: int = Field(default=4, ge=1, le=8)
 
     # Whether Bob can, and must, repeat the inference: then he has the posterior too.

@@ -1,0 +1,290 @@
+"""The variational code: KL, estimators, bits-back, relative entropy coding, and what it refuses."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from codes_table import BAYES
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from mdlcode import message
+from mdlcode.bayes import BayesLearner, ExpectedLength, Gaussian, Layout, MeanField, kl_bits
+from mdlcode.bayes.guides import FlowGuide, FullGuide, LowRankGuide
+from mdlcode.bayes.handlers import Flipout, LocalReparameterisation
+from mdlcode.bayes.models import LearnedGaussian
+from mdlcode.bayes.priors import Horseshoe, NormalGamma, NormalJeffreys, ScaleMixture, scale_levels, scales
+from mdlcode.bayes.svi import Elbo, Independents, LastGood, Model, isolated
+from mdlcode.cells import Cells, cells
+from mdlcode.channel import Ledger, Receiver, Sender
+from mdlcode.codes import Uniform, Variational
+from mdlcode.data import Data, View, load
+from mdlcode.errors import MdlError, MessageError, TrainingError
+from mdlcode.weights.bits_back import BitsBack
+from mdlcode.weights.relative_entropy import RelativeEntropy
+
+INPUT = torch.tensor([[0.3, -1.2, 0.8]])
+LINEAR = BayesLearner(arch="linear", min_steps=300, max_steps=300, batch_size=64)
+
+
+def gaussians(count: int, seed: int = 0) -> MeanField:
+    random = np.random.default_rng(seed)
+    layout = Layout(("one", "two"), ((count // 2, 1), (count - count // 2,)))
+    sd = np.exp(random.uniform(-4, 0, count))
+    return MeanField(layout, random.normal(0, 0.7, count), sd, np.ones(count))
+
+
+def test_kl_equals_that_of_torch() -> None:
+    posterior = gaussians(50)
+    normal = torch.distributions.Normal
+    q = normal(torch.from_numpy(posterior.mean), torch.from_numpy(posterior.sd))
+    nats = torch.distributions.kl_divergence(q, normal(torch.zeros(50), torch.ones(50))).numpy()
+    np.testing.assert_allclose(posterior.kl_bits, nats / math.log(2), rtol=1e-6)
+    assert math.fsum(posterior.kl_bits_by_tensor().values()) == pytest.approx(posterior.kl_bits.sum())
+
+
+@given(st.floats(-3, 3), st.floats(0.01, 5), st.floats(0.01, 5))
+def test_kl_is_never_negative_and_zero_for_equals(mean: float, sd: float, prior_sd: float) -> None:
+    one, two = (np.array([mean]), np.array([sd])), (np.zeros(1), np.array([prior_sd]))
+    assert kl_bits(one, two)[0] >= -1e-12
+    assert kl_bits(one, one)[0] == pytest.approx(0, abs=1e-12)
+
+
+@given(st.integers(0, 1000))
+def test_a_draw_of_cells_costs_the_coder_what_its_bits_say(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    drawn = cells(random.normal(0, 300, 400), np.exp(random.uniform(-2, 5, 400)))
+    sender = Sender(seed=seed)
+    symbols = sender.borrow(drawn, "weights")
+    used = 32 * (len(sender.spare) - len(sender.words()))
+    assert used == pytest.approx(-sender.codelength(2).total_bits, abs=64)
+    sender.send_cells(symbols, drawn, "weights")
+    assert abs(sender.codelength(2).total_bits) < 1e-9
+    receiver = Receiver(sender.words())
+    assert np.array_equal(receiver.send_cells(None, drawn, "weights"), symbols)
+
+
+def test_spare_bits_come_back_and_the_net_length_is_the_log_ratio() -> None:
+    posterior, coding = gaussians(4000), BitsBack()
+    spare = np.random.default_rng(1).integers(1, 2**32, size=2000, dtype=np.uint32)
+    sender = Sender(spare)
+    symbols = coding.transmit(sender, posterior, posterior.prior_sd, posterior.layout)
+    net = 32 * (len(sender.words()) - len(spare))
+    assert net == pytest.approx(sender.codelength(2).total_bits, abs=64)
+    assert net == pytest.approx(posterior.kl_bits.sum(), rel=0.1)
+    receiver = Receiver(sender.words())
+    got = coding.transmit(receiver, None, posterior.prior_sd, posterior.layout)
+    coding.settle(receiver, got, posterior.layout, lambda: posterior)
+    assert np.array_equal(receiver.rest(), spare)
+    assert np.array_equal(got, symbols)
+
+
+def test_drawn_weights_have_the_posteriors_moments() -> None:
+    count = 40_000
+    posterior = MeanField(Layout(("w",), ((count,),)), np.full(count, 0.3), np.full(count, 0.05), np.ones(count))
+    symbols = BitsBack().transmit(Ledger(), posterior, posterior.prior_sd, posterior.layout)
+    weights = BitsBack().weights(symbols, posterior.prior_sd)
+    assert weights.mean() == pytest.approx(0.3, abs=5 * 0.05 / math.sqrt(count))
+    assert weights.std() == pytest.approx(0.05, rel=0.03)
+
+
+def test_spare_bits_too_few_for_the_draw_are_said() -> None:
+    with pytest.raises(MdlError, match="too few for the draw"):
+        Ledger(np.ones(20, dtype=np.uint32)).borrow(cells(np.zeros(1000), np.full(1000, 50.0)), "weights")
+    with pytest.raises(MdlError, match="at least two"):
+        Ledger(np.ones(1, dtype=np.uint32))
+
+
+def test_a_users_spare_bits_travel_with_the_message(digits: Data) -> None:
+    code, spare = Variational(BAYES), np.random.default_rng(2).integers(1, 2**32, size=3000, dtype=np.uint32)
+    sent, transmission = code.transmitted(digits, spare=spare)
+    assert abs(message.payload_bits(sent) - transmission.codelength.total_bits) <= 64
+    header, words = message.unpack(sent)
+    assert header.spare_words == len(spare) < len(words)
+    assert np.array_equal(code.decode(digits.shared, sent), digits.labels)
+    spoiled = message.pack(replace(header, spare_checksum="0"), words)
+    with pytest.raises(MessageError, match="spare bits"):
+        code.decode(digits.shared, spoiled)
+
+
+def test_relative_entropy_coding_nears_the_posterior_as_bits_grow() -> None:
+    posterior = gaussians(300)
+    distances = []
+    for slack in (0.0, 4.0, 7.0):
+        coding, ledger = RelativeEntropy(bits=10, slack=slack), Ledger()
+        symbols = coding.transmit(ledger, posterior, posterior.prior_sd, posterior.layout)
+        weights = coding.weights(symbols, posterior.prior_sd)
+        distances.append(np.mean(((weights - posterior.mean) / posterior.sd) ** 2))
+        assert ledger.codelength(2).total_bits == pytest.approx(16 + 10 * len(symbols))
+    assert distances[0] > distances[1] > distances[2]
+
+
+def test_the_chosen_candidate_has_the_largest_density_ratio() -> None:
+    posterior, coding = gaussians(12), RelativeEntropy(bits=6)
+    symbols = coding.transmit(Ledger(), posterior, posterior.prior_sd, posterior.layout)
+    weights = np.stack([coding.weights(np.array([k] * len(symbols)), posterior.prior_sd) for k in range(64)])
+    ratio = 0.5 * weights**2 - 0.5 * ((weights - posterior.mean) / posterior.sd) ** 2
+    order, size = coding._order(12), -(-12 // len(symbols))
+    for block, chosen in enumerate(symbols):
+        which = order[block * size : (block + 1) * size]
+        assert ratio[:, which].sum(axis=1).argmax() == chosen
+
+
+def test_scale_levels_are_the_nearest_on_the_log_scale() -> None:
+    levels = np.arange(256)
+    assert np.array_equal(scale_levels(scales(levels)), levels)
+    assert np.abs(np.log2(scales(scale_levels(np.array([0.033]))) / 0.033)) <= 1 / 32
+
+
+def _elbo(estimator: type, seed: int, batch: int = 4000) -> tuple[float, torch.Tensor]:
+    """Loss and gradient by the mean of the weights, for one fixed dense net and posterior."""
+    net = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+    layout, x = Layout.of(net), INPUT.expand(batch, 3)
+    prior = LearnedGaussian(torch.zeros(len(layout), dtype=torch.int64), 0.5)
+    made = estimator(net, layout, False, seed)
+    with isolated():
+        guide = Independents(prior, torch.linspace(-1, 1, len(layout)), 0.2)
+        loss = Elbo(Model(prior, made.logits, batch), guide, made, batch)(x, torch.zeros(batch).long(), 1.0)
+    loss.backward()
+    assert guide.loc.grad is not None
+    return float(loss.detach()), guide.loc.grad
+
+
+@pytest.mark.parametrize("estimator", [LocalReparameterisation, Flipout])
+def test_estimators_agree_with_the_mean_over_plain_draws(estimator: type) -> None:
+    torch.manual_seed(0)
+    draws = torch.linspace(-1, 1, 26) + 0.2 * torch.randn(20_000, 26)
+    hidden = torch.relu(torch.einsum("sij,j->si", draws[:, :12].view(-1, 4, 3), INPUT[0]) + draws[:, 12:16])
+    logits = torch.einsum("sij,sj->si", draws[:, 16:24].view(-1, 2, 4), hidden) + draws[:, 24:]
+    plain = -logits.log_softmax(1)[:, 0]
+    mean = torch.linspace(-1, 1, 26).double().numpy()
+    kl = float(kl_bits((mean, np.full(26, 0.2)), (np.zeros(26), np.full(26, 0.5))).sum()) * math.log(2)
+    losses = [_elbo(estimator, seed)[0] - kl / 4000 for seed in range(6)]
+    # Flipout has one draw for the batch of 4,000 copies, local reparameterisation one for each copy.
+    near = 0.02 if estimator is LocalReparameterisation else 0.2
+    assert np.mean(losses) == pytest.approx(float(plain.mean()), abs=near)
+
+
+def test_same_seed_same_posterior(digits: Data) -> None:
+    one, two = (BAYES.fit(digits.shared, digits.labels).posterior for _ in range(2))
+    assert np.array_equal(one.mean, two.mean)
+    assert np.array_equal(one.sd, two.sd)
+
+
+def test_on_random_labels_the_weights_say_nothing() -> None:
+    data = load("digits", View(limit=500, label_noise=1.0))
+    learner = BayesLearner(arch="mlp-small", min_steps=1000, max_steps=1000, annealing=0.0)
+    length = ExpectedLength.of(learner.fit(data.shared, data.labels), data.shared, data.labels, 4)
+    assert length.kl_bits < 60
+    assert length.total_bits < Uniform().codelength(data).total_bits + 130
+
+
+def test_variational_beats_uniform_on_digits_and_reports_its_parts() -> None:
+    data = load("digits", View(limit=600))
+    transmission = Variational(replace(LINEAR, max_steps=600, min_steps=600)).measure(data)
+    length = transmission.codelength
+    assert length.compression_ratio < 0.7
+    assert set(length.bits_by_part) == {"prior", "1.weight", "1.bias", "labels"}
+    assert length.bits_by_part["prior"] == 16
+    assert transmission.received.traces["label_bits_by_draw"].shape == (4,)
+    assert "message less spare bits" in transmission.received.notes[1]
+
+
+def test_expected_length_bounds_the_mean_from_above() -> None:
+    random = np.random.default_rng(0)
+    covered = 0
+    for _ in range(300):
+        length = ExpectedLength({"w": 100.0}, random.normal(50, 5, 6), 0.0)
+        covered += length.upper_bits >= 150
+    assert covered / 300 == pytest.approx(0.95, abs=0.04)
+
+
+PRIORS = [ScaleMixture(), NormalGamma(), Horseshoe(), Gaussian(scale=0.2), Gaussian(per="output")]
+
+
+@pytest.mark.parametrize("prior", PRIORS)
+def test_every_prior_learns(prior: object, digits: Data) -> None:
+    learner = replace(LINEAR, prior=prior)
+    length = ExpectedLength.of(learner.fit(digits.shared, digits.labels), digits.shared, digits.labels, 4)
+    assert length.label_bits < 0.9 * 120 * math.log2(10)
+    assert 0 < length.kl_bits < length.total_bits < length.upper_bits
+
+
+@pytest.mark.parametrize("guide", [LowRankGuide(rank=2), FlowGuide(), FullGuide()])
+def test_every_guide_learns_but_has_no_message(guide: object, digits: Data) -> None:
+    learner = replace(LINEAR, guide=guide, estimator="one-draw", lr=3e-3, initial_sd=0.02)
+    length = ExpectedLength.of(learner.fit(digits.shared, digits.labels), digits.shared, digits.labels, 8)
+    assert math.isfinite(length.upper_bits)
+    assert length.label_bits < 1.5 * 120 * math.log2(10)
+    with pytest.raises(MdlError, match="no message"):
+        Variational(learner)
+
+
+class Odd(nn.Module):
+    """A dense layer's weight used behind the back of F.linear."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(64, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.flatten(1) @ self.layer.weight.T + self.layer.bias
+
+
+def odd(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
+    return Odd()
+
+
+def normed(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 10), nn.LayerNorm(10))
+
+
+def test_layers_that_no_prior_pays_for_are_named(digits: Data) -> None:
+    with pytest.raises(MdlError, match="'1' is a BatchNorm2d"):
+        replace(LINEAR, arch="convnet").fit(digits.shared, digits.labels)
+    with pytest.raises(MdlError, match=r"'layer\.weight' is used outside"):
+        replace(LINEAR, arch="test_variational:odd").fit(digits.shared, digits.labels)
+    other = replace(LINEAR, arch="test_variational:odd", estimator="one-draw", max_steps=20, min_steps=20)
+    assert len(other.fit(digits.shared, digits.labels).posterior.layout) == 650
+    plain = replace(LINEAR, arch="test_variational:normed", max_steps=20, min_steps=20)
+    assert "2.weight" in plain.fit(digits.shared, digits.labels).posterior.layout.names
+
+
+def test_priors_without_density_and_collapsed_scales_are_refused() -> None:
+    with pytest.raises(MdlError, match="without density"):
+        NormalJeffreys()
+    with pytest.raises(MdlError, match="collapsed to zero"):
+        MeanField(Layout(("w",), ((2,),)), np.zeros(2), np.array([1.0, 0.0]), np.ones(2))
+    with pytest.raises(MdlError, match="no density"):
+        Cells(np.zeros(1), np.zeros(1), np.zeros(1, dtype=np.int64), np.array([4]))
+    with pytest.raises(MdlError, match="too many for this guide"):
+        FullGuide().guide(print, LearnedGaussian(torch.zeros(1, dtype=torch.int64), None), torch.zeros(4000), 0.1)
+    posterior = MeanField(Layout(("w",), ((1,),)), np.array([40.0]), np.ones(1), np.ones(1))
+    with pytest.raises(MdlError, match="outside its grid"):
+        BitsBack().transmit(Ledger(), posterior, posterior.prior_sd, posterior.layout)
+
+
+def test_nan_brings_back_the_last_good_state_or_says_that_there_is_none() -> None:
+    modules = nn.ModuleList([nn.Linear(1, 1)])
+    kept = LastGood(modules)
+    kept.note(torch.tensor(1.0))
+    assert not kept.fails(100)
+    before = modules[0].weight.detach().clone()
+    with torch.no_grad():
+        modules[0].weight.fill_(math.nan)
+    kept.note(torch.tensor(math.nan))
+    with pytest.warns(UserWarning, match="the state of step 100 is kept"):
+        assert kept.fails(200)
+    assert torch.equal(modules[0].weight, before)
+    fresh = LastGood(modules)
+    fresh.note(torch.tensor(math.inf))
+    with pytest.raises(TrainingError, match="lower the learning rate"):
+        fresh.fails(100)
+
+
+def test_a_training_that_explodes_is_an_error(digits: Data) -> None:
+    with pytest.raises(TrainingError, match="lower the learning rate"):
+        replace(LINEAR, lr=1e30).fit(digits.shared, digits.labels)
