@@ -12,7 +12,6 @@ from torch.overrides import TorchFunctionMode
 
 from mdlcode import bounds, progress
 from mdlcode.bayes.posterior import MeanField
-from mdlcode.bayes.priors import SCALE_LEVELS
 from mdlcode.bounds.occam import LN2
 from mdlcode.data.base import Data, Shared
 from mdlcode.errors import MdlError
@@ -129,7 +128,7 @@ def certify_stochastic(
     its own. Raises MdlError as `certify` does, and for delta + mc_delta of 1 or more.
     """
     bits = {f"KL {name}": each for name, each in net.posterior.kl_bits_by_tensor().items()}
-    bits |= {"prior scales": _scale_bits(net.posterior), INPUTS: data.shared.moment_bits, **choice_bits(candidates)}
+    bits |= {"prior scales": net.posterior.prior_bits, INPUTS: data.shared.moment_bits, **choice_bits(candidates)}
     bits = {part: each for part, each in bits.items() if each}
     total_bits, n = math.fsum(bits.values()), len(data)
     errors = _drawn_errors(net, data, draws, seed)
@@ -150,11 +149,6 @@ def certify_stochastic(
         bounds=bounds.side_by_side(bounds.stochastic_bounds(risk, n, total_bits * LN2, delta)),
         test=_test(net, data, delta, seed),
     )
-
-
-def _scale_bits(posterior: MeanField) -> float:
-    """What the prior's learned deviations cost; nothing where they were fixed."""
-    return 0.0 if posterior.scale_levels is None else len(posterior.scale_levels) * math.log2(SCALE_LEVELS)
 
 
 def _drawn_errors(net: StochasticNet, data: Data, draws: int, seed: int) -> int:
