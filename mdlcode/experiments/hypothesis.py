@@ -19,7 +19,7 @@ from mdlcode.nets import build
 from mdlcode.weights import WeightCode
 
 INPUTS = "input moments"
-_PROBE = 2  # inputs that are not the data's, to see whether the decoded net depends on the data
+_PROBE = 64  # inputs that are not the data, to see whether the decoded net depends on the data
 
 
 @dataclass(frozen=True, eq=False)

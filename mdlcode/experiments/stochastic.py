@@ -80,9 +80,9 @@ class OwnWeights(TorchFunctionMode):
         if func is F.linear:
             return self._dense(x, weight, sd, bias, bias_sd)
         kernels = weight + sd * self._noise(len(x), *weight.shape)  # (m, O, I, h, w)
-        stride, padding, dilation, groups = (*rest, *(1, 0, 1, 1)[len(rest) :])
+        geometry = [*rest, *(1, 0, 1, 1)[len(rest) :]]  # stride, padding, dilation, groups
         joined = x.reshape(1, -1, *x.shape[2:])
-        out = func(joined, kernels.flatten(0, 1), None, stride, padding, dilation, groups * len(x))
+        out = func(joined, kernels.flatten(0, 1), None, *geometry[:3], geometry[3] * len(x))
         out = out.reshape(len(x), len(weight), *out.shape[2:])
         if bias is None or bias_sd is None:
             return out
