@@ -115,7 +115,11 @@ def pooled(input_shape: tuple[int, ...], num_classes: int, maps: tuple[int, ...]
     layers: list[nn.Module] = []
     for inner, outer in pairwise((input_shape[0], *maps)):
         layers += [nn.Conv2d(inner, outer, 3), nn.ReLU(), nn.MaxPool2d(2)]
-    return nn.Sequential(*layers[:-1], nn.Flatten(), nn.LazyLinear(num_classes))
+    rows, columns = input_shape[1:]
+    for _ in maps[1:]:
+        rows, columns = (rows - 2) // 2, (columns - 2) // 2
+    readout = nn.Linear(maps[-1] * max(0, rows - 2) * max(0, columns - 2), num_classes)
+    return nn.Sequential(*layers[:-1], nn.Flatten(), readout)
 
 
 def convnet(
