@@ -109,6 +109,8 @@ def _lenet_features(input_shape: tuple[int, ...], maps: int) -> int:
 def pooled(input_shape: tuple[int, ...], num_classes: int, maps: tuple[int, ...]) -> nn.Sequential:
     """Convolutions of 3 x 3 with a halving between them, and a linear readout: few weights and no buffers.
 
+    Raises ValueError where so many halvings leave nothing of the image.
+
     >>> sum(p.numel() for p in pooled((1, 28, 28), 10, (8, 16, 16)).parameters())
     5018
     """
@@ -118,8 +120,9 @@ def pooled(input_shape: tuple[int, ...], num_classes: int, maps: tuple[int, ...]
     rows, columns = input_shape[1:]
     for _ in maps[1:]:
         rows, columns = (rows - 2) // 2, (columns - 2) // 2
-    readout = nn.Linear(maps[-1] * max(0, rows - 2) * max(0, columns - 2), num_classes)
-    return nn.Sequential(*layers[:-1], nn.Flatten(), readout)
+    if min(rows, columns) < 3:
+        raise ValueError(f"{len(maps)} convolutions with halvings leave nothing of the image: name fewer")
+    return nn.Sequential(*layers[:-1], nn.Flatten(), nn.Linear(maps[-1] * (rows - 2) * (columns - 2), num_classes))
 
 
 def convnet(
