@@ -13,7 +13,7 @@ from mdlcode.errors import MdlError
 
 if TYPE_CHECKING:
     from mdlcode.codes import Code
-    from mdlcode.data import Data
+    from mdlcode.data import Data, View
     from mdlcode.experiments import Experiment
     from mdlcode.experiments.certificate import Certificate
 
@@ -86,11 +86,13 @@ def bound(
         elif weights is not None:
             _refuse("--weights", prior=prior, seed=seed)
             chosen = o.experiment(None, **fields)
-            made = _of_weights(weights, arch, weight_code, _scaled(chosen.load(), mean, std), delta, choices)
+            loaded = _scaled(_seen(chosen.view, chosen.load()), mean, std)
+            made = _of_weights(weights, arch, weight_code, loaded, delta, choices)
         else:
             _refuse("--code", weight_code=weight_code)
             chosen = o.codes(config, code or None, arch=arch, **fields)
-            made = _of_codes(chosen.named_codes(), _scaled(chosen.load(), mean, std), prior, delta, choices)
+            loaded = _scaled(_seen(chosen.view, chosen.load()), mean, std)
+            made = _of_codes(chosen.named_codes(), loaded, prior, delta, choices)
     _finish(made, report)
 
 
@@ -150,6 +152,11 @@ def _refuse(what: str, **options: object) -> None:
             raise MdlError(f"--{name.replace('_', '-')} does not go with {what}: leave it out")
 
 
+def _seen(view: "View", loaded: "Data") -> "Data":
+    """The data without their test set where labels are noisy: its labels are clean, so of another distribution."""
+    return replace(loaded, test_inputs=None, test_labels=None) if view.label_noise else loaded
+
+
 def _scaled(loaded: "Data", mean: str | None, std: str | None) -> "Data":
     """The data, standardised by given numbers where there are some."""
     from mdlcode.data.moments import FixedMoments
@@ -178,12 +185,13 @@ def _of_file(chosen: "Experiment", file: Path, delta: float, choices: int) -> "C
     if is_net(content := o.read_file(file, "net or message")):
         if ":" in (asked := unpack_net(content)[0].arch) and asked not in trusted:
             raise MdlError(f"the net asks to import '{asked}': if you trust it, say --arch {asked}")
-        loaded = chosen.load()
+        loaded = _seen(chosen.view, chosen.load())
         return certify(from_net_file(content, loaded.shared), loaded, delta, choices)
     header = trusted_header(content, trusted)
     if chosen.view != View():
         raise MdlError("a message names its own view of the data: leave out --limit and the like")
-    loaded = load(chosen.data, View(**(header.data or {}).get("view", {}))).to(select_device(chosen.device))
+    view = View(**(header.data or {}).get("view", {}))
+    loaded = _seen(view, load(chosen.data, view)).to(select_device(chosen.device))
     return certify(from_message(content, loaded.shared), loaded, delta, choices)
 
 

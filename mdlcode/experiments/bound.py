@@ -1,13 +1,13 @@
 """Certificates of what codes learn: of the nets they send, and of what they make of a part of the data."""
 
 from mdlcode import progress
-from mdlcode.bayes import BayesLearner
+from mdlcode.bayes import BayesLearner, MeanField
 from mdlcode.codes.base import Code
 from mdlcode.codes.variational import Variational
 from mdlcode.data.base import Data
 from mdlcode.errors import MdlError
 from mdlcode.experiments.certificate import Certificate, certify, rest
-from mdlcode.experiments.hypothesis import from_code, from_prefix
+from mdlcode.experiments.hypothesis import from_code, from_prefix, other_inputs, require_equal
 from mdlcode.experiments.stochastic import DRAWS, StochasticNet, certify_stochastic
 
 
@@ -27,11 +27,16 @@ def certify_posterior(
 ) -> Certificate:
     """The certificate of the stochastic net that the learner infers, its `kl_weight` above 1 for a low bound.
 
-    A fifth of `delta`, split among the candidates, is for the draws: each of them has its own.
+    A fifth of `delta`, split among the candidates, is for the draws: each of them has its own. Raises MdlError
+    for a posterior without a closed KL, and for fixed layers that are read off the inputs.
     """
     progress.start("posterior", learner.steps(len(data)))
     posterior = learner.fit(data.shared, data.labels).posterior
-    net = StochasticNet(learner.initial(data.shared).net, posterior, data.shared)
+    if not isinstance(posterior, MeanField):
+        raise MdlError("only a mean-field posterior under a Gaussian prior has a KL in closed form: take that one")
+    fresh = learner.initial(data.shared)
+    require_equal(fresh, learner.initial(other_inputs(data.shared)))
+    net = StochasticNet(fresh.net, posterior, data.shared)
     mc_delta = delta / 5
     source = f"stochastic net, {len(posterior.mean):,} Gaussian weights drawn anew for each input"
     return certify_stochastic(net, data, source, delta - mc_delta, mc_delta, candidates, draws)

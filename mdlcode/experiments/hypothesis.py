@@ -19,7 +19,7 @@ from mdlcode.nets import build
 from mdlcode.weights import WeightCode
 
 INPUTS = "input moments"
-_PROBE = 2  # inputs that are not the data's, to see whether the decoded net depends on the data
+_PROBE = 64  # inputs that are not the data, to see whether the decoded net depends on the data
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +47,7 @@ def from_message(message: bytes, shared: Shared) -> Hypothesis:
     _require_net(code)
     code.decode(shared, message)
     predictor, bits = _decoded(code, words, shared)
-    other = replace(shared, inputs=_other_inputs(shared))
-    _require_equal(predictor, _decoded(code, words, other)[0])
+    require_equal(predictor, _decoded(code, words, other_inputs(shared))[0])
     return Hypothesis(predictor, bits, f"net decoded from a message of the code '{_kind(code)}'")
 
 
@@ -143,14 +142,14 @@ def _paid(length: Codelength, shared: Shared) -> dict[str, float]:
     return bits | ({INPUTS: shared.moment_bits} if shared.moment_bits else {})
 
 
-def _other_inputs(shared: Shared) -> torch.Tensor:
-    """Inputs of the same shape and type that have nothing of the data but that."""
+def other_inputs(shared: Shared) -> Shared:
+    """A few inputs of the same shape and type that have nothing of the data but that."""
     numbers = torch.arange(_PROBE * shared.inputs[0].numel()) * 7919 % 256
-    return numbers.reshape(_PROBE, *shared.shape).to(shared.inputs)
+    return replace(shared, inputs=numbers.reshape(_PROBE, *shared.shape).to(shared.inputs))
 
 
-def _require_equal(ours: NetPredictor, other: NetPredictor) -> None:
-    """Raises MdlError where the decoded net is another one when other inputs are held."""
+def require_equal(ours: NetPredictor, other: NetPredictor) -> None:
+    """Raises MdlError where a net is another one when other inputs are held, naming what they changed."""
     mine, theirs = ours.net.state_dict(), other.net.state_dict()
     for name, value in mine.items():
         if not name.endswith("num_batches_tracked") and not torch.equal(value, theirs[name]):

@@ -12,7 +12,6 @@ from torch.overrides import TorchFunctionMode
 
 from mdlcode import bounds, progress
 from mdlcode.bayes.posterior import MeanField
-from mdlcode.bayes.priors import SCALE_LEVELS
 from mdlcode.bounds.occam import LN2
 from mdlcode.data.base import Data, Shared
 from mdlcode.errors import MdlError
@@ -41,19 +40,21 @@ class StochasticNet:
         The misses are independent, each with the stochastic net's risk on its input as probability. Raises
         MdlError for random tensors outside dense layers and convolutions, naming one.
         """
-        generator, wrong = Generator().manual_seed(seed), 0
+        generator, wrong = Generator().manual_seed(seed), torch.zeros((), dtype=torch.int64, device=inputs.device)
+        finite = torch.ones((), dtype=torch.bool, device=inputs.device)
         progress.start("draws", len(labels))
         mean, deviation = self._moments
-        for raw, target in zip(inputs.split(_BATCH), labels.split(_BATCH), strict=True):
+        for raw, target in zip(torch.split(inputs, _BATCH), torch.split(labels, _BATCH), strict=True):
             with OwnWeights(self._mean, self._sd, generator) as layers:
                 logits = functional_call(self._net, self._mean, ((raw.float() - mean) / deviation,))
             if unseen := sorted(self._mean.keys() - layers.seen):
                 raise MdlError(f"'{unseen[0]}' is random but of no dense layer or convolution: fix it, or leave it out")
-            if not bool(torch.isfinite(logits).all()):
-                raise MdlError("the stochastic net predicts NaN or infinite values: its errors can't be counted")
-            wrong += int((logits.argmax(1) != target).sum())
+            finite &= torch.isfinite(logits).all()
+            wrong += (logits.argmax(1) != target).sum()
             progress.advance(len(target))
-        return wrong
+        if not bool(finite):
+            raise MdlError("the stochastic net predicts NaN or infinite values: its errors can't be counted")
+        return int(wrong)
 
 
 class OwnWeights(TorchFunctionMode):
@@ -77,27 +78,29 @@ class OwnWeights(TorchFunctionMode):
         x, weight, bias, *rest = args
         sd, bias_sd = self._sd(weight), None if bias is None else self._sd(bias)
         if func is F.linear:
-            return self._dense(x, (weight, sd), (bias, bias_sd))
+            return self._dense(x, weight, sd, bias, bias_sd)
         kernels = weight + sd * self._noise(len(x), *weight.shape)  # (m, O, I, h, w)
-        stride, padding, dilation, groups = [*rest, *(1, 0, 1, 1)[len(rest) :]]
+        geometry = [*rest, *(1, 0, 1, 1)[len(rest) :]]  # stride, padding, dilation, groups
         joined = x.reshape(1, -1, *x.shape[2:])
-        out = func(joined, kernels.flatten(0, 1), None, stride, padding, dilation, groups * len(x))
+        out = func(joined, kernels.flatten(0, 1), None, *geometry[:3], geometry[3] * len(x))
         out = out.reshape(len(x), len(weight), *out.shape[2:])
-        if bias is None:
+        if bias is None or bias_sd is None:
             return out
         return out + (bias + bias_sd * self._noise(len(x), len(bias)))[:, :, None, None]
 
-    def _dense(self, x: Tensor, weight: tuple[Tensor, Tensor], bias: tuple[Tensor | None, Tensor | None]) -> Tensor:
+    def _dense(self, x: Tensor, weight: Tensor, sd: Tensor, bias: Tensor | None, bias_sd: Tensor | None) -> Tensor:
         if x.ndim != 2:
             raise MdlError(f"a dense layer on inputs {tuple(x.shape)} shares its weights over places: not supported")
-        mean = F.linear(x, weight[0], bias[0])
-        variance = F.linear(x.square(), weight[1].square(), None if bias[1] is None else bias[1].square())
+        mean = F.linear(x, weight, bias)
+        variance = F.linear(x.square(), sd.square(), None if bias_sd is None else bias_sd.square())
         return mean + variance.clamp(min=0).sqrt() * self._noise(*mean.shape)
 
     def _sd(self, mean: Tensor) -> Tensor:
         if id(mean) not in self._random:  # a bias that is not random
             return torch.zeros_like(mean)
         name, sd = self._random[id(mean)]
+        if name in self.seen:
+            raise MdlError(f"'{name}' is used twice for one input, so its draws would not be one: not supported")
         self.seen.add(name)
         return sd
 
@@ -125,7 +128,7 @@ def certify_stochastic(
     its own. Raises MdlError as `certify` does, and for delta + mc_delta of 1 or more.
     """
     bits = {f"KL {name}": each for name, each in net.posterior.kl_bits_by_tensor().items()}
-    bits |= {"prior scales": _scale_bits(net.posterior), INPUTS: data.shared.moment_bits, **choice_bits(candidates)}
+    bits |= {"prior scales": net.posterior.prior_bits, INPUTS: data.shared.moment_bits, **choice_bits(candidates)}
     bits = {part: each for part, each in bits.items() if each}
     total_bits, n = math.fsum(bits.values()), len(data)
     errors = _drawn_errors(net, data, draws, seed)
@@ -148,17 +151,12 @@ def certify_stochastic(
     )
 
 
-def _scale_bits(posterior: MeanField) -> float:
-    """What the prior's learned deviations cost; nothing where they were fixed."""
-    return 0.0 if posterior.scale_levels is None else len(posterior.scale_levels) * math.log2(SCALE_LEVELS)
-
-
 def _drawn_errors(net: StochasticNet, data: Data, draws: int, seed: int) -> int:
     """Errors on examples drawn at random with replacement."""
     chosen = torch.randint(len(data), (draws,), generator=Generator().manual_seed(seed + 1))
     labels, inputs = torch.from_numpy(data.labels), data.shared.inputs
     # In pieces: a copy of all drawn inputs would be larger than the data.
-    pieces = enumerate(chosen.split(100 * _BATCH))
+    pieces = enumerate(torch.split(chosen, 100 * _BATCH))
     return sum(
         net.errors(inputs[piece.to(inputs.device)], labels[piece].to(inputs.device), seed + 2 + index)
         for index, piece in pieces

@@ -95,7 +95,7 @@ def swapped_gain_bytes(layers: Sequence[Array], prior_sd: float) -> float:
 def catoni_bound(charged_bytes: float, train_error: float, n: int = N_MNIST) -> float:
     """Their bound: Catoni's with the lambda grid paid, at delta 0.05.
 
-    >>> round(catoni_bound(8217.5, 0.015), 4)
+    >>> round(catoni_bound(8217, 0.015), 4)
     0.5691
     """
     return float(bounds.catoni(train_error, n, charged_bytes * _BYTE_NATS, DELTA))

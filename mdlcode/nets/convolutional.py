@@ -84,24 +84,6 @@ def lenet_small(input_shape: tuple[int, ...], num_classes: int) -> nn.Sequential
     )
 
 
-def _lenet_features(input_shape: tuple[int, ...], maps: int) -> int:
-    """Features that two convolutions of 5 x 5, each followed by a halving, leave of an image."""
-    rows, columns = (((side - 4) // 2 - 4) // 2 for side in input_shape[1:])
-    return maps * rows * columns
-
-
-def pooled(input_shape: tuple[int, ...], num_classes: int, maps: tuple[int, ...]) -> nn.Sequential:
-    """Convolutions of 3 x 3 with a halving between them, and a linear readout: few weights and no buffers.
-
-    >>> sum(p.numel() for p in pooled((1, 28, 28), 10, (8, 16, 16)).parameters())
-    5018
-    """
-    layers: list[nn.Module] = []
-    for inner, outer in pairwise((input_shape[0], *maps)):
-        layers += [nn.Conv2d(inner, outer, 3), nn.ReLU(), nn.MaxPool2d(2)]
-    return nn.Sequential(*layers[:-1], nn.Flatten(), nn.LazyLinear(num_classes))
-
-
 def lenet_patches(input_shape: tuple[int, ...], num_classes: int) -> nn.Sequential:
     """As `lenet_small`, the first convolution being 12 whitened directions of 5 x 5 patches that cost no bits.
 
@@ -116,6 +98,31 @@ def lenet_patches(input_shape: tuple[int, ...], num_classes: int) -> nn.Sequenti
         *[nn.Conv2d(24, 16, 5, padding=padding), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()],
         *[nn.Linear(16 * rows * columns, 32), nn.ReLU(), nn.Linear(32, num_classes)],
     )
+
+
+def _lenet_features(input_shape: tuple[int, ...], maps: int) -> int:
+    """Features that two convolutions of 5 x 5, each followed by a halving, leave of an image."""
+    rows, columns = (((side - 4) // 2 - 4) // 2 for side in input_shape[1:])
+    return maps * rows * columns
+
+
+def pooled(input_shape: tuple[int, ...], num_classes: int, maps: tuple[int, ...]) -> nn.Sequential:
+    """Convolutions of 3 x 3 with a halving between them, and a linear readout: few weights and no buffers.
+
+    Raises ValueError where so many halvings leave nothing of the image.
+
+    >>> sum(p.numel() for p in pooled((1, 28, 28), 10, (8, 16, 16)).parameters())
+    5018
+    """
+    layers: list[nn.Module] = []
+    for inner, outer in pairwise((input_shape[0], *maps)):
+        layers += [nn.Conv2d(inner, outer, 3), nn.ReLU(), nn.MaxPool2d(2)]
+    rows, columns = input_shape[1:]
+    for _ in maps[1:]:
+        rows, columns = (rows - 2) // 2, (columns - 2) // 2
+    if min(rows, columns) < 3:
+        raise ValueError(f"{len(maps)} convolutions with halvings leave nothing of the image: name fewer")
+    return nn.Sequential(*layers[:-1], nn.Flatten(), nn.Linear(maps[-1] * (rows - 2) * (columns - 2), num_classes))
 
 
 def convnet(

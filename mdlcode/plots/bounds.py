@@ -70,7 +70,7 @@ def bounds_side_by_side(axes: Axes, certificate: Stored) -> Axes:
             va="center",
             ha="right" if inside else "left",
             fontsize=8,
-            color="white" if inside else COLOURS[0],
+            color="white" if 0.85 < value < 1 else COLOURS[0],
         )
     axes.axvline(1, color=COLOURS[0], linewidth=0.8)
     axes.axvline(float(certificate["risk"]), color=COLOURS[2], linestyle=":", label="train error")

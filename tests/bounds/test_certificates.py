@@ -94,7 +94,7 @@ def test_codes_of_labels_bound_nothing(few: Data) -> None:
 
 def test_a_statistic_of_the_inputs_that_no_bit_pays_is_named() -> None:
     data = load("digits", View(limit=100))
-    code = Subspace((SubspaceLearner(arch="convnet", dimension=5, epochs=1, min_steps=5),))
+    code = Subspace((SubspaceLearner(arch="convnet", dimension=20, epochs=1, min_steps=5),))
     with pytest.raises(MdlError, match=r"read off the inputs and no bit pays for it"):
         bound.certify_code(code, data)
 
@@ -206,6 +206,12 @@ def test_random_weights_outside_layers_are_refused(few: Data) -> None:
     random = MeanField(layout, np.zeros(660), np.ones(660), np.ones(660))
     with pytest.raises(MdlError, match=r"'2\.bias' is random but of no dense layer"):
         certify_stochastic(StochasticNet(net, random, few.shared), few, "test", draws=10)
+
+
+def test_fixed_layers_of_the_inputs_are_refused(few: Data) -> None:
+    learner = BayesLearner(arch="lenet-patches", min_steps=5, max_steps=5)
+    with pytest.raises(MdlError, match=r"'0\.weight' of the net is read off the inputs"):
+        bound.certify_posterior(learner, few, draws=10)
 
 
 def test_posterior_of_a_learner_is_certified(few: Data) -> None:
