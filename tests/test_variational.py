@@ -172,6 +172,8 @@ def test_same_seed_same_posterior(digits: Data) -> None:
     one, two = (BAYES.fit(digits.shared, digits.labels).posterior for _ in range(2))
     assert np.array_equal(one.mean, two.mean)
     assert np.array_equal(one.sd, two.sd)
+    assert len(np.unique(one.sd)) > 100  # each weight has learned its own
+    assert len(np.unique(one.prior_sd)) > 1
 
 
 def test_on_random_labels_the_weights_say_nothing() -> None:
