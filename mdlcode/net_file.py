@@ -68,7 +68,7 @@ class NetHeader:
         return from_config(self.weights, WEIGHT_CODES, "weight code")
 
     def initial(self) -> NetPredictor:
-        """The net before its weights are filled in: what `new_predictor` makes of the header."""
+        """The predictor before its weights are filled in."""
         augment: Augment = TypeAdapter(Augment).validate_python(self.augment)
         net = build_folded(self.arch, self.shape, self.num_classes)
         return NetPredictor(net, self, self.bf16, augment, self.views)

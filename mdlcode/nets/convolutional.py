@@ -102,6 +102,19 @@ def lenet_patches(input_shape: tuple[int, ...], num_classes: int) -> nn.Sequenti
     )
 
 
+def lenet_readout(input_shape: tuple[int, ...], num_classes: int) -> nn.Sequential:
+    """LeNet of 12 and 24 maps of 5 x 5 without a hidden layer, for codes that send weights.
+
+    >>> sum(p.numel() for p in lenet_readout((1, 28, 28), 10).parameters())
+    11386
+    """
+    return nn.Sequential(
+        *[nn.Conv2d(input_shape[0], 12, 5), nn.MaxPool2d(2), nn.ReLU()],
+        *[nn.Conv2d(12, 24, 5), nn.MaxPool2d(2), nn.ReLU(), nn.Flatten()],
+        nn.Linear(_lenet_features(input_shape, 24), num_classes),
+    )
+
+
 def _lenet_features(input_shape: tuple[int, ...], maps: int) -> int:
     """Features that two convolutions of 5 x 5, each followed by a halving, leave of an image."""
     rows, columns = (((side - 4) // 2 - 4) // 2 for side in input_shape[1:])
