@@ -1,6 +1,6 @@
 """Theorem C.1 of Zhou et al. 2019 beside compressed sizes: the digits with labels that are more and more random.
 
-    python benchmarks/limits.py [--out limits.json]     (a minute on one thread)
+python benchmarks/limits.py [--out limits.json]     (a minute on one thread)
 """
 
 import argparse
