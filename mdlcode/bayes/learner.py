@@ -123,10 +123,9 @@ class BayesLearner(Learner):
             return now()
 
     def _optimizer(self, guide: nn.Module, prior: nn.Module) -> torch.optim.Optimizer:
-        named = {**dict(guide.named_parameters()), **dict(prior.named_parameters())}
-        trained = {name: value for name, value in named.items() if value.requires_grad}
-        scales = [value for name, value in trained.items() if "scale" in name]
-        others = [value for name, value in trained.items() if "scale" not in name]
+        named = [*guide.named_parameters(), *prior.named_parameters()]  # both have a `log_scale`
+        scales = [value for name, value in named if value.requires_grad and "scale" in name]
+        others = [value for name, value in named if value.requires_grad and "scale" not in name]
         return torch.optim.Adam([{"params": others, "lr": self.lr}, {"params": scales, "lr": self.sd_lr}], fused=True)
 
     def _posterior(self, layout: Layout, guide: nn.Module, prior: "PriorModel") -> MeanField | Sampled:
