@@ -1,6 +1,6 @@
 """d_int90 of 20 dense nets of width 50 - 400 and depth 1 - 5 on MNIST: it hardly depends on D (Li et al. 2018).
 
-python benchmarks/dimension_grid.py [--seeds 1] [--epochs 2] [--precision 1.5] [--workers 1] [--out grid.json]
+python benchmarks/dimension_grid.py [--seeds 1] [--epochs 2] [--baseline 1.0] [--precision 1.5] [--out grid.json]
 """
 
 import argparse
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from mdlcode import NetLearner, load, parallel
+from mdlcode import load, parallel
 from mdlcode.experiments.results import versions
 from mdlcode.learn import AdamW, Real, SubspaceLearner
 from mdlcode.measures import DimensionSearch, IntrinsicDimension
@@ -26,16 +26,18 @@ def search(arch: str, options: argparse.Namespace) -> DimensionSearch:
         coordinates=Real(),
         optimizer=AdamW(lr=0.05, weight_decay=0.0),
     )
-    direct = NetLearner(arch=arch, epochs=options.epochs)
-    return DimensionSearch(moving, direct, seeds=options.seeds, start=options.start, precision=options.precision)
+    return DimensionSearch(
+        moving, baseline=options.baseline, seeds=options.seeds, start=options.start, precision=options.precision
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", default="mnist")
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--baseline", type=float, default=1.0)
     parser.add_argument("--epochs", type=float, default=2.0)
-    parser.add_argument("--start", type=int, default=450)
+    parser.add_argument("--start", type=int, default=500)
     parser.add_argument("--precision", type=float, default=1.5)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--out", type=Path)
@@ -52,7 +54,7 @@ def main() -> None:
             seconds, last = time.perf_counter() - begin, found[-1]
             print(
                 f"{arch:12s} D {last.num_parameters:9,d}  d_int90 {last.dimension:7.0f}"
-                f"  of own baseline {last.baseline:.4f}  {seconds:6.0f} s",
+                f"  of {last.threshold:.3f}  {seconds:6.0f} s",
                 flush=True,
             )
             reports[arch] = last.report()
