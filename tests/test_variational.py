@@ -172,6 +172,8 @@ def test_same_seed_same_posterior(digits: Data) -> None:
     one, two = (BAYES.fit(digits.shared, digits.labels).posterior for _ in range(2))
     assert np.array_equal(one.mean, two.mean)
     assert np.array_equal(one.sd, two.sd)
+    assert len(np.unique(one.sd)) > 100  # each weight has learned its own
+    assert len(np.unique(one.prior_sd)) > 1
 
 
 def test_on_random_labels_the_weights_say_nothing() -> None:
@@ -261,7 +263,7 @@ def test_priors_without_density_and_collapsed_scales_are_refused() -> None:
     with pytest.raises(MdlError, match="no density"):
         Cells(np.zeros(1), np.zeros(1), np.zeros(1, dtype=np.int64), np.array([4]))
     with pytest.raises(MdlError, match="too many for this guide"):
-        FullGuide().guide(print, LearnedGaussian(torch.zeros(1, dtype=torch.int64), None), torch.zeros(4000), 0.1)
+        FullGuide().guide(print, LearnedGaussian(torch.zeros(1, dtype=torch.int64), 0.1), torch.zeros(4000), 0.1)
     posterior = MeanField(Layout(("w",), ((1,),)), np.array([40.0]), np.ones(1), np.ones(1))
     with pytest.raises(MdlError, match="outside its grid"):
         BitsBack().transmit(Ledger(), posterior, posterior.prior_sd, posterior.layout)

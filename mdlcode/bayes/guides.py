@@ -89,4 +89,5 @@ def _at(start: Tensor) -> Callable[..., Any]:
 
     from mdlcode.bayes.models import SITE
 
-    return init_to_value(values={SITE: start}, fallback=init_to_feasible)
+    start_there: Callable[..., Any] = init_to_value(values={SITE: start}, fallback=init_to_feasible)
+    return start_there

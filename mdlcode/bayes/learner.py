@@ -40,8 +40,8 @@ class BayesLearner(Learner):
     layers' outputs (Kingma et al. 2015), "flipout" gives each example its own signs (Wen et al. 2018),
     "mixed" is flipout for convolutions and local for dense layers, "one-draw" is for any module.
     The KL's weight grows from `kl_start` to `kl_weight` over the share `annealing` of the steps; 1 is the
-    codelength. Posterior deviations start at `initial_sd`, have a learning rate `sd_lr` of their own, as
-    learned prior scales have. Adam's rate warms up and falls linearly to zero.
+    codelength. Posterior deviations start at `initial_sd`, learned prior ones at twice that; both have the
+    learning rate `sd_lr`. Adam's rates warm up and fall linearly to zero.
     """
 
     kind: Literal["bayes"] = Field(default="bayes", kw_only=True)
@@ -96,7 +96,7 @@ class BayesLearner(Learner):
         targets, generator = torch.from_numpy(labels).to(device), Generator().manual_seed(self.seed)
         order = batches(len(labels), min(self.batch_size, len(labels)), steps, generator).to(device)
         with reproducible(self.seed, device), svi.isolated():
-            prior = self.prior.model(layout, device)
+            prior = self.prior.model(layout, device, 2 * self.initial_sd)
             tail, inputs = _behind_fixed_layers(learned, shared)
             estimator = svi.ESTIMATORS[self.estimator](tail, layout, learned.bf16, self.seed)
             model = svi.Model(prior, estimator.logits, len(labels))
@@ -123,9 +123,10 @@ class BayesLearner(Learner):
             return now()
 
     def _optimizer(self, guide: nn.Module, prior: nn.Module) -> torch.optim.Optimizer:
-        named = [*guide.named_parameters(), *prior.named_parameters()]  # both have a `log_scale`
-        scales = [value for name, value in named if value.requires_grad and "scale" in name]
-        others = [value for name, value in named if value.requires_grad and "scale" not in name]
+        named = [*guide.named_parameters(), *prior.named_parameters()]  # both have a log_scale
+        trained = [(name, value) for name, value in named if value.requires_grad]
+        scales = [value for name, value in trained if "scale" in name]
+        others = [value for name, value in trained if "scale" not in name]
         return torch.optim.Adam([{"params": others, "lr": self.lr}, {"params": scales, "lr": self.sd_lr}], fused=True)
 
     def _posterior(self, layout: Layout, guide: nn.Module, prior: "PriorModel") -> MeanField | Sampled:
@@ -193,8 +194,9 @@ def _behind_fixed_layers(learned: NetPredictor, shared: Shared) -> tuple[nn.Modu
     if not any(True for _ in net[:fixed].parameters()):
         return net, standardised  # nothing that takes time
     starts = range(0, len(shared), _AT_ONCE)
-    with torch.no_grad():
-        seen = torch.cat([net[:fixed](standardised(slice(start, start + _AT_ONCE))) for start in starts])
+    with torch.no_grad(), torch.autocast(shared.inputs.device.type, torch.bfloat16, enabled=learned.bf16):
+        chunks = [net[:fixed](standardised(slice(start, start + _AT_ONCE))) for start in starts]
+    seen = torch.cat([chunk.bfloat16() if learned.bf16 else chunk for chunk in chunks])
     return net[fixed:], lambda indices: seen[indices]
 
 

@@ -8,7 +8,7 @@ import torch
 from pyro.distributions import Categorical, Gamma, HalfCauchy, MixtureSameFamily, Normal
 from torch import Tensor, nn
 
-from mdlcode.bayes.priors import START_SCALE, scale_levels, scales
+from mdlcode.bayes.priors import scale_levels, scales
 from mdlcode.typing import IntArray
 
 SITE = "weights"
@@ -42,10 +42,10 @@ class PriorModel(nn.Module):
 
 
 class _Learned(PriorModel):
-    def __init__(self, groups: Tensor, scale: float | None) -> None:
+    def __init__(self, groups: Tensor, scale: float, learned: bool = True) -> None:
         super().__init__(groups)
-        start = torch.full((self.num_groups,), math.log(scale or START_SCALE), device=groups.device)
-        self.log_scale = nn.Parameter(start, requires_grad=scale is None)
+        start = torch.full((self.num_groups,), math.log(scale), device=groups.device)
+        self.log_scale = nn.Parameter(start, requires_grad=learned)
 
     def round_scales(self) -> IntArray | None:
         """As of `PriorModel`."""
@@ -72,8 +72,8 @@ class LearnedGaussian(_Learned):
 class LearnedMixture(_Learned):
     """A narrow and a wide Gaussian."""
 
-    def __init__(self, groups: Tensor, share: float, narrow: float) -> None:
-        super().__init__(groups, None)
+    def __init__(self, groups: Tensor, scale: float, share: float, narrow: float) -> None:
+        super().__init__(groups, scale)
         self._share, self._narrow = share, narrow
 
     def sample(self) -> Tensor:

@@ -1,22 +1,24 @@
 """Priors over weights, as configs that make Pyro models of them."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
 import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
-from torch import Tensor, nn
+from torch import Tensor
 
 from mdlcode.bayes.posterior import Layout
 from mdlcode.config import STRICT
 from mdlcode.errors import MdlError
 from mdlcode.typing import FloatArray, IntArray
 
+if TYPE_CHECKING:
+    from mdlcode.bayes.models import PriorModel
+
 # A level stands for 2^(level / 16 - 12), so from 2^-12 to nearly 2^4.
 _PER_OCTAVE, _LEAST_LOG2 = 16, -12.0
 _MOST_LEVEL = 255
-START_SCALE = 0.1
 
 
 def scales(levels: IntArray) -> FloatArray:
@@ -57,11 +59,11 @@ class Gaussian:
         """The number (P,) of the scale that each weight has."""
         return groups_of(layout, self.per)
 
-    def model(self, layout: Layout, device: torch.device) -> nn.Module:
-        """A module whose parameters are trained with the posterior, and whose `sample` is a Pyro model."""
+    def model(self, layout: Layout, device: torch.device, start: float) -> "PriorModel":
+        """A module trained with the posterior, its scales from `start` on, whose `sample` is a Pyro model."""
         from mdlcode.bayes.models import LearnedGaussian
 
-        return LearnedGaussian(_tensor(self.groups(layout), device), self.scale)
+        return LearnedGaussian(_tensor(self.groups(layout), device), self.scale or start, self.scale is None)
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -73,11 +75,11 @@ class ScaleMixture:
     narrow: float = Field(default=0.1, gt=0, lt=1)
     closed: ClassVar[bool] = False
 
-    def model(self, layout: Layout, device: torch.device) -> nn.Module:
+    def model(self, layout: Layout, device: torch.device, start: float) -> "PriorModel":
         """As of `Gaussian`."""
         from mdlcode.bayes.models import LearnedMixture
 
-        return LearnedMixture(_tensor(groups_of(layout, "tensor"), device), self.share, self.narrow)
+        return LearnedMixture(_tensor(groups_of(layout, "tensor"), device), start, self.share, self.narrow)
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -89,7 +91,7 @@ class NormalGamma:
     rate: float = Field(default=0.01, gt=0)
     closed: ClassVar[bool] = False
 
-    def model(self, layout: Layout, device: torch.device) -> nn.Module:
+    def model(self, layout: Layout, device: torch.device, start: float) -> "PriorModel":
         """As of `Gaussian`."""
         from mdlcode.bayes.models import Conjugate
 
@@ -104,12 +106,12 @@ class Horseshoe:
     scale: float = Field(default=0.1, gt=0)
     closed: ClassVar[bool] = False
 
-    def model(self, layout: Layout, device: torch.device) -> nn.Module:
+    def model(self, layout: Layout, device: torch.device, start: float) -> "PriorModel":
         """As of `Gaussian`."""
         from mdlcode.bayes.models import GroupHorseshoe
 
-        groups = (_tensor(groups_of(layout, per), device) for per in ("tensor", "output"))
-        return GroupHorseshoe(*groups, self.scale)
+        tensors, units = groups_of(layout, "tensor"), groups_of(layout, "output")
+        return GroupHorseshoe(_tensor(tensors, device), _tensor(units, device), self.scale)
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -117,9 +119,14 @@ class NormalJeffreys:
     """p(z) ~ 1 / z for each group's scale: improper, so it raises MdlError wherever it is asked for."""
 
     kind: Literal["normal-jeffreys"] = Field(default="normal-jeffreys", kw_only=True)
+    closed: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         raise MdlError("normal-Jeffreys is a prior without density (its integral is infinite): take 'horseshoe'")
+
+    def model(self, layout: Layout, device: torch.device, start: float) -> "PriorModel":
+        """Never: there is no such object."""
+        raise NotImplementedError
 
 
 Prior = Annotated[Gaussian | ScaleMixture | NormalGamma | Horseshoe | NormalJeffreys, Field(discriminator="kind")]

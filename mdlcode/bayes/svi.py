@@ -5,7 +5,7 @@ import math
 import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
-from typing import Any
+from typing import Any, cast
 
 import pyro
 import torch
@@ -50,7 +50,7 @@ class Independents(PyroModule):
         """Draws all latent sites of the prior."""
         for name, loc in self.positive_loc.items():
             pyro.sample(name, LogNormal(loc, self.positive_log_scale[name].exp()).to_event(1))
-        pyro.sample(SITE, Normal(self.loc, self.log_scale.exp()).to_event(1))  # type: ignore[no-untyped-call]
+        pyro.sample(SITE, Normal(self.loc, self.log_scale.exp()).to_event(1))
 
 
 class Flow(AutoNormalizingFlow):
@@ -78,11 +78,11 @@ class Model:
         with poutine.scale(scale=kl_weight):
             weights = self._prior.sample()
         with poutine.scale(scale=self._num_labels / len(x)):
-            likelihood = Categorical(logits=self._logits(weights, x)).to_event(1)  # type: ignore[no-untyped-call]
+            likelihood = Categorical(logits=self._logits(weights, x)).to_event(1)
             pyro.sample("labels", likelihood, obs=targets)
 
 
-class ClosedElbo(TraceMeanField_ELBO):  # type: ignore[misc]
+class ClosedElbo(TraceMeanField_ELBO):
     """Pyro's ELBO with closed KLs. Pyro's own loss looks at the value at each step, which waits for the device."""
 
     def loss_tensor(self, model: Callable[..., Any], guide: Callable[..., Any], *arguments: Any) -> Tensor:
@@ -130,7 +130,8 @@ def draw(prior: PriorModel, guide: Callable[[], Any]) -> tuple[Tensor, float]:
         posterior = poutine.trace(guide).get_trace()
         replayed = poutine.trace(poutine.replay(prior.sample, trace=posterior)).get_trace()
         nats = posterior.log_prob_sum() - replayed.log_prob_sum()
-    return replayed.nodes[SITE]["value"], float(nats) / math.log(2)
+    weights = cast(Tensor, replayed.nodes[SITE]["value"])
+    return weights, float(nats) / math.log(2)
 
 
 def isolated() -> AbstractContextManager[Any]:
@@ -189,7 +190,7 @@ def train(
             group["lr"] = share * rate
         loss = elbo(*batch(indices), kl_weight)
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
         progress.advance(1)
         kept.note(loss)

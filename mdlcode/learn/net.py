@@ -16,6 +16,7 @@ from mdlcode.learn.augment import Augment, NoAugment
 from mdlcode.learn.base import Learner, Predictor
 from mdlcode.learn.determinism import bf16_is_fast, reproducible
 from mdlcode.nets.convolutional import PatchWhitening
+from mdlcode.nets.patches import RandomPatches
 from mdlcode.typing import FloatArray, IntArray
 
 _PREDICT_BATCH = 500  # large enough for speed, small beside the resident data
@@ -119,7 +120,7 @@ def new_net(arch: str, shared: Shared, seed: int, precision: Precision) -> tuple
     with reproducible(seed, device):
         net = nets.build(arch, shared.shape, shared.num_classes)
     for layer in net.modules():
-        if isinstance(layer, PatchWhitening):
+        if isinstance(layer, PatchWhitening | RandomPatches):
             mean, deviation = shared.moments
             layer.look_at((shared.inputs[:_WHITENING_INPUTS].float() - mean) / deviation)
     net = net.to(device)

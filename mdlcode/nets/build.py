@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from mdlcode.errors import MdlError
-from mdlcode.nets import convolutional, dense, vgg
+from mdlcode.nets import convolutional, dense, patches, vgg
 
 Factory = Callable[[tuple[int, ...], int], nn.Module]
 
@@ -27,6 +27,8 @@ NETS: dict[str, Factory] = {
     "lenet5": convolutional.lenet5,
     "lenet-small": convolutional.lenet_small,
     "lenet-patches": convolutional.lenet_patches,
+    "patches": patches.patches,
+    "patches-mlp": partial(patches.patches, widths=(64,)),
     "convnet": convolutional.convnet,
     "convnet-small": partial(convolutional.convnet, widths=(16, 32, 48, 48, 64, 64)),
     "conv8": vgg.conv8,
