@@ -84,7 +84,7 @@ def _spent(run: Stored, seen: IntArray) -> FloatArray:
 
 
 def _uniform(run: Stored, seen: IntArray) -> FloatArray:
-    return seen * uniform_bits(1, run.result.num_classes)
+    return seen.astype(np.float64) * uniform_bits(1, run.result.num_classes)
 
 
 def _styled(runs: Sequence[Stored]) -> Iterator[tuple[Stored, str, str]]:
