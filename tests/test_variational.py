@@ -99,7 +99,7 @@ def test_spare_bits_too_few_for_the_draw_are_said() -> None:
 
 
 def test_a_users_spare_bits_travel_with_the_message(digits: Data) -> None:
-    code, spare = Variational(BAYES), np.random.default_rng(2).integers(1, 2**32, size=3000, dtype=np.uint32)
+    code, spare = Variational(BAYES), np.random.default_rng(2).integers(1, 2**32, size=6000, dtype=np.uint32)
     sent, transmission = code.transmitted(digits, spare=spare)
     assert abs(message.payload_bits(sent) - transmission.codelength.total_bits) <= 64
     header, words = message.unpack(sent)
