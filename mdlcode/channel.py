@@ -168,12 +168,13 @@ class Ledger(Channel):
         """The draw. Raises MdlError where the spare bits given are too few for it."""
         if not self._given:
             self._lend(int(1.02 * cells.entropy_bits() / 32) + _SPARE_MARGIN_WORDS)
+        needed = len(self._spare) - len(self._left) + int(cells.entropy_bits() / 32) + _SPARE_MARGIN_WORDS
         coder = constriction.stream.stack.AnsCoder(self._left)
         symbols = cells.pop(coder)
         self._left = np.asarray(coder.get_compressed(), dtype=np.uint32)
         if len(self._left) <= len(_FULL_STACK):
-            needed = int(cells.entropy_bits() / 32) + _SPARE_MARGIN_WORDS
-            raise MdlError(f"{32 * len(self._spare):,} spare bits are too few for the draw: give about {32 * needed:,}")
+            have = 32 * len(self._spare)
+            raise MdlError(f"{have:,} spare bits are too few for the draw: give {32 * needed:,} or more")
         self._bits[part].append(-cells.bits(symbols))
         return symbols
 

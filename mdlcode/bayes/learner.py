@@ -71,7 +71,7 @@ class BayesLearner(Learner):
 
     def initial(self, shared: Shared) -> NetPredictor:
         """The net before training, the same for everybody: what takes a draw of the weights."""
-        arch = self.arch if self.arch != "auto" else "lenet-small" if shared.inputs.ndim == 4 else "mlp-small"
+        arch = self.arch if self.arch != "auto" else "lenet-patches" if shared.inputs.ndim == 4 else "mlp-small"
         net, bf16 = new_net(arch, shared, self.seed, self.precision)
         return NetPredictor(net, shared, bf16)
 
