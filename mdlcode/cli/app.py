@@ -6,7 +6,7 @@ import warnings
 
 import typer
 
-from mdlcode.cli import bound, compare, dimension, figures, listing, messages, nets
+from mdlcode.cli import bound, compare, dimension, figures, listing, messages, nets, reproduce
 from mdlcode.cli.show import err
 from mdlcode.errors import MdlError
 
@@ -24,6 +24,8 @@ app.command()(messages.decode)
 app.command()(messages.verify)
 app.command()(compare.audit)
 app.command()(figures.plot)
+app.command()(figures.report)
+app.command()(reproduce.reproduce)
 app.command()(bound.bound)
 app.command()(bound.bound_numbers)
 app.command()(nets.compress)

@@ -1,4 +1,4 @@
-"""`mdlcode plot`."""
+"""`mdlcode plot` and `mdlcode report`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -25,3 +25,17 @@ def plot(runs: Runs, file: OutFile, kind: Kind = "panels", codes: Codes = None, 
     figure = draw(kind, read_runs(runs, codes.split(",") if codes else None), over)
     for path in save(figure, file):
         out.print(f"{kind} in {path}", highlight=False)
+
+
+Folder = Annotated[Path, typer.Argument(help="A results folder of compare --out, or one of reproduce --out.")]
+ReportFile = Annotated[
+    Path, typer.Option("--out", "-o", help="File: .html with figures and settings; .md, .tex, .csv: tables alone.")
+]
+
+
+def report(folder: Folder, file: ReportFile) -> None:
+    """Everything in a folder as one file."""
+    from mdlcode.experiments.document import read_document, write_document
+
+    write_document(read_document(folder), file)
+    out.print(f"report in {file}", highlight=False)
