@@ -1,6 +1,6 @@
 """d_int90 of 20 dense nets of width 50 - 400 and depth 1 - 5 on MNIST: it hardly depends on D (Li et al. 2018).
 
-python benchmarks/dimension_grid.py [--seeds 1] [--epochs 2] [--baseline 1.0] [--precision 1.5] [--workers 1] [--out grid.json]
+python benchmarks/dimension_grid.py [--seeds 1] [--epochs 2] [--baseline 1.0] [--precision 1.5] [--out grid.json]
 """
 
 import argparse

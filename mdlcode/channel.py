@@ -30,6 +30,7 @@ _FULL_STACK: Words = np.array([1, 1], dtype=np.uint32)
 _EMPTY: Words = np.zeros(0, dtype=np.uint32)
 _CATEGORICAL = constriction.stream.model.Categorical(perfect=False)
 _SPARE_KEY = 4  # of the random words that stand for spare bits where nobody gives any
+_PAD_KEY = 7
 _SPARE_MARGIN_WORDS = 64
 
 
@@ -89,6 +90,17 @@ class Channel(ABC):
         """The symbols (n,) of a grid, sent under the distributions `cells`."""
 
     @abstractmethod
+    def scramble(self, key: int) -> None:
+        """From here on spare bits are read through a pad of that number; 0 is none. Before any loan.
+
+        So a sender may choose among draws without choosing her spare bits: she tells the number.
+        """
+
+    def rehearsal(self) -> "Ledger":
+        """A ledger with the same spare bits and nothing else: what a draw would cost. Alice's side."""
+        raise MdlError("only the sender has spare bits to rehearse with: a code must ask channel.sending first")
+
+    @abstractmethod
     def borrow(self, cells: Cells, part: str) -> IntArray:
         """A draw (n,) from `cells`, popped from the spare bits: its bits count as negative ones. Alice's side."""
 
@@ -114,7 +126,7 @@ class Ledger(Channel):
         self._correct: list[BoolArray] = [np.zeros(0, dtype=np.bool_)]
         self._given, self._seed = spare is not None, seed
         self._spare = _EMPTY if spare is None else spare
-        self._left = self._spare
+        self._left, self._key = self._spare, 0
         if spare is not None and (len(spare) < len(_FULL_STACK) or spare[-1] == 0):
             raise MdlError("spare bits must be at least two 32-bit words, the last one not zero")
 
@@ -143,16 +155,26 @@ class Ledger(Channel):
         self._bits[part].append(cells.bits(symbols))
         return symbols
 
+    def scramble(self, key: int) -> None:
+        """The spare bits that are there, and all lent later, get the pad."""
+        self._key = key
+        self._left = self._spare ^ pad(key, len(self._spare))
+
+    def rehearsal(self) -> "Ledger":
+        """As of `Channel`."""
+        return Ledger(self._spare if self._given else None, self._seed)
+
     def borrow(self, cells: Cells, part: str) -> IntArray:
         """The draw. Raises MdlError where the spare bits given are too few for it."""
         if not self._given:
             self._lend(int(1.02 * cells.entropy_bits() / 32) + _SPARE_MARGIN_WORDS)
+        needed = len(self._spare) - len(self._left) + int(cells.entropy_bits() / 32) + _SPARE_MARGIN_WORDS
         coder = constriction.stream.stack.AnsCoder(self._left)
         symbols = cells.pop(coder)
         self._left = np.asarray(coder.get_compressed(), dtype=np.uint32)
         if len(self._left) <= len(_FULL_STACK):
-            needed = int(cells.entropy_bits() / 32) + _SPARE_MARGIN_WORDS
-            raise MdlError(f"{32 * len(self._spare):,} spare bits are too few for the draw: give about {32 * needed:,}")
+            have = 32 * len(self._spare)
+            raise MdlError(f"{have:,} spare bits are too few for the draw: give {32 * needed:,} or more")
         self._bits[part].append(-cells.bits(symbols))
         return symbols
 
@@ -164,7 +186,8 @@ class Ledger(Channel):
         random = np.random.Generator(np.random.Philox(key=[_SPARE_KEY + (self._seed << 8), len(self._spare)]))
         fresh = random.integers(2**32, size=count, dtype=np.uint32)
         fresh[-1] |= 1
-        self._spare, self._left = np.concatenate([fresh, self._spare]), np.concatenate([fresh, self._left])
+        padded = fresh ^ pad(self._key, len(self._spare) + count)[:count]
+        self._spare, self._left = np.concatenate([fresh, self._spare]), np.concatenate([padded, self._left])
 
     def codelength(self, num_classes: int) -> Codelength:
         """What was sent so far, as a `Codelength`."""
@@ -236,6 +259,7 @@ class Receiver(Channel):
 
     def __init__(self, words: Words) -> None:
         self._coder = constriction.stream.stack.AnsCoder(words)
+        self._key = 0
 
     def _transfer(self, symbols: IntArray | None, probs: FloatArray, part: str) -> IntArray:
         return np.asarray(self._coder.decode(_CATEGORICAL, probs), dtype=np.int64)
@@ -249,6 +273,10 @@ class Receiver(Channel):
         """The next symbols of the message."""
         return cells.pop(self._coder)
 
+    def scramble(self, key: int) -> None:
+        """What is left at the end is read through the same pad."""
+        self._key = key
+
     def borrow(self, cells: Cells, part: str) -> IntArray:
         """Raises MdlError: Bob has no spare bits, he gives Alice's back."""
         raise MdlError("only the sender borrows spare bits: a code must ask channel.sending first")
@@ -259,7 +287,21 @@ class Receiver(Channel):
 
     def rest(self) -> Words:
         """The words that are left: after the whole conversation Alice's spare bits, if she had any."""
-        return np.asarray(self._coder.get_compressed(), dtype=np.uint32)
+        words = np.asarray(self._coder.get_compressed(), dtype=np.uint32)
+        return words ^ pad(self._key, len(words))
+
+
+def pad(key: int, count: int) -> Words:
+    """Pseudo-random words (count,) to be added to spare bits, the same from the top whatever their number.
+
+    >>> pad(1, 4)[1:].tolist() == pad(1, 3).tolist(), pad(0, 2).tolist(), int(pad(7, 2)[-1])
+    (True, [0, 0], 0)
+    """
+    if key == 0 or count == 0:
+        return np.zeros(count, dtype=np.uint32)
+    words = np.random.Generator(np.random.Philox(key=[_PAD_KEY, key])).integers(2**32, size=count, dtype=np.uint32)
+    words[0] = 0  # the word on top must not become zero
+    return words[::-1]
 
 
 class CountingReceiver(Receiver):

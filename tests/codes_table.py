@@ -40,6 +40,7 @@ from mdlcode.learn import (
 )
 from mdlcode.projections import Fastfood, Kronecker
 from mdlcode.weights import AsTrained, Entropy, FixedWidth, Float16, Gaps, Grid, KMeans, Quantised
+from mdlcode.weights.bits_back import BitsBack
 from mdlcode.weights.relative_entropy import RelativeEntropy
 
 NET = NetLearner(min_steps=12, max_steps=12, batch_size=32)
@@ -96,7 +97,7 @@ CODES: dict[str, Code] = {
     "probing": Prequential((UniformLearner(), EstimatorLearner()), schedule=Portions((0.1, 0.5))),
     "online": Online(arch="tinycnn"),
     "online-buffer": Online(arch="mlp", replay=Buffer(2), augment=Crop(pad=1), optimizer=AdamW(lr=3e-3)),
-    "bits-back": Variational(BAYES),
+    "bits-back": Variational(BAYES, BitsBack(tries=4)),
     "relative-entropy": Variational(BAYES, RelativeEntropy(bits=10)),
     "compressed": Compressed(RateAware(SMALL, epochs=1, min_steps=300, lr=0.03, overshoot=2), rates=(0.7, 1.0)),
     "compressed-to-nothing": Compressed(RateAware(SMALL, epochs=1, min_steps=100), rates=(100.0,)),

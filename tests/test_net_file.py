@@ -17,8 +17,9 @@ from mdlcode.data import Shared, load
 from mdlcode.data.load import data_root
 from mdlcode.errors import MdlError, MessageError
 from mdlcode.learn import Affine, NetPredictor, fold_batch_norm
-from mdlcode.net_file import decode_net, load_weights, pack_net, read_tensors, tensors_checksum, unpack_net, words_bytes
+from mdlcode.net_file import decode_net, pack_net, tensors_checksum, unpack_net, words_bytes
 from mdlcode.nets import build
+from mdlcode.nets.tensors import load_weights, read_tensors
 from mdlcode.weights import AsTrained, Float16, Float32, Grid, Quantised, general_compressors
 
 SHAPE = (1, 8, 8)

@@ -41,9 +41,9 @@ def stirred(arch: str) -> nn.Module:
     return net.eval()
 
 
-@pytest.mark.parametrize("arch", ["convnet", "conv8", "mlp", "lenet-small"])
+@pytest.mark.parametrize("arch", ["convnet", "conv8", "mlp", "lenet-readout"])
 def test_folded_nets_predict_the_same(arch: str) -> None:
-    side = 28 if arch == "lenet-small" else 8
+    side = 28 if arch == "lenet-readout" else 8
     net = stirred(arch) if side == 8 else build(arch, (1, side, side), 10).eval()
     folded, x = fold_batch_norm(net), torch.randn(50, 1, side, side)
     assert not list(folded.buffers())
@@ -89,7 +89,7 @@ def test_gridded_weights_are_whole_steps_and_their_bits_those_of_the_definition(
 
 def test_the_estimate_is_near_what_is_sent() -> None:
     torch.manual_seed(0)
-    net = build("lenet-small", (1, 28, 28), 10)
+    net = build("lenet-readout", (1, 28, 28), 10)
     estimated = float(GriddedNet(net, coarseness=2.0).estimate())
     ledger = Ledger()
     Quantised(AsTrained()).transmit(ledger, net)

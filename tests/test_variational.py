@@ -1,6 +1,8 @@
 """The variational code: KL, estimators, bits-back, relative entropy coding, and what it refuses."""
 
 import math
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -99,7 +101,7 @@ def test_spare_bits_too_few_for_the_draw_are_said() -> None:
 
 
 def test_a_users_spare_bits_travel_with_the_message(digits: Data) -> None:
-    code, spare = Variational(BAYES), np.random.default_rng(2).integers(1, 2**32, size=3000, dtype=np.uint32)
+    code, spare = Variational(BAYES), np.random.default_rng(2).integers(1, 2**32, size=6000, dtype=np.uint32)
     sent, transmission = code.transmitted(digits, spare=spare)
     assert abs(message.payload_bits(sent) - transmission.codelength.total_bits) <= 64
     header, words = message.unpack(sent)
@@ -172,6 +174,8 @@ def test_same_seed_same_posterior(digits: Data) -> None:
     one, two = (BAYES.fit(digits.shared, digits.labels).posterior for _ in range(2))
     assert np.array_equal(one.mean, two.mean)
     assert np.array_equal(one.sd, two.sd)
+    assert len(np.unique(one.sd)) > 100  # each weight has learned its own
+    assert one.prior_sd[0] < 0.09  # from 0.1 on
 
 
 def test_on_random_labels_the_weights_say_nothing() -> None:
@@ -288,3 +292,8 @@ def test_nan_brings_back_the_last_good_state_or_says_that_there_is_none() -> Non
 def test_a_training_that_explodes_is_an_error(digits: Data) -> None:
     with pytest.raises(TrainingError, match="lower the learning rate"):
         replace(LINEAR, lr=1e30).fit(digits.shared, digits.labels)
+
+
+def test_pyro_is_not_imported_before_a_training() -> None:
+    script = "import sys, mdlcode.codes.presets; sys.exit('pyro' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -71,7 +71,7 @@ class BayesLearner(Learner):
 
     def initial(self, shared: Shared) -> NetPredictor:
         """The net before training, the same for everybody: what takes a draw of the weights."""
-        arch = self.arch if self.arch != "auto" else "lenet-small" if shared.inputs.ndim == 4 else "mlp-small"
+        arch = self.arch if self.arch != "auto" else "lenet-patches" if shared.inputs.ndim == 4 else "mlp-small"
         net, bf16 = new_net(arch, shared, self.seed, self.precision)
         return NetPredictor(net, shared, bf16)
 
@@ -123,10 +123,10 @@ class BayesLearner(Learner):
             return now()
 
     def _optimizer(self, guide: nn.Module, prior: nn.Module) -> torch.optim.Optimizer:
-        named = {**dict(guide.named_parameters()), **dict(prior.named_parameters())}
-        trained = {name: value for name, value in named.items() if value.requires_grad}
-        scales = [value for name, value in trained.items() if "scale" in name]
-        others = [value for name, value in trained.items() if "scale" not in name]
+        named = [*guide.named_parameters(), *prior.named_parameters()]  # both have a log_scale
+        trained = [(name, value) for name, value in named if value.requires_grad]
+        scales = [value for name, value in trained if "scale" in name]
+        others = [value for name, value in trained if "scale" not in name]
         return torch.optim.Adam([{"params": others, "lr": self.lr}, {"params": scales, "lr": self.sd_lr}], fused=True)
 
     def _posterior(self, layout: Layout, guide: nn.Module, prior: "PriorModel") -> MeanField | Sampled:

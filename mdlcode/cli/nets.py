@@ -105,7 +105,7 @@ def _own_net(
 
     from mdlcode import nets
     from mdlcode.learn import NetPredictor, fold_batch_norm
-    from mdlcode.net_file import load_weights, read_tensors
+    from mdlcode.nets.tensors import load_weights, read_tensors
 
     shared = loaded.shared
     net = nets.build(code.learner.architecture(), shared.shape, shared.num_classes)

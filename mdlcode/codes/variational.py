@@ -11,6 +11,7 @@ from mdlcode.bayes import BayesLearner, BayesPredictor, ExpectedLength, Gaussian
 from mdlcode.bayes.posterior import SCALE_LEVELS
 from mdlcode.bayes.priors import scales
 from mdlcode.channel import Channel, Sender
+from mdlcode.codelength import CHOICE
 from mdlcode.codes.base import Code, Received
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
@@ -48,10 +49,10 @@ class Variational(Code):
         """The prior's scales, the weights, the labels; at the end Bob gives back what Alice borrowed."""
         progress.start("variational", self.learner.steps(len(shared)))
         if labels is None:
-            return self._converse(channel, shared, None, None)
+            return self.converse(channel, shared, None, None)
         inferred = self.learner.fit(shared, labels)
         posterior = _independent(inferred)
-        received = self._converse(channel, shared, labels, posterior)
+        received = self.converse(channel, shared, labels, posterior, self._best(channel, shared, labels, posterior))
         if not self.coding.repeats_inference:
             expected = ExpectedLength.of(inferred, shared, labels, self.draws)
             return Received(labels, received.predictor, expected.traces(), (str(expected),))
@@ -63,13 +64,32 @@ class Variational(Code):
     def _message(self, shared: Shared, labels: IntArray, posterior: MeanField, draw: int) -> Sender:
         """Another message with the same posterior, its draw from other spare bits."""
         sender = Sender(seed=draw)
-        self._converse(sender, shared, labels, posterior)
+        self.converse(sender, shared, labels, posterior)
         return sender
 
-    def _converse(
-        self, channel: Channel, shared: Shared, labels: IntArray | None, posterior: MeanField | None
+    def _best(self, channel: Channel, shared: Shared, labels: IntArray, posterior: MeanField) -> int:
+        """The number of the draw with the fewest bits."""
+
+        def bits(attempt: int) -> float:
+            ledger = channel.rehearsal()
+            self.converse(ledger, shared, labels, posterior, attempt)
+            return ledger.codelength(shared.num_classes).total_bits
+
+        return min(range(self.coding.tries), key=bits) if self.coding.tries > 1 else 0
+
+    def converse(
+        self,
+        channel: Channel,
+        shared: Shared,
+        labels: IntArray | None,
+        posterior: MeanField | None,
+        attempt: int | None = None,
     ) -> Received:
-        """What is said once Alice has her posterior; Bob passes neither labels nor posterior."""
+        """What is said once Alice has her posterior; Bob passes neither labels, posterior nor the draw's number."""
+        if self.coding.tries > 1:
+            number = None if labels is None else np.array([attempt or 0])
+            [attempt] = channel.send_uniform(number, 1, self.coding.tries, CHOICE)
+            channel.scramble(int(attempt))
         layout = self.learner.layout(shared)
         prior_sd = self._send_prior(channel, shared, posterior)
         symbols = self.coding.transmit(channel, posterior, prior_sd, layout)

@@ -14,8 +14,9 @@ from mdlcode.learn.base import Predictor
 from mdlcode.learn.folding import fold_batch_norm
 from mdlcode.learn.net import NetPredictor
 from mdlcode.message import unpack
-from mdlcode.net_file import decode_net, load_weights, pack_net, unpack_net
+from mdlcode.net_file import decode_net, pack_net, unpack_net
 from mdlcode.nets import build
+from mdlcode.nets.tensors import load_weights
 from mdlcode.weights import WeightCode
 
 INPUTS = "input moments"

@@ -48,6 +48,10 @@ class DeepCompression(Retrainer):
     def squeeze(self, learned: NetPredictor, shared: Shared, labels: IntArray) -> None:
         """Leaves every tensor of the net sparse and of few values."""
         learned.net.train()
+        self._prune(learned, shared, labels)
+        self._quantise(learned, shared, labels)
+
+    def _prune(self, learned: NetPredictor, shared: Shared, labels: IntArray) -> None:
         steps = self.squeezing_steps(len(labels))
         ramp = max(1, round(_RAMP * steps))
         masked = MaskedNet(learned.net, self._shares(learned.net), self.method, ramp)
@@ -59,6 +63,8 @@ class DeepCompression(Retrainer):
             if step == ramp or (step < ramp and step % self.refresh_steps == 0):
                 masked.cut(step)
             masked.write()
+
+    def _quantise(self, learned: NetPredictor, shared: Shared, labels: IntArray) -> None:
         coded = CodebookNet(learned.net, self.levels)
         optimizer = optim.Adam(coded.centres, lr=self.lr)
         for raw, targets in self.minibatches(shared, labels, self._codebook_steps(len(labels))):

@@ -27,6 +27,7 @@ NETS: dict[str, Factory] = {
     "lenet5": convolutional.lenet5,
     "lenet-small": convolutional.lenet_small,
     "lenet-patches": convolutional.lenet_patches,
+    "lenet-readout": convolutional.lenet_readout,
     "patches": patches.patches,
     "patches-mlp": partial(patches.patches, widths=(64,)),
     "convnet": convolutional.convnet,
@@ -44,7 +45,7 @@ NETS: dict[str, Factory] = {
 def resolve(arch: str, input_shape: tuple[int, ...]) -> str:
     """The name of the net: "auto" is "convnet" for images and "mlp" for plain features.
 
-    "small", for codes that send weights, is "lenet-small" for images of 16 pixels a side or more, else "linear".
+    "small", for codes that send weights, is "lenet-readout" for images of 16 pixels a side or more, else "linear".
 
     >>> resolve("auto", (1, 28, 28)), resolve("auto", (64,)), resolve("lenet5", (1, 28, 28))
     ('convnet', 'mlp', 'lenet5')
@@ -52,7 +53,7 @@ def resolve(arch: str, input_shape: tuple[int, ...]) -> str:
     if arch == "auto":
         return "convnet" if len(input_shape) == 3 else "mlp"
     if arch == "small":
-        return "lenet-small" if len(input_shape) == 3 and min(input_shape[1:]) >= _LENET_SIDE else "linear"
+        return "lenet-readout" if len(input_shape) == 3 and min(input_shape[1:]) >= _LENET_SIDE else "linear"
     return arch
 
 

@@ -85,18 +85,33 @@ def lenet_small(input_shape: tuple[int, ...], num_classes: int) -> nn.Sequential
 
 
 def lenet_patches(input_shape: tuple[int, ...], num_classes: int) -> nn.Sequential:
-    """As `lenet_small`, the first convolution being 12 whitened directions of 5 x 5 patches that cost no bits.
+    """Two convolutions and a readout, for codes that pay by the weight: the first one is paid by nobody.
+
+    It is the 8 principal directions of 5 x 5 patches; 24 maps of 5 x 5 follow.
 
     >>> sum(p.numel() for p in lenet_patches((1, 28, 28), 10).parameters() if p.requires_grad)
-    18170
+    13474
     """
     channels, height, width = input_shape
     padding = 2 if min(height, width) < 16 else 0
     rows, columns = ((((side + 2 * padding - 4) // 2) + 2 * padding - 4) // 2 for side in (height, width))
     return nn.Sequential(
-        *[PatchWhitening(channels, 5, keep=12, padding=padding, bias=False), nn.ReLU(), nn.MaxPool2d(2)],
-        *[nn.Conv2d(24, 16, 5, padding=padding), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()],
-        *[nn.Linear(16 * rows * columns, 32), nn.ReLU(), nn.Linear(32, num_classes)],
+        *[PatchDirections(channels, 5, keep=8, padding=padding, bias=False), nn.ReLU(), nn.MaxPool2d(2)],
+        *[nn.Conv2d(16, 24, 5, padding=padding), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()],
+        nn.Linear(24 * rows * columns, num_classes),
+    )
+
+
+def lenet_readout(input_shape: tuple[int, ...], num_classes: int) -> nn.Sequential:
+    """LeNet of 12 and 24 maps of 5 x 5 without a hidden layer, for codes that send weights.
+
+    >>> sum(p.numel() for p in lenet_readout((1, 28, 28), 10).parameters())
+    11386
+    """
+    return nn.Sequential(
+        *[nn.Conv2d(input_shape[0], 12, 5), nn.MaxPool2d(2), nn.ReLU()],
+        *[nn.Conv2d(12, 24, 5), nn.MaxPool2d(2), nn.ReLU(), nn.Flatten()],
+        nn.Linear(_lenet_features(input_shape, 24), num_classes),
     )
 
 
@@ -167,13 +182,31 @@ class PatchWhitening(nn.Conv2d):
     @torch.no_grad()
     def look_at(self, inputs: Tensor) -> None:
         """Sets the weights from standardised inputs (n, C, H, W)."""
-        side = self.kernel_size[0]
+        values, vectors = self.principal(inputs)
+        whitening = (vectors / (values + _LEAST_VARIANCE).sqrt()).T.reshape(-1, *self.weight.shape[1:])
+        self.weight.copy_(torch.cat([whitening, -whitening]))
+
+    def principal(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Variances (keep,) and directions (C side^2, keep) of the patches, those that vary most."""
+        side, keep = self.kernel_size[0], self.out_channels // 2
         few = inputs[: 4 * len(inputs) // side**2].double().cpu()  # larger patches fill more memory
         patches = F.unfold(few, side).transpose(1, 2).flatten(0, 1)  # (n patches, C side^2)
         values, vectors = torch.linalg.eigh(torch.cov(patches.T))
-        directions = (vectors / (values + _LEAST_VARIANCE).sqrt()).T[-self.out_channels // 2 :]
-        whitening = directions.reshape(-1, *self.weight.shape[1:])
-        self.weight.copy_(torch.cat([whitening, -whitening]))
+        return values[-keep:], vectors[:, -keep:]
+
+
+class PatchDirections(PatchWhitening):
+    """Principal directions of patches, each with both its signs, as they vary: the first one with deviation 2.
+
+    Unlike whitened ones they keep their proportions, so that what hardly varies is not blown up to noise.
+    """
+
+    @torch.no_grad()
+    def look_at(self, inputs: Tensor) -> None:
+        """Sets the weights from standardised inputs (n, C, H, W)."""
+        values, vectors = self.principal(inputs)
+        directions = (2 * vectors / values.max().sqrt()).T.reshape(-1, *self.weight.shape[1:])
+        self.weight.copy_(torch.cat([directions, -directions]))
 
 
 def whitened(input_shape: tuple[int, ...], num_classes: int) -> nn.Sequential:

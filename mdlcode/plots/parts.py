@@ -22,7 +22,7 @@ def bits_by_part(axes: Axes, runs: Sequence[Stored]) -> Axes:
         shares = np.array([_share(run, name) for run in runs])
         axes.barh(places, shares, left=left, height=0.7, color=colour, label=name)
         left += shares
-    for place, run in zip(places, runs, strict=True):
+    for place, run in enumerate(runs):
         text = f" {run.result.total_bits:,.0f} bits, ratio {run.result.compression_ratio:.3g}"
         axes.text(100, float(place), text, va="center", fontsize=8)
     axes.set_yticks(places, [run.name for run in runs])

@@ -30,6 +30,7 @@ def bits_by_variant(axes: Axes, rows: Sequence[Row]) -> Axes:
     axes.set_yticks(places, names)
     axes.invert_yaxis()
     axes.margins(x=0.12)
+    axes.set_axisbelow(True)
     axes.set_xlabel("kbits, with test accuracy")
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     return axes

@@ -21,12 +21,14 @@ class BitsBack:
     Alice pops w from spare bits under the posterior q and sends it under the prior p. Bob, once he has the
     labels too, repeats her inference and puts w back under q: the spare bits are his. The grid's step
     is the prior deviation / 2^`step_bits`, its reach 2^`range_bits` prior deviations; beyond 2^13 cells the
-    coder's 24 bits begin to cost: every cell has at least 2^-24.
+    coder's 24 bits begin to cost: every cell has at least 2^-24. Of `tries` draws, from the spare bits under
+    as many pads, the one with the shortest message is sent, and its number paid.
     """
 
     kind: Literal["bits-back"] = Field(default="bits-back", kw_only=True)
     step_bits: int = Field(default=7, ge=1, le=12)
     range_bits: int = Field(default=4, ge=1, le=8)
+    tries: int = Field(default=1, ge=1, le=2**16)
 
     # Whether Bob can, and must, repeat the inference: then he has the posterior too.
     repeats_inference: ClassVar[bool] = True

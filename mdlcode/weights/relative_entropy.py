@@ -28,11 +28,12 @@ class RelativeEntropy:
     """
 
     kind: Literal["relative-entropy"] = Field(default="relative-entropy", kw_only=True)
-    bits: int = Field(default=14, ge=1, le=16)
-    slack: float = Field(default=0.0, ge=0)
+    bits: int = Field(default=16, ge=1, le=16)
+    slack: float = Field(default=2.0, ge=0)
     seed: int = Field(default=0, ge=0)
 
     repeats_inference: ClassVar[bool] = False
+    tries: ClassVar[int] = 1
 
     def transmit(self, channel: Channel, posterior: MeanField | None, prior_sd: FloatArray, layout: Layout) -> IntArray:
         """The number of each block's candidate (B,); Bob passes no posterior."""

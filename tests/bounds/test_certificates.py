@@ -216,6 +216,9 @@ def test_fixed_layers_of_the_inputs_are_refused(few: Data) -> None:
 
 def test_posterior_of_a_learner_is_certified(few: Data) -> None:
     learner = BayesLearner(arch="linear", min_steps=150, max_steps=150, kl_weight=1.5)
+    fitted = learner.fit(few.shared, few.labels).posterior
+    assert isinstance(fitted, MeanField)
+    assert np.ptp(fitted.sd) > 0.1 * learner.initial_sd  # trained, not left as they started
     made = bound.certify_posterior(learner, few, draws=5000)
     assert made.bits_by_part["prior scales"] == 16
     assert made.evaluated == 5000
