@@ -199,7 +199,7 @@ def _of_weights(
     file: Path, arch: str | None, names: str | None, loaded: "Data", delta: float, choices: int
 ) -> "Certificate":
     from mdlcode.experiments.weights_file import NAMED, certify_tensors
-    from mdlcode.net_file import read_tensors
+    from mdlcode.nets.tensors import read_tensors
 
     if arch is None:
         raise MdlError("--weights need --arch: a net by name (see `list nets`) or module:factory")
