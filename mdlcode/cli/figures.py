@@ -7,8 +7,13 @@ import typer
 
 from mdlcode.cli.show import out
 
-Runs = Annotated[list[Path], typer.Argument(help="Results folders, as compare --out writes them.")]
-Kind = Annotated[str, typer.Option(help="ratio, regret, blocks, accuracy, panels (these four), parts, weights, sweep.")]
+Runs = Annotated[list[Path], typer.Argument(help="Folders, as compare --out or dimension --out writes them.")]
+Kind = Annotated[
+    str,
+    typer.Option(
+        help="ratio, regret, blocks, accuracy, panels (these four), parts, weights, bound, rates, sweep, dimension."
+    ),
+]
 OutFile = Annotated[
     Path, typer.Option("--out", "-o", help="File to write: .png, .pdf, .svg; none of these: two files.")
 ]
@@ -19,10 +24,13 @@ Over = Annotated[str | None, typer.Option(help="For --kind sweep: the setting, b
 def plot(runs: Runs, file: OutFile, kind: Kind = "panels", codes: Codes = None, over: Over = None) -> None:
     """Draws stored results."""
     from mdlcode.experiments.stored import read_runs
-    from mdlcode.plots.kinds import draw
+    from mdlcode.plots.kinds import dimensions, draw
     from mdlcode.plots.style import save
 
-    figure = draw(kind, read_runs(runs, codes.split(",") if codes else None), over)
+    if kind == "dimension":
+        figure = dimensions(runs)
+    else:
+        figure = draw(kind, read_runs(runs, codes.split(",") if codes else None), over)
     for path in save(figure, file):
         out.print(f"{kind} in {path}", highlight=False)
 

@@ -105,8 +105,9 @@ def fig3(job: Job) -> None:
         )
         for each in reached:
             axes.annotate(each["arch"], (each["num_parameters"], each["dimension"]), (5, 5), textcoords="offset points")
-        axes.set(xscale="log", yscale="log", xlabel="parameters D", ylabel="d_int90")
-        axes.margins(0.25)
+        highest = max((each["dimension"] for each in reached), default=1.0)
+        axes.set(xlabel="parameters D", ylabel="d_int90", ylim=(0, 1.4 * highest))
+        axes.margins(x=0.25)
     caption = (
         f"Figure 3 of Li et al. 2018: d_int90 of dense nets against their number of parameters, {job.datasets[0]}."
     )

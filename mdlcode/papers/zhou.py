@@ -1,6 +1,7 @@
 """Zhou et al. 2019, "Non-vacuous Generalization Bounds at the ImageNet Scale" (arXiv 1804.05862)."""
 
 import copy
+from functools import partial
 
 import numpy as np
 
@@ -52,7 +53,7 @@ def fig1(job: Job) -> None:
     for noise in NOISES:
         settings = {"learner": to_config(learner), "data": dataset, "limit": limit, "label_noise": noise}
         points = job.store.values(
-            f"fig1-{100 * noise:.0f}", settings, lambda noise=noise: _pruned(job, learner, dataset, limit, noise)
+            f"fig1-{100 * noise:.0f}", settings, partial(_pruned, job, learner, dataset, limit, noise)
         )
         curves[f"{100 * noise:.0f} % random labels"] = np.array(points)
     with drawing() as (figure, [axes]):

@@ -11,6 +11,7 @@ from mdlcode.experiments.stored import Stored
 from mdlcode.plots.style import COLOURS, MARKERS
 from mdlcode.typing import FloatArray, IntArray
 
+_LEGEND_ENTRIES = 5  # more would hide curves
 _POINTS = 400  # of a curve: more are not seen and make large files
 
 
@@ -84,7 +85,8 @@ def _spent(run: Stored, seen: IntArray) -> FloatArray:
 
 
 def _uniform(run: Stored, seen: IntArray) -> FloatArray:
-    return seen.astype(np.float64) * uniform_bits(1, run.result.num_classes)
+    uniform: FloatArray = seen.astype(np.float64) * uniform_bits(1, run.result.num_classes)
+    return uniform
 
 
 def _styled(runs: Sequence[Stored]) -> Iterator[tuple[Stored, str, str]]:
@@ -93,5 +95,6 @@ def _styled(runs: Sequence[Stored]) -> Iterator[tuple[Stored, str, str]]:
 
 def _finish(axes: Axes) -> Axes:
     axes.set_xlabel("labels seen")
-    axes.legend()
+    many = len(axes.get_legend_handles_labels()[1]) > _LEGEND_ENTRIES
+    axes.legend(**({"loc": "center left", "bbox_to_anchor": (1.0, 0.5)} if many else {}))
     return axes

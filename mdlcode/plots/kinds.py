@@ -1,7 +1,9 @@
 """The figures that `mdlcode plot` draws, by name: each from stored runs to a figure."""
 
 import difflib
+import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
@@ -9,7 +11,10 @@ from matplotlib.figure import Figure
 
 from mdlcode.errors import MdlError
 from mdlcode.experiments.stored import Stored
+from mdlcode.plots.bounds import bound_over_bits
+from mdlcode.plots.compression import u_shape
 from mdlcode.plots.curves import accuracy_by_block, bits_by_block, compression_ratio, regret_to_uniform
+from mdlcode.plots.dimension import draw_dimensions
 from mdlcode.plots.experts import expert_weights
 from mdlcode.plots.parts import bits_by_part
 from mdlcode.plots.style import drawing
@@ -48,6 +53,34 @@ def _one(panel: "Panel", width: float = 5.0) -> Callable[[Sequence[Stored]], Fig
     return draw
 
 
+def bound(runs: Sequence[Stored]) -> Figure:
+    """The bound on the test error of each net that was sent, against the bits it pays. Raises MdlError for none."""
+    certificates = [
+        {
+            "total_bits": run.result.bound_bits,
+            "risk": (run.result.train_errors or 0) / run.result.num_labels,
+            "bounds": [{"value": run.result.bound, "tightest": True}],
+        }
+        for run in runs
+        if run.result.bound is not None
+    ]
+    with drawing() as (figure, [axes]):
+        bound_over_bits(axes, certificates)
+        axes.set_xscale("log")
+    return figure
+
+
+def rates(runs: Sequence[Stored]) -> Figure:
+    """The sweep over trade-offs of each `compressed` code. Raises MdlError where there is none."""
+    swept = [run for run in runs if "rates" in run.arrays]
+    if not swept:
+        raise MdlError("no code of these results swept trade-offs: plot a 'compressed' code")
+    with drawing(len(swept)) as (figure, axes):
+        for each, run in zip(axes, swept, strict=True):
+            u_shape(each, run.arrays)
+    return figure
+
+
 def sweep(runs: Sequence[Stored], over: str | None = None) -> Figure:
     """Total bits against the setting that the runs differ in."""
     with drawing() as (figure, [axes]):
@@ -63,8 +96,21 @@ KINDS: dict[str, Callable[..., Figure]] = {
     "panels": four_panels,
     "parts": _one(bits_by_part, width=7.0),
     "weights": weights,
+    "bound": bound,
+    "rates": rates,
     "sweep": sweep,
 }
+
+
+def dimensions(folders: Sequence[Path]) -> Figure:
+    """Accuracy against dimension, from what `dimension --out` stored. Raises MdlError for other folders."""
+    try:
+        measured = [json.loads((folder / "dimension.json").read_text()) for folder in folders]
+    except (OSError, ValueError) as error:
+        raise MdlError(f"not the folder of a dimension: {error}") from None
+    with drawing() as (figure, [axes]):
+        draw_dimensions(axes, measured)
+    return figure
 
 
 def draw(kind: str, runs: Sequence[Stored], over: str | None = None) -> Figure:

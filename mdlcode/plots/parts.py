@@ -24,7 +24,7 @@ def bits_by_part(axes: Axes, runs: Sequence[Stored]) -> Axes:
         left += shares
     for place, run in enumerate(runs):
         text = f" {run.result.total_bits:,.0f} bits, ratio {run.result.compression_ratio:.3g}"
-        axes.text(100, place, text, va="center", fontsize=8)
+        axes.text(100, float(place), text, va="center", fontsize=8)
     axes.set_yticks(places, [run.name for run in runs])
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
