@@ -41,7 +41,7 @@ def draw_dimensions(axes: Axes, measured: Sequence[Mapping[str, Any]], names: Se
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda d, _: f"{d:,.0f}"))
     axes.set(xlabel="dimension of the subspace", ylabel="accuracy (%)")
-    axes.legend(loc="lower right")
+    axes.legend(loc="lower right", frameon=True, framealpha=0.9, edgecolor="none")
     return axes
 
 
