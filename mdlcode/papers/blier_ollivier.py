@@ -85,7 +85,7 @@ def flat_confusion_bits(num_labels: int, num_classes: int, accuracy: float) -> f
     that fall evenly on all other classes.
 
     >>> round(9.28 + flat_confusion_bits(60_000, 10, 0.9) / 1000, 1)
-    56.5
+    56.4
     """
     error = 1 - accuracy
     entropy = -accuracy * math.log2(accuracy) - error * math.log2(error)

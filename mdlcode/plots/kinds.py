@@ -67,6 +67,7 @@ def bound(runs: Sequence[Stored]) -> Figure:
     with drawing() as (figure, [axes]):
         bound_over_bits(axes, certificates)
         axes.set_xscale("log")
+        axes.margins(x=0.3)  # room for what is written at the least bound
     return figure
 
 
