@@ -75,13 +75,11 @@ def single_code(config: Path | None, code: str | None, **options: Any) -> "Exper
 @contextmanager
 def computing(threads: int | None, workers: int) -> Iterator[None]:
     """Progress on the screen, and work on so many processes of so many threads."""
-    import os
-
     import torch
 
     from mdlcode import parallel
 
-    share = max(1, (os.cpu_count() or 1) // workers)
+    share = max(1, torch.get_num_threads() // workers)  # what OMP_NUM_THREADS allows, else all cores
     torch.set_num_threads(threads or share)
     with parallel.processes(workers, threads or share) as pool, parallel.using(pool), working():
         yield
