@@ -146,7 +146,7 @@ def test_workers_give_the_same_bits(mdlcode: Run, quick: Path, tmp_path: Path) -
     [
         (("compare", "digit"), "did you mean 'digits'"),
         (("compare", "digits", "--codes", "unifrom"), "did you mean 'uniform'"),
-        (("compare", "digits", "--codes", "prequential", "--arch", "lenet6"), "did you mean 'lenet5'"),
+        (("compare", "digits", "--codes", "prequential", "--arch", "lenet55"), "did you mean 'lenet5'"),
         (("compare", "digits", "--limit", "0"), "limit"),
         (("compare", "digits", "--limit", "9999"), "more than the 1797"),
         (("compare", "digits", "--label-noise", "2"), "label_noise"),

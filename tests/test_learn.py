@@ -167,7 +167,7 @@ def test_users_own_net(digits: Data) -> None:
 @pytest.mark.parametrize(
     ("arch", "message"),
     [
-        ("lenet6", "did you mean 'lenet5'"),
+        ("lenet55", "did you mean 'lenet5'"),
         ("no.module:net", "can't be imported"),
         ("nets_of_mine:missing", "can't be imported"),
         ("nets_of_mine:broken", "can't be built"),
