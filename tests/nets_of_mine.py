@@ -23,9 +23,7 @@ def bare(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
 
 
 def tied(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
-    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.Linear(64, 64), nn.Linear(64, num_classes))
-    net[2].weight = net[1].weight
-    return net
+    return Tied(math.prod(input_shape), num_classes)
 
 
 class _Extra(nn.Identity):
