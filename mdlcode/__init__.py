@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mdlcode.codelength import Codelength
-    from mdlcode.codes import BestOf, Code, Prequential, TwoPart, Uniform
+    from mdlcode.codes import BestOf, Code, Compressed, Prequential, Subspace, TwoPart, Uniform, Variational
     from mdlcode.codes.laws import check_code
     from mdlcode.codes.presets import preset
     from mdlcode.data import Data, Shared, View, from_arrays, from_dataset, load
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "mdlcode.codelength": ("Codelength",),
-    "mdlcode.codes": ("BestOf", "Code", "Prequential", "TwoPart", "Uniform"),
+    "mdlcode.codes": ("BestOf", "Code", "Compressed", "Prequential", "Subspace", "TwoPart", "Uniform", "Variational"),
     "mdlcode.codes.laws": ("check_code",),
     "mdlcode.codes.presets": ("preset",),
     "mdlcode.data": ("Data", "Shared", "View", "from_arrays", "from_dataset", "load"),
@@ -32,6 +32,7 @@ __all__ = [
     "BestOf",
     "Code",
     "Codelength",
+    "Compressed",
     "Data",
     "EstimatorLearner",
     "Learner",
@@ -41,9 +42,11 @@ __all__ = [
     "Predictor",
     "Prequential",
     "Shared",
+    "Subspace",
     "TrainingError",
     "TwoPart",
     "Uniform",
+    "Variational",
     "View",
     "check_code",
     "compare",
