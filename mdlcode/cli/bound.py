@@ -37,6 +37,9 @@ Bits = Annotated[float, typer.Option(help="Bits of all that the net was decoded 
 Prior = Annotated[
     float | None, typer.Option(help="Share of the examples that --code learns from; the bound is on the others.")
 ]
+Draws = Annotated[
+    int, typer.Option(help="Of a stochastic net: how many random examples are drawn, with weights of their own.", min=1)
+]
 Delta = Annotated[float, typer.Option(help="Failure probability of each bound.")]
 Choices = Annotated[int, typer.Option(help="Among how many alternatives this was chosen; log2 of it is paid.")]
 Report = Annotated[Path | None, typer.Option("--out", "-o", help="JSON file for the certificate.")]
@@ -55,6 +58,7 @@ def bound(
     std: Std = None,
     prior: Prior = None,
     delta: Delta = 0.05,
+    draws: Draws = 150_000,
     choices: Choices = 1,
     seed: o.Seed = None,
     device: o.Device = None,
@@ -92,7 +96,7 @@ def bound(
             _refuse("--code", weight_code=weight_code)
             chosen = o.codes(config, code or None, arch=arch, **fields)
             loaded = _scaled(_seen(chosen.view, chosen.load()), mean, std)
-            made = _of_codes(chosen.named_codes(), loaded, prior, delta, choices)
+            made = _of_codes(chosen.named_codes(), loaded, prior, delta, choices, draws)
     _finish(made, report)
 
 
@@ -210,7 +214,7 @@ def _of_weights(
 
 
 def _of_codes(
-    named: "list[tuple[str, Code]]", loaded: "Data", prior: float | None, delta: float, choices: int
+    named: "list[tuple[str, Code]]", loaded: "Data", prior: float | None, delta: float, choices: int, draws: int
 ) -> "Certificate":
     """The tightest certificate of several codes, log2 of their number paid."""
     from mdlcode.experiments.bound import certify_code, certify_prefix
@@ -218,5 +222,5 @@ def _of_codes(
 
     paid = choices * len(named)
     if prior is None:
-        return tightest([certify_code(code, loaded, delta, paid) for _, code in named])
+        return tightest([certify_code(code, loaded, delta, paid, draws) for _, code in named])
     return tightest([certify_prefix(code, loaded, prior, delta, paid) for _, code in named])
