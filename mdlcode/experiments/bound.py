@@ -15,7 +15,8 @@ def certify_code(code: Code, data: Data, delta: float = 0.05, candidates: int = 
     """The certificate of what the code learns from all of the data.
 
     Of a variational code it is that of the stochastic net under its posterior, from so many `draws`, of others
-    that of the net which the code's message decodes to. Raises MdlError for a code that sends no net, and as `certify` does.
+    that of the net which the code's message decodes to. Raises MdlError for a code that sends no net, and as
+    `certify` does.
     """
     if isinstance(code, Variational):
         return certify_posterior(code.learner, data, delta, candidates, draws)
