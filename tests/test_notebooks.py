@@ -22,4 +22,7 @@ def test_notebook_runs(path: Path, tmp_path: Path) -> None:
     import nbformat
 
     notebook = nbformat.read(path, as_version=4)
-    nbclient.NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    client = nbclient.NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}})
+    ran = [cell for cell in client.execute().cells if cell.cell_type == "code"]
+    assert all(cell.execution_count for cell in ran)
+    assert any(cell.outputs for cell in ran), "a notebook shows something"

@@ -16,7 +16,8 @@ from mdlcode.codes.base import parse_code
 from mdlcode.errors import MdlError
 from mdlcode.experiments.stored import read_results
 from mdlcode.experiments.tables import Table
-from mdlcode.papers.blier_ollivier import PUBLISHED, flat_confusion_bits, table1_codes
+from mdlcode.papers.blier_ollivier import PUBLISHED, flat_confusion_bits
+from mdlcode.papers.blier_ollivier_codes import table1_codes
 
 ROOT = Path(__file__).parent.parent
 

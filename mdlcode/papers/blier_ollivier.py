@@ -1,34 +1,17 @@
 """Blier & Ollivier 2018, "The Description Length of Deep Learning Models" (arXiv 1802.07044)."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from mdlcode.bayes import BayesLearner, BayesPredictor, ExpectedLength
 from mdlcode.codelength import uniform_bits
-from mdlcode.codes import Code, Geometric, Prequential, Temperature, TwoPart, Uniform
-from mdlcode.codes.compressed import Compressed
-from mdlcode.codes.subspace import Subspace
-from mdlcode.codes.variational import Variational
 from mdlcode.config import to_config
 from mdlcode.experiments.stored import Stored
 from mdlcode.experiments.tables import Table, percent
-from mdlcode.learn import (
-    AdamW,
-    Affine,
-    Crop,
-    EstimatorLearner,
-    FrequencyLearner,
-    Muon,
-    NetLearner,
-    NoAugment,
-    RateAware,
-    StagedLearner,
-    SubspaceLearner,
-    UniformLearner,
-)
 from mdlcode.papers import Job, sizes
+from mdlcode.papers.blier_ollivier_codes import figure2_codes, switching_codes, table1_codes
 from mdlcode.plots.epochs import codelength_by_epoch
 from mdlcode.plots.kinds import four_panels, weights
 from mdlcode.plots.style import drawing
@@ -90,93 +73,6 @@ def flat_confusion_bits(num_labels: int, num_classes: int, accuracy: float) -> f
     error = 1 - accuracy
     entropy = -accuracy * math.log2(accuracy) - error * math.log2(error)
     return num_labels * (entropy + error * math.log2(num_classes - 1))
-
-
-def _small() -> dict[str, Code]:
-    net = NetLearner(arch="mlp", optimizer=AdamW(lr=4e-3), batch_size=64, epochs=5, min_steps=60)
-    start = replace(net, arch="small", min_steps=100)
-    moving = SubspaceLearner(arch="mlp", dimension=300, epochs=20, min_steps=400)
-    return {
-        "uniform": Uniform(),
-        "float32": TwoPart(net),
-        "compressed": Compressed(RateAware(start, epochs=1, min_steps=400), rates=(1.0,)),
-        "subspace": Subspace((moving,)),
-        "variational": Variational(BayesLearner(min_steps=800, max_steps=800)),
-        "prequential": Prequential((net,), calibration=Temperature()),
-    }
-
-
-def _mnist(scale: str) -> dict[str, Code]:
-    """As configs/mnist.yaml, compressed-mnist.yaml, subspace-mnist.yaml and variational-mnist.yaml."""
-    quick = scale == "cpu"
-    early = NetLearner(
-        arch="convnet", optimizer=Muon(lr=0.12), batch_size=64, epochs=8, min_steps=400, augment=Affine()
-    )
-    late = NetLearner(
-        arch="convnet", optimizer=AdamW(lr=6e-3, weight_decay=0.2), batch_size=64, epochs=7, augment=Affine()
-    )
-    warped = Affine(rotate_degrees=6, scale=0.06, shear=0.07, shift_pixels=1)
-    start = NetLearner(arch="lenet-small", optimizer=AdamW(lr=4e-3, weight_decay=0.05), augment=warped, epochs=4)
-    coordinates = SubspaceLearner(
-        arch="convnet",
-        dimension=1500,
-        optimizer=AdamW(lr=0.05, weight_decay=0.0),
-        epochs=4 if quick else 8,
-    )
-    return {
-        "uniform": Uniform(),
-        "float32": TwoPart(late),
-        "compressed": Compressed(
-            RateAware(start, epochs=10 if quick else 20), rates=(1.0,) if quick else (0.7, 1, 1.4)
-        ),
-        "subspace": Subspace((coordinates,)),
-        "variational": Variational(BayesLearner(arch="lenet-patches", epochs=10 if quick else 30, lr=0.01, sd_lr=0.02)),
-        "prequential": Prequential((StagedLearner((early, late), until=(4096,)),), calibration=Temperature()),
-    }
-
-
-def _cifar10(scale: str) -> dict[str, Code]:
-    """As configs/cifar10.yaml, compressed-cifar10.yaml, subspace-cifar10.yaml and variational-cifar10.yaml."""
-    quick, flipped = scale == "cpu", Crop(pad=2, flip=True)
-    net = NetLearner(
-        arch="whitened",
-        optimizer=Muon(lr=0.2),
-        batch_size=128,
-        epochs=6 if quick else 12,
-        min_steps=60 if quick else 300,
-        augment=flipped,
-        views=4,
-    )
-    start = NetLearner(arch="convnet-small", optimizer=Muon(lr=0.12), augment=flipped, epochs=8)
-    coordinates = SubspaceLearner(
-        arch="convnet", dimension=500 if quick else 6000, optimizer=AdamW(lr=0.05, weight_decay=0.0), epochs=12
-    )
-    bayes = BayesLearner(
-        arch="patches",
-        estimator="local",
-        epochs=60,
-        batch_size=256,
-        lr=2e-3,
-        sd_lr=2e-2,
-        initial_sd=0.005,
-        kl_start=1.0,
-        annealing=0.0,
-        precision="bf16",
-    )
-    return {
-        "uniform": Uniform(),
-        "float32": TwoPart(net),
-        "compressed": Compressed(RateAware(start, epochs=30, overshoot=3, lr=0.06), rates=(1.0,)),
-        "subspace": Subspace((coordinates,)),
-        "variational": Variational(bayes),
-        "prequential": Prequential((net,), schedule=Geometric(first=10, ratio=1.41), calibration=Temperature()),
-    }
-
-
-def table1_codes(scale: str, dataset: str) -> dict[str, Code]:
-    """The six codes of Table 1 by name, with the settings of a scale."""
-    made = {"mnist": _mnist, "cifar10": _cifar10}.get(dataset)
-    return _small() if scale == "smoke" or made is None else made(scale)
 
 
 def table1(job: Job) -> None:
@@ -286,30 +182,6 @@ def _epochs(job: Job, learner: BayesLearner, dataset: str, labels: str, noise: f
 
 
 FIGURE2 = {"smoke": ("digits", 300), "cpu": ("cifar10", 2000), "full": ("cifar10", None)}
-ARCHS = {"MLP": "mlp-512", "shallow": "shallow", "tinyCNN": "tinycnn", "VGGa": "vgga", "VGGb": "vggb"}
-
-
-def figure2_codes(scale: str) -> dict[str, Code]:
-    """One plain prequential code for each net, by the name that the paper gives it."""
-    steps = {"smoke": (4.0, 15, 40), "cpu": (8.0, 30, 100_000), "full": (20.0, 100, 100_000)}[scale]
-    epochs, least, most = steps
-    return {
-        name: Prequential(
-            (
-                NetLearner(
-                    arch=arch,
-                    optimizer=AdamW(lr=1e-3, weight_decay=0.0),
-                    batch_size=64,
-                    epochs=epochs,
-                    min_steps=least,
-                    max_steps=most,
-                    augment=Crop(pad=2, flip=True) if name == "VGGb" and scale != "smoke" else NoAugment(),
-                ),
-            ),
-            schedule=Geometric(first=10),
-        )
-        for name, arch in ARCHS.items()
-    }
 
 
 def fig2(job: Job) -> None:
@@ -333,31 +205,6 @@ def fig2(job: Job) -> None:
 
 
 FIGURE3 = {"smoke": ("digits", 600), "cpu": ("cifar10", 5000), "full": ("cifar10", None)}
-
-
-def switching_codes(scale: str) -> dict[str, Code]:
-    """One net alone, its stopping times switched, and several models switched."""
-    arch = {"smoke": "mlp", "cpu": "convnet", "full": "vggb"}[scale]
-    net = NetLearner(
-        arch=arch,
-        optimizer=AdamW(lr=4e-3, weight_decay=0.05),
-        batch_size=64,
-        epochs=8,
-        min_steps=60 if scale == "smoke" else 150,
-    )
-    others = (
-        NetLearner(arch="mlp-512", epochs=8, min_steps=60),
-        NetLearner(arch="linear", epochs=8, min_steps=60),
-        EstimatorLearner("sklearn.neighbors:KNeighborsClassifier", (("n_neighbors", 1),)),
-        UniformLearner(),
-        FrequencyLearner(),
-    )
-    schedule = Geometric(first=10)
-    return {
-        "one net": Prequential((net,), schedule=schedule),
-        "self-switch": Prequential((replace(net, checkpoints=(0.1, 0.25, 0.5)),), schedule=schedule),
-        "switch": Prequential((net, *others), schedule=schedule),
-    }
 
 
 def _switching(job: Job) -> list[Stored]:
