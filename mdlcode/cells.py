@@ -7,6 +7,7 @@ import constriction
 import numpy as np
 from scipy.special import ndtr
 
+from mdlcode.entropy_models import Coder, EntropyModel
 from mdlcode.errors import MdlError
 from mdlcode.typing import FloatArray, IntArray
 
@@ -16,7 +17,7 @@ _ENTROPY = 0.5 * np.log2(2 * np.pi * np.e)
 
 
 @dataclass(frozen=True, eq=False)
-class Cells:
+class Cells(EntropyModel):
     """Independent Gaussians; symbol k stands for the cell [k - 1/2, k + 1/2], the end cells for the tails.
 
     `mean` and `sd` (n,) are in steps of the grid. Symbol i lies within `half[i]` of `center[i]`. Every cell
@@ -65,13 +66,13 @@ class Cells:
         """About how many bits one draw of all takes: sum of log2(sd sqrt(2 pi e)), at least 0 each."""
         return float(np.maximum(_ENTROPY + np.log2(self.sd), 0.0).sum())
 
-    def push(self, coder: "constriction.stream.stack.AnsCoder", symbols: IntArray) -> None:
+    def push(self, coder: Coder, symbols: IntArray) -> None:
         """Puts the symbols on an ANS stack, so that `pop` gives them back."""
         for half, which in reversed(list(self._groups())):
             offset = (symbols - self.center)[which].astype(np.int32)
             coder.encode_reverse(offset, _model(half), *self._parameters(which))
 
-    def pop(self, coder: "constriction.stream.stack.AnsCoder") -> IntArray:
+    def pop(self, coder: Coder) -> IntArray:
         """Takes the symbols (n,) from an ANS stack; from random words it is a draw of them."""
         symbols = self.center.copy()
         for half, which in self._groups():

@@ -1,7 +1,7 @@
 """Who listens to Alice: a ledger that counts bits, a sender that writes them, a receiver that reads them.
 
 A code is one conversation over a `Channel`. The Ledger turns it into a codelength, the Sender into the
-words of a message, the Receiver into the labels. This file and `cells` alone know the entropy coder,
+words of a message, the Receiver into the labels. This file, `cells` and `entropy_models` alone know the coder,
 an ANS stack (Duda 2013; `constriction`). The stack is last in, first out, so the Sender keeps what it
 is told and pushes it in reverse order at the end; the Receiver pops in the order of the conversation.
 
@@ -17,8 +17,8 @@ import constriction
 import numpy as np
 from numpy.typing import NDArray
 
-from mdlcode.cells import Cells
 from mdlcode.codelength import LABELS, Codelength
+from mdlcode.entropy_models import Categories, EntropyModel, Even
 from mdlcode.errors import MdlError
 from mdlcode.typing import BoolArray, FloatArray, IntArray
 
@@ -28,7 +28,6 @@ _ROW_SUM_TOLERANCE = 1e-4
 # An empty stack swallows symbols 0 for nothing, so that a message could be shorter than what is reported.
 _FULL_STACK: Words = np.array([1, 1], dtype=np.uint32)
 _EMPTY: Words = np.zeros(0, dtype=np.uint32)
-_CATEGORICAL = constriction.stream.model.Categorical(perfect=False)
 _SPARE_KEY = 4  # of the random words that stand for spare bits where nobody gives any
 _PAD_KEY = 7
 _SPARE_MARGIN_WORDS = 64
@@ -76,18 +75,15 @@ class Channel(ABC):
 
         Alice passes the symbols, Bob passes None and gets them. `part` names what the bits are spent on.
         """
-        return self._transfer(symbols, smooth(probs), part)
+        return self.send_under(symbols, Categories(smooth(probs)), part)
 
-    @abstractmethod
-    def _transfer(self, symbols: IntArray | None, probs: FloatArray, part: str) -> IntArray: ...
-
-    @abstractmethod
     def send_uniform(self, symbols: IntArray | None, count: int, size: int, part: str) -> IntArray:
         """The `count` symbols from 0 .. size-1, sent at log2(size) bits each (size at most 2^16)."""
+        return self.send_under(symbols, Even(count, size), part)
 
     @abstractmethod
-    def send_cells(self, symbols: IntArray | None, cells: Cells, part: str) -> IntArray:
-        """The symbols (n,) of a grid, sent under the distributions `cells`."""
+    def send_under(self, symbols: IntArray | None, model: EntropyModel, part: str) -> IntArray:
+        """The symbols (n,), sent under the distributions `model`."""
 
     @abstractmethod
     def scramble(self, key: int) -> None:
@@ -101,11 +97,11 @@ class Channel(ABC):
         raise MdlError("only the sender has spare bits to rehearse with: a code must ask channel.sending first")
 
     @abstractmethod
-    def borrow(self, cells: Cells, part: str) -> IntArray:
-        """A draw (n,) from `cells`, popped from the spare bits: its bits count as negative ones. Alice's side."""
+    def borrow(self, model: EntropyModel, part: str) -> IntArray:
+        """A draw (n,) from `model`, popped from the spare bits: its bits count as negative ones. Alice's side."""
 
     @abstractmethod
-    def give_back(self, symbols: IntArray, cells: Cells) -> None:
+    def give_back(self, symbols: IntArray, model: EntropyModel) -> None:
         """The inverse of `borrow`, the last loan first. On Alice's side nothing happens."""
 
 
@@ -135,25 +131,13 @@ class Ledger(Channel):
         """The spare bits as they were before anything was borrowed; none where nothing was."""
         return self._spare
 
-    def _transfer(self, symbols: IntArray | None, probs: FloatArray, part: str) -> IntArray:
-        known = _known(symbols, len(probs), probs.shape[1])
-        self._bits[part].append(-np.log2(probs[np.arange(len(known)), known]))
-        if part == LABELS:
-            self._correct.append(probs.argmax(axis=1) == known)
+    def send_under(self, symbols: IntArray | None, model: EntropyModel, part: str) -> IntArray:
+        """The symbols again; -log2 of their probabilities are counted."""
+        known = _known(symbols, model)
+        self._bits[part].append(model.bits(known))
+        if part == LABELS and isinstance(model, Categories):
+            self._correct.append(model.probs.argmax(axis=1) == known)
         return known
-
-    def send_uniform(self, symbols: IntArray | None, count: int, size: int, part: str) -> IntArray:
-        """The symbols again; log2(size) bits each are counted."""
-        known = _known(symbols, count, size)
-        self._bits[part].append(np.full(count, np.log2(size)))
-        return known
-
-    def send_cells(self, symbols: IntArray | None, cells: Cells, part: str) -> IntArray:
-        """The symbols again; -log2 of their cells' probabilities are counted."""
-        if symbols is None or len(symbols) != len(cells):
-            raise MdlError(f"{len(cells)} symbols were to be sent, {0 if symbols is None else len(symbols)} were given")
-        self._bits[part].append(cells.bits(symbols))
-        return symbols
 
     def scramble(self, key: int) -> None:
         """The spare bits that are there, and all lent later, get the pad."""
@@ -164,21 +148,21 @@ class Ledger(Channel):
         """As of `Channel`."""
         return Ledger(self._spare if self._given else None, self._seed)
 
-    def borrow(self, cells: Cells, part: str) -> IntArray:
+    def borrow(self, model: EntropyModel, part: str) -> IntArray:
         """The draw. Raises MdlError where the spare bits given are too few for it."""
         if not self._given:
-            self._lend(int(1.02 * cells.entropy_bits() / 32) + _SPARE_MARGIN_WORDS)
-        needed = len(self._spare) - len(self._left) + int(cells.entropy_bits() / 32) + _SPARE_MARGIN_WORDS
+            self._lend(int(1.02 * model.entropy_bits() / 32) + _SPARE_MARGIN_WORDS)
+        needed = len(self._spare) - len(self._left) + int(model.entropy_bits() / 32) + _SPARE_MARGIN_WORDS
         coder = constriction.stream.stack.AnsCoder(self._left)
-        symbols = cells.pop(coder)
+        symbols = model.pop(coder)
         self._left = np.asarray(coder.get_compressed(), dtype=np.uint32)
         if len(self._left) <= len(_FULL_STACK):
             have = 32 * len(self._spare)
             raise MdlError(f"{have:,} spare bits are too few for the draw: give {32 * needed:,} or more")
-        self._bits[part].append(-cells.bits(symbols))
+        self._bits[part].append(-model.bits(symbols))
         return symbols
 
-    def give_back(self, symbols: IntArray, cells: Cells) -> None:
+    def give_back(self, symbols: IntArray, model: EntropyModel) -> None:
         """Nothing: Alice has what she lent herself."""
 
     def _lend(self, count: int) -> None:
@@ -211,23 +195,12 @@ class Sender(Ledger):
 
     def __init__(self, spare: Words | None = None, seed: int = 0) -> None:
         super().__init__(spare, seed)
-        self._sent: list[tuple[IntArray, FloatArray | int | Cells]] = []
+        self._sent: list[tuple[IntArray, EntropyModel]] = []
 
-    def _transfer(self, symbols: IntArray | None, probs: FloatArray, part: str) -> IntArray:
-        known = super()._transfer(symbols, probs, part)
-        self._sent.append((known, probs))
-        return known
-
-    def send_uniform(self, symbols: IntArray | None, count: int, size: int, part: str) -> IntArray:
+    def send_under(self, symbols: IntArray | None, model: EntropyModel, part: str) -> IntArray:
         """The symbols again; they are counted and kept for the message."""
-        known = super().send_uniform(symbols, count, size, part)
-        self._sent.append((known, size))
-        return known
-
-    def send_cells(self, symbols: IntArray | None, cells: Cells, part: str) -> IntArray:
-        """The symbols again; they are counted and kept for the message."""
-        known = super().send_cells(symbols, cells, part)
-        self._sent.append((known, cells))
+        known = super().send_under(symbols, model, part)
+        self._sent.append((known, model))
         return known
 
     def words(self) -> Words:
@@ -237,12 +210,7 @@ class Sender(Ledger):
         """
         coder = constriction.stream.stack.AnsCoder(self._left if len(self._spare) else _FULL_STACK)
         for symbols, model in reversed(self._sent):
-            if isinstance(model, Cells):
-                model.push(coder, symbols)
-            elif isinstance(model, int):
-                coder.encode_reverse(symbols.astype(np.int32), constriction.stream.model.Uniform(model))
-            else:
-                coder.encode_reverse(symbols.astype(np.int32), _CATEGORICAL, model)
+            model.push(coder, symbols)
         return np.asarray(coder.get_compressed(), dtype=np.uint32)
 
 
@@ -261,29 +229,21 @@ class Receiver(Channel):
         self._coder = constriction.stream.stack.AnsCoder(words)
         self._key = 0
 
-    def _transfer(self, symbols: IntArray | None, probs: FloatArray, part: str) -> IntArray:
-        return np.asarray(self._coder.decode(_CATEGORICAL, probs), dtype=np.int64)
-
-    def send_uniform(self, symbols: IntArray | None, count: int, size: int, part: str) -> IntArray:
-        """The next `count` symbols of the message."""
-        model = constriction.stream.model.Uniform(size)
-        return np.asarray(self._coder.decode(model, count), dtype=np.int64)
-
-    def send_cells(self, symbols: IntArray | None, cells: Cells, part: str) -> IntArray:
+    def send_under(self, symbols: IntArray | None, model: EntropyModel, part: str) -> IntArray:
         """The next symbols of the message."""
-        return cells.pop(self._coder)
+        return model.pop(self._coder)
 
     def scramble(self, key: int) -> None:
         """What is left at the end is read through the same pad."""
         self._key = key
 
-    def borrow(self, cells: Cells, part: str) -> IntArray:
+    def borrow(self, model: EntropyModel, part: str) -> IntArray:
         """Raises MdlError: Bob has no spare bits, he gives Alice's back."""
         raise MdlError("only the sender borrows spare bits: a code must ask channel.sending first")
 
-    def give_back(self, symbols: IntArray, cells: Cells) -> None:
+    def give_back(self, symbols: IntArray, model: EntropyModel) -> None:
         """The spare bits that the draw took are back on the stack."""
-        cells.push(self._coder, symbols)
+        model.push(self._coder, symbols)
 
     def rest(self) -> Words:
         """The words that are left: after the whole conversation Alice's spare bits, if she had any."""
@@ -322,18 +282,13 @@ class CountingReceiver(Receiver):
         super().__init__(words)
         self.ledger = Ledger()
 
-    def _transfer(self, symbols: IntArray | None, probs: FloatArray, part: str) -> IntArray:
-        return self.ledger._transfer(super()._transfer(symbols, probs, part), probs, part)
-
-    def send_uniform(self, symbols: IntArray | None, count: int, size: int, part: str) -> IntArray:
-        """The next `count` symbols of the message, counted."""
-        return self.ledger.send_uniform(super().send_uniform(symbols, count, size, part), count, size, part)
+    def send_under(self, symbols: IntArray | None, model: EntropyModel, part: str) -> IntArray:
+        """The next symbols of the message, counted."""
+        return self.ledger.send_under(super().send_under(symbols, model, part), model, part)
 
 
-def _known(symbols: IntArray | None, count: int, size: int) -> IntArray:
-    """The symbols, checked; raises MdlError where Alice does not give `count` of them in 0 .. size-1."""
-    if symbols is None or len(symbols) != count:
-        raise MdlError(f"{count} symbols were to be sent, {0 if symbols is None else len(symbols)} were given")
-    if count and not (symbols.min() >= 0 and symbols.max() < size):
-        raise MdlError(f"a symbol lies outside 0 .. {size - 1}")
+def _known(symbols: IntArray | None, model: EntropyModel) -> IntArray:
+    """The symbols, checked; raises MdlError where Alice does not give one for each place."""
+    if symbols is None or len(symbols) != len(model):
+        raise MdlError(f"{len(model)} symbols were to be sent, {0 if symbols is None else len(symbols)} were given")
     return symbols

@@ -3,10 +3,11 @@
 Nothing here imports Pyro before a training begins.
 """
 
+from mdlcode.bayes.densities import Normals, TwoNormals, kl_bits
 from mdlcode.bayes.expected import ExpectedLength
 from mdlcode.bayes.learner import BayesLearner, BayesPredictor, with_weights
-from mdlcode.bayes.posterior import Layout, MeanField, kl_bits
-from mdlcode.bayes.priors import Gaussian
+from mdlcode.bayes.posterior import Layout, MeanField
+from mdlcode.bayes.priors import Gaussian, ScaleMixture
 
 __all__ = [
     "BayesLearner",
@@ -15,6 +16,9 @@ __all__ = [
     "Gaussian",
     "Layout",
     "MeanField",
+    "Normals",
+    "ScaleMixture",
+    "TwoNormals",
     "kl_bits",
     "with_weights",
 ]

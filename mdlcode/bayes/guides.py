@@ -24,8 +24,8 @@ class MeanFieldGuide:
     # Whether the posterior is a `MeanField`, which codes and bounds can take.
     independent: ClassVar[bool] = True
 
-    def guide(self, model: Callable[..., Any], prior: "PriorModel", start: Tensor, sd: float) -> nn.Module:
-        """A guide of the model whose weights start at `start` with deviation `sd`."""
+    def guide(self, model: Callable[..., Any], prior: "PriorModel", start: Tensor, sd: Tensor) -> nn.Module:
+        """A guide of the model whose weights start at `start` (P,) with deviations `sd` (P,), or their mean."""
         from mdlcode.bayes.svi import Independents
 
         return Independents(prior, start, sd)
@@ -39,11 +39,11 @@ class LowRankGuide:
     rank: int = Field(default=8, ge=1)
     independent: ClassVar[bool] = False
 
-    def guide(self, model: Callable[..., Any], prior: "PriorModel", start: Tensor, sd: float) -> nn.Module:
+    def guide(self, model: Callable[..., Any], prior: "PriorModel", start: Tensor, sd: Tensor) -> nn.Module:
         """As of `MeanFieldGuide`."""
         from pyro.infer.autoguide import AutoLowRankMultivariateNormal
 
-        return AutoLowRankMultivariateNormal(model, _at(start), init_scale=sd, rank=self.rank)
+        return AutoLowRankMultivariateNormal(model, _at(start), init_scale=float(sd.mean()), rank=self.rank)
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -53,12 +53,12 @@ class FullGuide:
     kind: Literal["full"] = Field(default="full", kw_only=True)
     independent: ClassVar[bool] = False
 
-    def guide(self, model: Callable[..., Any], prior: "PriorModel", start: Tensor, sd: float) -> nn.Module:
+    def guide(self, model: Callable[..., Any], prior: "PriorModel", start: Tensor, sd: Tensor) -> nn.Module:
         """As of `MeanFieldGuide`. Raises MdlError for more than 3,000 weights."""
         from pyro.infer.autoguide import AutoMultivariateNormal
 
         _refuse_large(start)
-        return AutoMultivariateNormal(model, _at(start), init_scale=sd)
+        return AutoMultivariateNormal(model, _at(start), init_scale=float(sd.mean()))
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -68,12 +68,12 @@ class FlowGuide:
     kind: Literal["flow"] = Field(default="flow", kw_only=True)
     independent: ClassVar[bool] = False
 
-    def guide(self, model: Callable[..., Any], prior: "PriorModel", start: Tensor, sd: float) -> nn.Module:
+    def guide(self, model: Callable[..., Any], prior: "PriorModel", start: Tensor, sd: Tensor) -> nn.Module:
         """As of `MeanFieldGuide`; the flow starts near the identity on such a Gaussian."""
         from mdlcode.bayes.svi import Flow
 
         _refuse_large(start)
-        return Flow(model, start, sd)
+        return Flow(model, start, float(sd.mean()))
 
 
 Guide = Annotated[MeanFieldGuide | LowRankGuide | FullGuide | FlowGuide, Field(discriminator="kind")]

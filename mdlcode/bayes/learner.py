@@ -2,32 +2,40 @@
 
 import copy
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 
 from mdlcode.bayes.guides import Guide, MeanFieldGuide
+from mdlcode.bayes.inference import Inference
 from mdlcode.bayes.posterior import Layout, MeanField, Sampled, prior_bits
-from mdlcode.bayes.priors import Gaussian, Prior, scales
+from mdlcode.bayes.priors import Gaussian, Prior, ScaleMixture
+from mdlcode.bayes.refinement import Refinement
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
-from mdlcode.learn.base import Learner, Predictor
-from mdlcode.learn.determinism import reproducible
-from mdlcode.learn.net import NetPredictor, Precision, new_net
-from mdlcode.learn.network import batches
+from mdlcode.errors import MdlError
+from mdlcode.learn.base import Learner, Predictor, parse_learner
+from mdlcode.learn.net import NetPredictor, NetTrainer, Precision, new_net
 from mdlcode.learn.optimizer import rate
-from mdlcode.typing import FloatArray, IntArray
+from mdlcode.typing import BoolArray, FloatArray, IntArray
 
 if TYPE_CHECKING:
     from mdlcode.bayes.models import PriorModel
 
-_AT_ONCE = 1000
+_STARTING_SDS = 0.05, 0.15  # of the size of a tensor's weights, at a weight that is 0 and at others
 Estimator = Literal["local", "flipout", "mixed", "one-draw"]
 Watch = Callable[[int, "BayesPredictor"], None]
+
+
+def parse_optional(value: Any) -> Any:
+    """A learner from its config, or None."""
+    return None if value is None else parse_learner(value)
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -40,12 +48,15 @@ class BayesLearner(Learner):
     layers' outputs (Kingma et al. 2015), "flipout" gives each example its own signs (Wen et al. 2018),
     "mixed" is flipout for convolutions and local for dense layers, "one-draw" is for any module.
     The KL's weight grows from `kl_start` to `kl_weight` over the share `annealing` of the steps; 1 is the
-    codelength. Posterior deviations start at `initial_sd`, learned prior ones at twice that; both have the
-    learning rate `sd_lr`. Adam's rates warm up and fall linearly to zero.
+    codelength. Posterior deviations start at `initial_sd`, learned prior ones at twice that. With a `start`,
+    a learner of a net (best a sparse one: `RateAware`), the means start from its net, prior scales from the
+    size of its weights, deviations from 0.15 of that, 0.05 where a weight is 0. Adam's rates, `sd_lr` that of
+    all scales, warm up and fall linearly to zero.
     """
 
     kind: Literal["bayes"] = Field(default="bayes", kw_only=True)
     arch: str = "auto"
+    start: Annotated[NetTrainer | None, BeforeValidator(parse_optional)] = None
     prior: Prior = Gaussian()
     guide: Guide = MeanFieldGuide()
     estimator: Estimator = "mixed"
@@ -64,13 +75,22 @@ class BayesLearner(Learner):
     precision: Precision = "fp32"
     seed: int = Field(default=0, ge=0)
 
+    def __post_init__(self) -> None:
+        if self.start is not None and self.arch != "auto":
+            raise MdlError(f"the net is that of `start`: leave out arch '{self.arch}'")
+
     def steps(self, num_labels: int) -> int:
-        """How many steps a training on so many labels takes."""
+        """How many steps a training on so many labels takes, that of `start` included."""
+        return self._own_steps(num_labels) + (0 if self.start is None else self.start.steps(num_labels))
+
+    def _own_steps(self, num_labels: int) -> int:
         wanted = round(self.epochs * num_labels / min(self.batch_size, num_labels))
         return min(max(wanted, self.min_steps), self.max_steps)
 
     def initial(self, shared: Shared) -> NetPredictor:
         """The net before training, the same for everybody: what takes a draw of the weights."""
+        if self.start is not None:
+            return self.start.initial(shared)
         arch = self.arch if self.arch != "auto" else "lenet-patches" if shared.inputs.ndim == 4 else "mlp-small"
         net, bf16 = new_net(arch, shared, self.seed, self.precision)
         return NetPredictor(net, shared, bf16)
@@ -89,56 +109,91 @@ class BayesLearner(Learner):
 
     def watched(self, shared: Shared, labels: IntArray, watch: Watch, every: int) -> "BayesPredictor":
         """As `fit`; after each `every` steps `watch` is told the step and the posterior so far."""
-        from mdlcode.bayes import svi  # Pyro takes a second to start, and only training needs it
+        from mdlcode.bayes.fitting import Fitting  # Pyro takes a second to start, and only training needs it
 
-        learned, device = self.initial(shared), shared.inputs.device
-        layout, steps = Layout.of(learned.net), self.steps(len(labels))
-        targets, generator = torch.from_numpy(labels).to(device), Generator().manual_seed(self.seed)
-        order = batches(len(labels), min(self.batch_size, len(labels)), steps, generator).to(device)
-        with reproducible(self.seed, device), svi.isolated():
-            prior = self.prior.model(layout, device, 2 * self.initial_sd)
-            tail, inputs = _behind_fixed_layers(learned, shared)
-            estimator = svi.ESTIMATORS[self.estimator](tail, layout, learned.bf16, self.seed)
-            model = svi.Model(prior, estimator.logits, len(labels))
+        learned = self.initial(shared)
+        layout = Layout.of(learned.net)  # raises before any training
+        if self.start is not None:
+            learned = self.start.fit(shared, labels)
+        steps = self._own_steps(len(labels))
+        fitting = Fitting(learned, layout, shared, labels, self.batch_size, self.estimator, self.seed)
+        means, deviations, scales = self._start(learned, layout)
+        prior = self.prior.model(layout, scales)
 
-            def batch(indices: Tensor) -> tuple[Tensor, Tensor]:
-                return inputs(indices), targets[indices]
+        def now(guide: nn.Module) -> BayesPredictor:
+            return BayesPredictor(self, shared, self._posterior(layout, guide, prior))
 
-            start = torch.cat([each.detach().reshape(-1) for each in _random(learned.net, layout)])
-            guide = self.guide.guide(model, prior, start, self.initial_sd)
-            guide(*batch(order[0]), 1.0)  # Pyro's own guides get their parameters at the first call
+        guide = fitting.run(
+            prior,
+            lambda model: self.guide.guide(model, prior, means, deviations),
+            steps,
+            (self.lr, self.sd_lr),
+            lambda step: (rate(step, steps, self.warmup), self._kl_weight(step / steps)),
+            lambda step, guide: watch(step, now(guide)) if every and step % every == 0 else None,
+        )
+        return now(guide)
 
-            def now() -> BayesPredictor:
-                return BayesPredictor(self, shared, self._posterior(layout, guide, prior))
+    def inference(self, shared: Shared, labels: IntArray) -> Inference:
+        """The posterior of `fit`, which can be refined. Raises MdlError for a guide whose weights depend."""
+        return self.continued(self.fit(shared, labels).posterior, shared, labels)
 
-            svi.train(
-                svi.Elbo(model, guide, estimator, len(labels)),
-                nn.ModuleList([guide, prior]),
-                self._optimizer(guide, prior),
-                order,
-                batch,
-                lambda step: (rate(step, steps, self.warmup), self._kl_weight(step / steps)),
-                lambda step: watch(step, now()) if every and step % every == 0 else None,
-            )
-            return now()
+    def continued(self, posterior: MeanField | Sampled, shared: Shared, labels: IntArray) -> Inference:
+        """As `inference`, from a posterior that is there."""
+        if not isinstance(posterior, MeanField):
+            raise MdlError("only independent Gaussians have a message")
+        return Inference(posterior, partial(self.refitted, shared, labels))
 
-    def _optimizer(self, guide: nn.Module, prior: nn.Module) -> torch.optim.Optimizer:
-        named = [*guide.named_parameters(), *prior.named_parameters()]  # both have a log_scale
-        trained = [(name, value) for name, value in named if value.requires_grad]
-        scales = [value for name, value in trained if "scale" in name]
-        others = [value for name, value in trained if "scale" not in name]
-        return torch.optim.Adam([{"params": others, "lr": self.lr}, {"params": scales, "lr": self.sd_lr}], fused=True)
+    def refitted(
+        self, shared: Shared, labels: IntArray, posterior: MeanField, how: Refinement, known: FloatArray
+    ) -> MeanField:
+        """The posterior trained on, given the weights `known` (P,), which are NaN where they are not."""
+        from mdlcode.bayes.fitting import Fitting
+        from mdlcode.bayes.models import Given
+        from mdlcode.bayes.svi import PartlyKnown
+
+        learned, layout = self.initial(shared), posterior.layout
+        with_weights(learned, np.where(np.isnan(known), posterior.mean, known))
+        rest = _leave_random(learned, layout, np.isnan(known))
+        steps = max(1, round(how.epochs * len(labels) / min(self.batch_size, len(labels))))
+        seed = self.seed + int((~np.isnan(known)).sum())  # another order of the labels each time
+        fitting = Fitting(learned, Layout.of(learned.net), shared, labels, self.batch_size, self.estimator, seed)
+        device = shared.inputs.device
+        prior = Given(posterior.prior.take(rest), device)
+        start, sd, given = (
+            torch.from_numpy(each[rest]).float().to(device) for each in (posterior.mean, posterior.sd, known)
+        )
+        guide = fitting.run(
+            prior,
+            lambda model: PartlyKnown(prior, start, sd, given),
+            steps,
+            (how.lr, how.sd_lr),
+            lambda step: (rate(step, steps, self.warmup), self.kl_weight),
+            lambda step, guide: None,
+        )
+        mean, deviation = posterior.mean.copy(), posterior.sd.copy()
+        assert isinstance(guide, PartlyKnown)
+        mean[rest], deviation[rest] = _array(guide.loc), np.exp(_array(guide.log_scale))
+        return replace(posterior, mean=mean, sd=deviation)
+
+    def _start(self, learned: NetPredictor, layout: Layout) -> tuple[Tensor, Tensor, Tensor]:
+        """Means, posterior deviations and prior scales (P,) to start from."""
+        values = [each.detach().reshape(-1) for each in _random(learned.net, layout)]
+        means = torch.cat(values)
+        if self.start is None:
+            return means, torch.full_like(means, self.initial_sd), torch.full_like(means, 2 * self.initial_sd)
+        sizes = torch.cat([torch.full_like(each, _size(each) or 2 * self.initial_sd) for each in values])
+        return means, sizes * torch.where(means == 0, *_STARTING_SDS), sizes
 
     def _posterior(self, layout: Layout, guide: nn.Module, prior: "PriorModel") -> MeanField | Sampled:
         from mdlcode.bayes import svi
 
         prior = copy.deepcopy(prior)  # training may go on with the scales unrounded
         levels = prior.round_scales()
-        if isinstance(guide, svi.Independents) and isinstance(self.prior, Gaussian):
-            groups, given = self.prior.groups(layout), self.prior.scale
-            prior_sd = np.full(len(groups), given) if levels is None else scales(levels)[groups]
-            return MeanField(layout, _array(guide.loc), np.exp(_array(guide.log_scale)), prior_sd, levels)
-        drawn = [svi.draw(prior, guide) for _ in range(self.draws)]
+        if isinstance(guide, svi.Independents) and isinstance(self.prior, Gaussian | ScaleMixture):
+            density = self.prior.density(layout, levels)
+            return MeanField(layout, _array(guide.loc), np.exp(_array(guide.log_scale)), density, levels)
+        with svi.isolated():
+            drawn = [svi.draw(prior, guide) for _ in range(self.draws)]
         weights = np.stack([_array(each) for each, _ in drawn])
         return Sampled(layout, weights, np.array([bits for _, bits in drawn]), prior_bits(levels))
 
@@ -178,26 +233,22 @@ def with_weights(learned: NetPredictor, weights: FloatArray) -> NetPredictor:
     return learned
 
 
-def _behind_fixed_layers(learned: NetPredictor, shared: Shared) -> tuple[nn.Module, Callable[[Tensor], Tensor]]:
-    """The part of a sequential net from its first random weight on, and what a batch of inputs is for it.
+def _leave_random(learned: NetPredictor, layout: Layout, unknown: BoolArray) -> IntArray:
+    """The numbers of the weights in tensors that are not all known; the others stop being random."""
+    rest, end = [], 0
+    for parameter, size in zip(_random(learned.net, layout), layout.sizes, strict=True):
+        start, end = end, end + size
+        if unknown[start:end].any():
+            rest.append(np.arange(start, end))
+        else:
+            parameter.requires_grad_(False)
+    return np.concatenate(rest)
 
-    The layers before give every draw the same, so they run once, for all inputs.
-    """
-    net = learned.net
 
-    def standardised(indices: Tensor | slice) -> Tensor:
-        return learned.standardised(shared.inputs[indices].float())
-
-    if not isinstance(net, nn.Sequential):
-        return net, standardised
-    fixed = [not any(each.requires_grad for each in layer.parameters()) for layer in net].index(False)
-    if not any(True for _ in net[:fixed].parameters()):
-        return net, standardised  # nothing that takes time
-    starts = range(0, len(shared), _AT_ONCE)
-    with torch.no_grad(), torch.autocast(shared.inputs.device.type, torch.bfloat16, enabled=learned.bf16):
-        chunks = [net[:fixed](standardised(slice(start, start + _AT_ONCE))) for start in starts]
-    seen = torch.cat([chunk.bfloat16() if learned.bf16 else chunk for chunk in chunks])
-    return net[fixed:], lambda indices: seen[indices]
+def _size(values: Tensor) -> float:
+    """The root mean square of those that are not 0; 0 where all are."""
+    kept = values[values != 0]
+    return float(kept.square().mean().sqrt()) if len(kept) else 0.0
 
 
 def _random(net: nn.Module, layout: Layout) -> list[Tensor]:

@@ -5,13 +5,19 @@ import math
 import numpy as np
 import pyro
 import torch
+import torch.nn.functional as F
 from pyro.distributions import Categorical, Gamma, HalfCauchy, MixtureSameFamily, Normal
 from torch import Tensor, nn
+from torch.distributions import register_kl
 
+from mdlcode.bayes.densities import Density, Normals, TwoNormals
 from mdlcode.bayes.priors import scale_levels, scales
 from mdlcode.typing import IntArray
 
 SITE = "weights"
+_FIRST_ODDS, _FIRST_NARROW = 0.1, 0.05  # of a mixture's wide Gaussian, and the narrow one's share of its scale
+_REACH, _NUM_NODES = 3.6, 13
+_HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
 
 class PriorModel(nn.Module):
@@ -42,46 +48,103 @@ class PriorModel(nn.Module):
 
 
 class _Learned(PriorModel):
-    def __init__(self, groups: Tensor, scale: float, learned: bool = True) -> None:
+    """Positive numbers learned as `log_*` parameters, one for each group, rounded to levels in that order."""
+
+    def __init__(self, groups: Tensor, **start: Tensor) -> None:
         super().__init__(groups)
-        start = torch.full((self.num_groups,), math.log(scale), device=groups.device)
-        self.log_scale = nn.Parameter(start, requires_grad=learned)
+        self._names = tuple(start)
+        for name, values in start.items():
+            self.register_parameter(name, nn.Parameter(values.log()))
 
     def round_scales(self) -> IntArray | None:
         """As of `PriorModel`."""
-        if not self.log_scale.requires_grad:
+        each: list[Tensor] = [self.get_parameter(name) for name in self._names]
+        if not each[0].requires_grad:
             return None
-        levels = scale_levels(np.exp(self.log_scale.detach().double().cpu().numpy()))
-        with torch.no_grad():
-            self.log_scale.copy_(torch.from_numpy(np.log(scales(levels))))
+        levels = scale_levels(np.exp(torch.cat(each).detach().double().cpu().numpy()))
+        for parameter, rounded in zip(each, np.split(np.log(scales(levels)), len(each)), strict=True):
+            parameter.data.copy_(torch.from_numpy(rounded))
         return levels
-
-    def deviations(self) -> Tensor:
-        """The scale of each weight (P,)."""
-        return self.log_scale.exp()[self.groups]
 
 
 class LearnedGaussian(_Learned):
     """N(0, exp(log_scale)^2)."""
 
+    log_scale: Tensor
+
+    def __init__(self, groups: Tensor, start: Tensor, learned: bool = True) -> None:
+        """With scales that are near `start` (P,) at first, or stay so."""
+        super().__init__(groups, log_scale=_of_groups(groups, start))
+        self.log_scale.requires_grad_(learned)
+
     def sample(self) -> Tensor:
         """As of `PriorModel`."""
-        return _weights(Normal(torch.zeros_like(self.deviations()), self.deviations()))
+        deviations = self.log_scale.exp()[self.groups]
+        return _weights(Normal(torch.zeros_like(deviations), deviations))
 
 
 class LearnedMixture(_Learned):
-    """A narrow and a wide Gaussian."""
+    """A wide and a narrow Gaussian; learned are both scales and the odds of the wide one."""
 
-    def __init__(self, groups: Tensor, scale: float, share: float, narrow: float) -> None:
-        super().__init__(groups, scale)
-        self._share, self._narrow = share, narrow
+    log_wide_scale: Tensor
+    log_narrow_scale: Tensor
+    log_odds_scale: Tensor  # "scale", as it learns at the scales' rate
+
+    def __init__(self, groups: Tensor, start: Tensor) -> None:
+        """With wide scales that are near `start` (P,) at first."""
+        wide = _of_groups(groups, start)
+        odds = torch.full_like(wide, _FIRST_ODDS)
+        super().__init__(groups, log_wide_scale=wide, log_narrow_scale=_FIRST_NARROW * wide, log_odds_scale=odds)
 
     def sample(self) -> Tensor:
         """As of `PriorModel`."""
-        wide = self.deviations()
-        scales = torch.stack([self._narrow * wide, wide], dim=-1)  # (P, 2)
-        shares = wide.new_tensor([self._share, 1 - self._share]).expand_as(scales)
-        return _weights(MixtureSameFamily(Categorical(shares), Normal(torch.zeros_like(scales), scales)))
+        wide, narrow = (each.exp()[self.groups] for each in (self.log_wide_scale, self.log_narrow_scale))
+        return _weights(WideAndNarrow(wide, narrow, self.log_odds_scale[self.groups]))
+
+
+class Given(PriorModel):
+    """A prior that is known: densities from the levels that were sent."""
+
+    def __init__(self, density: Density, device: torch.device) -> None:
+        super().__init__(torch.arange(len(density), device=device))
+        if isinstance(density, Normals):
+            values = [density.sd]
+        elif isinstance(density, TwoNormals):
+            values = [density.wide, density.narrow, np.log(density.share / (1 - density.share))]
+        else:
+            raise NotImplementedError(type(density).__name__)
+        self._values = [torch.from_numpy(each).float().to(device) for each in values]
+
+    def sample(self) -> Tensor:
+        """As of `PriorModel`."""
+        first, *others = self._values
+        return _weights(WideAndNarrow(first, *others) if others else Normal(torch.zeros_like(first), first))
+
+
+class WideAndNarrow(MixtureSameFamily):  # type: ignore[misc]  # Pyro has no types
+    """A wide and a narrow Gaussian round zero, by their scales (P,) and the log odds (P,) of the wide one."""
+
+    def __init__(self, wide: Tensor, narrow: Tensor, log_odds: Tensor) -> None:
+        scales = torch.stack([wide, narrow], dim=-1)  # (P, 2)
+        logits = torch.stack([log_odds, torch.zeros_like(log_odds)], dim=-1)
+        super().__init__(Categorical(logits=logits), Normal(torch.zeros_like(scales), scales))
+        self._parts = wide, narrow, log_odds
+
+    def log_density(self, values: Tensor) -> Tensor:
+        """Log density of values (..., P), without the general mixture's detours."""
+        wide, narrow, log_odds = self._parts
+        heavy = F.logsigmoid(log_odds) - wide.log() - 0.5 * (values / wide).square()
+        light = F.logsigmoid(-log_odds) - narrow.log() - 0.5 * (values / narrow).square()
+        return torch.logaddexp(heavy, light) - _HALF_LOG_2PI
+
+
+@register_kl(Normal, WideAndNarrow)  # type: ignore[untyped-decorator]
+def _kl_to_mixture(posterior: Normal, prior: WideAndNarrow) -> Tensor:
+    """By a trapezoid rule of few nodes: good enough to learn with."""
+    nodes = torch.linspace(-_REACH, _REACH, _NUM_NODES, device=posterior.loc.device)[:, None]
+    inner = prior.log_density(posterior.loc + posterior.scale * nodes)  # (nodes, P)
+    shares = (-0.5 * nodes.square()).softmax(0)
+    return -_HALF_LOG_2PI - 0.5 - posterior.scale.log() - (shares * inner).sum(0)
 
 
 class Conjugate(PriorModel):
@@ -125,6 +188,12 @@ class GroupHorseshoe(PriorModel):
             drawn[name] = pyro.sample(name, HalfCauchy(torch.ones(count, device=self.groups.device)).to_event(1))
         deviations = self._scale * drawn["tensor_scale"][self.groups] * drawn["unit_scale"][self.units]
         return _weights(Normal(torch.zeros_like(deviations), deviations))
+
+
+def _of_groups(groups: Tensor, values: Tensor) -> Tensor:
+    """The mean (G,) over each group of values (P,)."""
+    zeros = torch.zeros(int(groups[-1]) + 1, device=values.device)
+    return zeros.index_add(0, groups, values) / zeros.index_add(0, groups, torch.ones_like(values))
 
 
 def _weights(prior: "pyro.distributions.TorchDistribution") -> Tensor:

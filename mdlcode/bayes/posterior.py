@@ -8,17 +8,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mdlcode.bayes.densities import Density
 from mdlcode.errors import MdlError
 from mdlcode.typing import FloatArray, IntArray
 
-# A learned prior deviation is sent as a level of 8 bits.
+# A learned prior deviation, or odds, is sent as a level of 8 bits.
 SCALE_LEVELS = 256
 _DRAW_KEY = 5
 
 
-def prior_bits(scale_levels: IntArray | None) -> float:
-    """Bits of learned prior deviations (G,), as they are sent; none where they are given."""
-    return 0.0 if scale_levels is None else len(scale_levels) * math.log2(SCALE_LEVELS)
+def prior_bits(levels: IntArray | None) -> float:
+    """Bits of what was learned of a prior, levels (G,) as they are sent; none where it is given."""
+    return 0.0 if levels is None else len(levels) * math.log2(SCALE_LEVELS)
 
 
 @dataclass(frozen=True)
@@ -68,20 +69,6 @@ class Layout:
         return {name: math.fsum(each) for name, each in zip(self.names, np.split(flat, ends), strict=True)}
 
 
-def kl_bits(posterior: tuple[FloatArray, FloatArray], prior: tuple[FloatArray, FloatArray]) -> FloatArray:
-    """KL(N(m, s^2) || N(m0, s0^2)) in bits, each weight apart; pairs of mean and standard deviation.
-
-    log2(s0 / s) + ((s^2 + (m - m0)^2) / s0^2 - 1) / (2 ln 2)
-
-    >>> one, two = np.ones(1), 2 * np.ones(1)
-    >>> kl_bits((0 * one, one), (0 * one, two)).round(4)  # 1 - 3/8 / ln 2
-    array([0.459])
-    """
-    (mean, sd), (prior_mean, prior_sd) = posterior, prior
-    square = (sd**2 + (mean - prior_mean) ** 2) / prior_sd**2
-    return np.log2(prior_sd / sd) + (square - 1) / (2 * math.log(2))
-
-
 @dataclass(frozen=True, eq=False)
 class Sampled:
     """Draws from a posterior of any family: weights (S, P) and log2 q / p of each (S,), for a Monte Carlo KL.
@@ -104,13 +91,14 @@ class Sampled:
 
 @dataclass(frozen=True, eq=False)
 class MeanField:
-    """Independent Gaussians over all weights, and the Gaussian prior N(0, prior_sd^2) of each.
+    """Independent Gaussians over all weights, and the prior of each.
 
-    One object: the KL is computed, and the noise drawn, from the same arrays. `scale_levels` (G,) are the
-    learned prior deviations as they are sent, `prior_sd` (P,) is what they decode to.
+    One object: the KL is computed, and the noise drawn, from the same arrays. `levels` (G,) are what was
+    learned of the prior as it is sent, `prior` is what they decode to.
 
+    >>> from mdlcode.bayes.densities import Normals
     >>> layout = Layout(("weight",), ((2,),))
-    >>> posterior = MeanField(layout, np.zeros(2), np.full(2, 0.5), np.ones(2))
+    >>> posterior = MeanField(layout, np.zeros(2), np.full(2, 0.5), Normals(np.ones(2)))
     >>> posterior.kl_bits.round(3), posterior.draw(np.ones(2))
     (array([0.459, 0.459]), array([0.5, 0.5]))
     """
@@ -118,17 +106,19 @@ class MeanField:
     layout: Layout
     mean: FloatArray  # (P,)
     sd: FloatArray  # (P,)
-    prior_sd: FloatArray  # (P,)
-    scale_levels: IntArray | None = None  # (G,)
+    prior: Density  # of P weights
+    levels: IntArray | None = None  # (G,)
 
     def __post_init__(self) -> None:
-        for name, values in (("mean", self.mean), ("deviation", self.sd), ("prior deviation", self.prior_sd)):
-            if values.shape != (len(self.layout),) or not np.isfinite(values).all():
-                raise MdlError(f"the posterior's {name} is not finite for each of {len(self.layout)} weights")
-        for name, values in (("a posterior", self.sd), ("the prior's", self.prior_sd)):
-            if not (values > 0).all():
-                where = self.tensor_of(int(np.argmin(values)))
-                raise MdlError(f"{name} deviation in '{where}' collapsed to zero, so it has no density: lower the rate")
+        if not len(self.mean) == len(self.sd) == len(self.prior) == len(self.layout):
+            raise MdlError(f"mean, deviation and prior are needed for each of the {len(self.layout)} weights")
+        if not (np.isfinite(self.mean).all() and np.isfinite(self.sd).all()):
+            raise MdlError("the posterior's mean or deviation is not finite for each of the weights")
+        if not (self.sd > 0).all():
+            where = self.tensor_of(int(np.argmin(self.sd)))
+            raise MdlError(
+                f"a posterior deviation in '{where}' collapsed to zero, so it has no density: lower the rate"
+            )
 
     def tensor_of(self, index: int) -> str:
         """The name of the tensor that holds a weight of the flat vector."""
@@ -136,13 +126,13 @@ class MeanField:
 
     @property
     def kl_bits(self) -> FloatArray:
-        """KL(posterior, prior) in bits of each weight (P,), in closed form."""
-        return kl_bits((self.mean, self.sd), (np.zeros_like(self.mean), self.prior_sd))
+        """KL(posterior, prior) in bits of each weight (P,)."""
+        return self.prior.kl_bits(self.mean, self.sd)
 
     @property
     def prior_bits(self) -> float:
-        """Bits of the learned prior deviations, as they are sent; none where they are given."""
-        return prior_bits(self.scale_levels)
+        """Bits of what was learned of the prior, as it is sent; none where it is given."""
+        return prior_bits(self.levels)
 
     def kl_bits_by_tensor(self) -> Mapping[str, float]:
         """KL(posterior, prior) in bits of each tensor."""

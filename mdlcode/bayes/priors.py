@@ -1,6 +1,6 @@
 """Priors over weights, as configs that make Pyro models of them."""
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 import torch
@@ -8,6 +8,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
+from mdlcode.bayes.densities import Normals, TwoNormals
 from mdlcode.bayes.posterior import Layout
 from mdlcode.config import STRICT
 from mdlcode.errors import MdlError
@@ -52,34 +53,53 @@ class Gaussian:
     scale: float | None = Field(default=None, gt=0)
     per: Literal["tensor", "output"] = "tensor"
 
-    # Whether the KL from a mean-field posterior is in closed form, and so has a code of its own.
-    closed: ClassVar[bool] = True
-
-    def groups(self, layout: Layout) -> IntArray:
-        """The number (P,) of the scale that each weight has."""
-        return groups_of(layout, self.per)
-
-    def model(self, layout: Layout, device: torch.device, start: float) -> "PriorModel":
-        """A module trained with the posterior, its scales from `start` on, whose `sample` is a Pyro model."""
+    def model(self, layout: Layout, start: Tensor) -> "PriorModel":
+        """A module trained with the posterior, its scales near `start` (P,) at first; its `sample` is a Pyro model."""
         from mdlcode.bayes.models import LearnedGaussian
 
-        return LearnedGaussian(_tensor(self.groups(layout), device), self.scale or start, self.scale is None)
+        start = start if self.scale is None else torch.full_like(start, self.scale)
+        return LearnedGaussian(_tensor(self._groups(layout), start.device), start, self.scale is None)
+
+    def num_levels(self, layout: Layout) -> int:
+        """How many learned numbers are sent as levels."""
+        return 0 if self.scale is not None else count_of(self._groups(layout))
+
+    def density(self, layout: Layout, levels: IntArray | None) -> Normals:
+        """The prior of each weight, from the levels sent."""
+        groups = self._groups(layout)
+        return Normals(np.full(len(groups), self.scale) if levels is None else scales(levels)[groups])
+
+    def _groups(self, layout: Layout) -> IntArray:
+        return groups_of(layout, self.per)
 
 
 @dataclass(frozen=True, config=STRICT)
 class ScaleMixture:
-    """share N(0, (narrow scale)^2) + (1 - share) N(0, scale^2), the scales learned (Blundell et al. 2015)."""
+    """share N(0, wide^2) + (1 - share) N(0, narrow^2) for each weight (Blundell et al. 2015).
+
+    Both scales and the share are learned for each tensor, or each output of it, and paid for, 8 bits each.
+    The narrow Gaussian takes the weights that say nothing: they cost next to nothing, and do little harm.
+    """
 
     kind: Literal["scale-mixture"] = Field(default="scale-mixture", kw_only=True)
-    share: float = Field(default=0.5, gt=0, lt=1)
-    narrow: float = Field(default=0.1, gt=0, lt=1)
-    closed: ClassVar[bool] = False
+    per: Literal["tensor", "output"] = "tensor"
 
-    def model(self, layout: Layout, device: torch.device, start: float) -> "PriorModel":
+    def model(self, layout: Layout, start: Tensor) -> "PriorModel":
         """As of `Gaussian`."""
         from mdlcode.bayes.models import LearnedMixture
 
-        return LearnedMixture(_tensor(groups_of(layout, "tensor"), device), start, self.share, self.narrow)
+        return LearnedMixture(_tensor(groups_of(layout, self.per), start.device), start)
+
+    def num_levels(self, layout: Layout) -> int:
+        """As of `Gaussian`."""
+        return 3 * count_of(groups_of(layout, self.per))
+
+    def density(self, layout: Layout, levels: IntArray | None) -> TwoNormals:
+        """As of `Gaussian`; levels of all wide scales, all narrow ones, all odds of being wide."""
+        if levels is None:
+            raise MdlError("a scale mixture is learned: its levels are missing")
+        wide, narrow, odds = (scales(each)[groups_of(layout, self.per)] for each in np.split(levels, 3))
+        return TwoNormals(wide, narrow, odds / (1 + odds))
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -89,13 +109,12 @@ class NormalGamma:
     kind: Literal["normal-gamma"] = Field(default="normal-gamma", kw_only=True)
     shape: float = Field(default=1.0, gt=0)
     rate: float = Field(default=0.01, gt=0)
-    closed: ClassVar[bool] = False
 
-    def model(self, layout: Layout, device: torch.device, start: float) -> "PriorModel":
+    def model(self, layout: Layout, start: Tensor) -> "PriorModel":
         """As of `Gaussian`."""
         from mdlcode.bayes.models import Conjugate
 
-        return Conjugate(_tensor(groups_of(layout, "tensor"), device), self.shape, self.rate)
+        return Conjugate(_tensor(groups_of(layout, "tensor"), start.device), self.shape, self.rate)
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -104,14 +123,13 @@ class Horseshoe:
 
     kind: Literal["horseshoe"] = Field(default="horseshoe", kw_only=True)
     scale: float = Field(default=0.1, gt=0)
-    closed: ClassVar[bool] = False
 
-    def model(self, layout: Layout, device: torch.device, start: float) -> "PriorModel":
+    def model(self, layout: Layout, start: Tensor) -> "PriorModel":
         """As of `Gaussian`."""
         from mdlcode.bayes.models import GroupHorseshoe
 
         tensors, units = groups_of(layout, "tensor"), groups_of(layout, "output")
-        return GroupHorseshoe(_tensor(tensors, device), _tensor(units, device), self.scale)
+        return GroupHorseshoe(_tensor(tensors, start.device), _tensor(units, start.device), self.scale)
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -119,12 +137,11 @@ class NormalJeffreys:
     """p(z) ~ 1 / z for each group's scale: improper, so it raises MdlError wherever it is asked for."""
 
     kind: Literal["normal-jeffreys"] = Field(default="normal-jeffreys", kw_only=True)
-    closed: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         raise MdlError("normal-Jeffreys is a prior without density (its integral is infinite): take 'horseshoe'")
 
-    def model(self, layout: Layout, device: torch.device, start: float) -> "PriorModel":
+    def model(self, layout: Layout, start: Tensor) -> "PriorModel":
         """Never: there is no such object."""
         raise NotImplementedError
 
@@ -145,6 +162,15 @@ def groups_of(layout: Layout, per: Literal["tensor", "output"]) -> IntArray:
         for start, count, size in zip(starts, counts, layout.sizes, strict=True)
     ]
     return np.concatenate(each).astype(np.int64)
+
+
+def count_of(groups: IntArray) -> int:
+    """How many groups there are.
+
+    >>> count_of(np.array([0, 0, 1]))
+    2
+    """
+    return int(groups[-1]) + 1
 
 
 def _tensor(groups: IntArray, device: torch.device) -> Tensor:

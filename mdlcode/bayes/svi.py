@@ -29,6 +29,7 @@ ESTIMATORS: dict[str, type[OneDraw]] = {
     "mixed": FlipoutConvolutions,
     "one-draw": OneDraw,
 }
+_HARDLY = 1e-8  # the deviation of what is known
 _CHECK_EVERY = 100  # steps between looks for NaN: each look waits for the device
 
 
@@ -38,10 +39,11 @@ class Independents(PyroModule):
     The KL to a Gaussian prior is in closed form, unlike that of Pyro's AutoNormal.
     """
 
-    def __init__(self, prior: PriorModel, start: Tensor, sd: float) -> None:
+    def __init__(self, prior: PriorModel, start: Tensor, sd: Tensor) -> None:
+        """With means (P,) and deviations (P,) to start from."""
         super().__init__()
         self.loc = nn.Parameter(start.clone())
-        self.log_scale = nn.Parameter(torch.full_like(start, math.log(sd)))
+        self.log_scale = nn.Parameter(sd.log())
         zeros = {name: torch.zeros(size, device=start.device) for name, size in prior.positive.items()}
         self.positive_loc = nn.ParameterDict({name: nn.Parameter(zero.clone()) for name, zero in zeros.items()})
         self.positive_log_scale = nn.ParameterDict({name: nn.Parameter(zero - 2) for name, zero in zeros.items()})
@@ -50,13 +52,33 @@ class Independents(PyroModule):
         """Draws all latent sites of the prior."""
         for name, loc in self.positive_loc.items():
             pyro.sample(name, LogNormal(loc, self.positive_log_scale[name].exp()).to_event(1))
-        pyro.sample(SITE, Normal(self.loc, self.log_scale.exp()).to_event(1))
+        pyro.sample(SITE, self.weights().to_event(1))
+
+    def weights(self) -> Normal:
+        """The distribution of the weights (P,)."""
+        return Normal(self.loc, self.log_scale.exp())
+
+
+class PartlyKnown(Independents):
+    """As `Independents`, but for weights that are known."""
+
+    def __init__(self, prior: PriorModel, start: Tensor, sd: Tensor, known: Tensor) -> None:
+        """`known` (P,) holds weights, NaN where one is not known."""
+        super().__init__(prior, start, sd)
+        self._is_known, self._known = ~known.isnan(), known.nan_to_num()
+
+    def weights(self) -> Normal:
+        """As of `Independents`; a known weight hardly varies, and has no gradient."""
+        free = super().weights()
+        loc = torch.where(self._is_known, self._known, free.loc)
+        return Normal(loc, torch.where(self._is_known, _HARDLY, free.scale))
 
 
 class Flow(AutoNormalizingFlow):
     """Pyro's inverse autoregressive flow on N(start, sd^2) in place of N(0, 1): a net needs small weights."""
 
     def __init__(self, model: Callable[..., Any], start: Tensor, sd: float) -> None:
+        """With one deviation for all weights."""
         super().__init__(model, lambda size: affine_autoregressive(size, hidden_dims=[size]))
         self._start, self._sd = start, sd
 

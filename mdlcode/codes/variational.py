@@ -1,5 +1,6 @@
 """The variational code: weights at the cost of a KL divergence, then the labels under them."""
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import numpy as np
@@ -7,9 +8,10 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from mdlcode import progress
-from mdlcode.bayes import BayesLearner, BayesPredictor, ExpectedLength, Gaussian, MeanField, with_weights
+from mdlcode.bayes import BayesLearner, ExpectedLength, Gaussian, Layout, ScaleMixture, with_weights
+from mdlcode.bayes.densities import Density
+from mdlcode.bayes.inference import Inference
 from mdlcode.bayes.posterior import SCALE_LEVELS
-from mdlcode.bayes.priors import scales
 from mdlcode.channel import Channel, Sender
 from mdlcode.codelength import CHOICE
 from mdlcode.codes.base import Code, Received
@@ -28,8 +30,8 @@ class Variational(Code):
     """KL(posterior, prior) + E_posterior[sum_i -log2 p_w(y_i | x_i)] (Blier & Ollivier 2018, definition 2).
 
     What is reported and sent is one draw w: its log2 q(w) / p(w), by `coding` bits-back, or the numbers of
-    blocks, by relative entropy coding, and the labels' bits under w. Learned prior scales are sent first, at
-    8 bits each. The closed KL and the labels' bits under `draws` more draws are traces and notes.
+    blocks, by relative entropy coding, and the labels' bits under w. What was learned of the prior is sent
+    first, 8 bits a number. `draws` more draws tell the expected length, as traces and notes.
     """
 
     kind: Literal["variational"] = Field(default="variational", kw_only=True)
@@ -38,41 +40,53 @@ class Variational(Code):
     draws: int = Field(default=4, ge=2)
 
     def __post_init__(self) -> None:
-        if not (self.learner.guide.independent and self.learner.prior.closed):
+        if not (self.learner.guide.independent and isinstance(self.learner.prior, Gaussian | ScaleMixture)):
             guide, prior = self.learner.guide.kind, self.learner.prior.kind
             raise MdlError(
                 f"guide '{guide}' with prior '{prior}' has a bound (ExpectedLength) but no message:"
-                " a code needs 'mean-field' and 'gaussian'"
+                " a code needs 'mean-field' and 'gaussian' or 'scale-mixture'"
             )
+        if isinstance(self.coding, RelativeEntropy) and not isinstance(self.learner.prior, Gaussian):
+            raise MdlError("relative entropy coding draws from a Gaussian: take prior 'gaussian', or bits-back")
+
+    @property
+    def refines(self) -> bool:
+        """Whether the posterior is fitted anew as weights are drawn, so that its KL is known draw by draw."""
+        return isinstance(self.coding, BitsBack) and self.coding.refinement is not None
 
     def transmit(self, channel: Channel, shared: Shared, labels: IntArray | None) -> Received:
-        """The prior's scales, the weights, the labels; at the end Bob gives back what Alice borrowed."""
+        """The prior, the weights, the labels; at the end Bob gives back what Alice borrowed."""
         progress.start("variational", self.learner.steps(len(shared)))
         if labels is None:
             return self.converse(channel, shared, None, None)
         inferred = self.learner.fit(shared, labels)
-        posterior = _independent(inferred)
-        received = self.converse(channel, shared, labels, posterior, self._best(channel, shared, labels, posterior))
+        inference = self.learner.continued(inferred.posterior, shared, labels)
+        best = self._best(channel, shared, labels, inference)
+        received = self.converse(channel, shared, labels, inference, best)
         if not self.coding.repeats_inference:
             expected = ExpectedLength.of(inferred, shared, labels, self.draws)
-            return Received(labels, received.predictor, expected.traces(), (str(expected),))
-        messages = [self._message(shared, labels, posterior, draw) for draw in range(1, self.draws + 1)]
-        bits = np.array([each.codelength(shared.num_classes).data_bits for each in messages])
-        expected = ExpectedLength.of_posterior(posterior, bits)
-        return Received(labels, inferred, expected.traces(), (str(expected), *map(_line, messages)))
+            return replace(received, traces=expected.traces(), notes=(str(expected),))
+        messages = [self._message(shared, labels, inference, draw) for draw in range(1, self.draws + 1)]
+        lines = tuple(map(_line, messages))
+        lengths = [each.codelength(shared.num_classes) for each in messages]
+        if self.refines:
+            totals = np.array([each.total_bits for each in lengths])
+            return replace(received, traces={"total_bits_by_draw": totals}, notes=(_mean(totals), *lines))
+        expected = ExpectedLength.of_posterior(inference.posterior, np.array([each.data_bits for each in lengths]))
+        return Received(labels, inferred, expected.traces(), (str(expected), *lines))
 
-    def _message(self, shared: Shared, labels: IntArray, posterior: MeanField, draw: int) -> Sender:
+    def _message(self, shared: Shared, labels: IntArray, inference: Inference, draw: int) -> Sender:
         """Another message with the same posterior, its draw from other spare bits."""
         sender = Sender(seed=draw)
-        self.converse(sender, shared, labels, posterior)
+        self.converse(sender, shared, labels, inference)
         return sender
 
-    def _best(self, channel: Channel, shared: Shared, labels: IntArray, posterior: MeanField) -> int:
+    def _best(self, channel: Channel, shared: Shared, labels: IntArray, inference: Inference) -> int:
         """The number of the draw with the fewest bits."""
 
         def bits(attempt: int) -> float:
             ledger = channel.rehearsal()
-            self.converse(ledger, shared, labels, posterior, attempt)
+            self.converse(ledger, shared, labels, inference, attempt)
             return ledger.codelength(shared.num_classes).total_bits
 
         return min(range(self.coding.tries), key=bits) if self.coding.tries > 1 else 0
@@ -82,38 +96,34 @@ class Variational(Code):
         channel: Channel,
         shared: Shared,
         labels: IntArray | None,
-        posterior: MeanField | None,
+        inference: Inference | None,
         attempt: int | None = None,
     ) -> Received:
-        """What is said once Alice has her posterior; Bob passes neither labels, posterior nor the draw's number."""
+        """What is said once Alice has her posterior; Bob passes neither labels, inference nor the draw's number."""
         if self.coding.tries > 1:
             number = None if labels is None else np.array([attempt or 0])
             [attempt] = channel.send_uniform(number, 1, self.coding.tries, CHOICE)
             channel.scramble(int(attempt))
         layout = self.learner.layout(shared)
-        prior_sd = self._send_prior(channel, shared, posterior)
-        symbols = self.coding.transmit(channel, posterior, prior_sd, layout)
-        net = with_weights(self.learner.initial(shared), self.coding.weights(symbols, prior_sd))
+        prior = self._send_prior(channel, layout, None if inference is None else inference.posterior.levels)
+        said = self.coding.transmit(channel, inference, prior, layout)
+        net = with_weights(self.learner.initial(shared), said.weights)
         known = channel.send(labels, net.predict(shared.inputs))
-        self.coding.settle(channel, symbols, layout, lambda: _independent(self.learner.fit(shared, known)))
+        said.settle(lambda: self.learner.inference(shared, known))
         return Received(known, net)
 
-    def _send_prior(self, channel: Channel, shared: Shared, posterior: MeanField | None) -> FloatArray:
-        """The prior deviation of each weight (P,)."""
+    def _send_prior(self, channel: Channel, layout: Layout, levels: IntArray | None) -> Density:
+        """What was learned of the prior, level by level; then both sides have it."""
         prior = self.learner.prior
-        if not isinstance(prior, Gaussian):
+        if not isinstance(prior, Gaussian | ScaleMixture):
             raise MdlError(f"prior '{prior.kind}' has no code")
-        groups = prior.groups(self.learner.layout(shared))
-        if prior.scale is not None:
-            return np.full(len(groups), prior.scale)
-        levels = None if posterior is None else posterior.scale_levels
-        return scales(channel.send_uniform(levels, int(groups[-1]) + 1, SCALE_LEVELS, "prior"))[groups]
+        count = prior.num_levels(layout)
+        return prior.density(layout, channel.send_uniform(levels, count, SCALE_LEVELS, "prior") if count else None)
 
 
-def _independent(inferred: BayesPredictor) -> MeanField:
-    if not isinstance(inferred.posterior, MeanField):
-        raise MdlError("only independent Gaussians have a message")
-    return inferred.posterior
+def _mean(totals: FloatArray) -> str:
+    error = totals.std(ddof=1) / np.sqrt(len(totals))
+    return f"mean of {len(totals)} other draws: {totals.mean():,.1f} bits (standard error {error:,.1f})"
 
 
 def _line(message: Sender) -> str:

@@ -1,16 +1,18 @@
 """Relative entropy coding: a draw near the posterior, named by its number in a shared list of prior draws."""
 
-from collections.abc import Callable
 from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from mdlcode.bayes.densities import Density
+from mdlcode.bayes.inference import Inference
 from mdlcode.bayes.posterior import Layout, MeanField
 from mdlcode.channel import Channel
 from mdlcode.config import STRICT
 from mdlcode.typing import FloatArray, IntArray
+from mdlcode.weights.bits_back import Said
 
 _KEY = 6
 _MOST_BLOCKS = 1 << 16
@@ -35,23 +37,21 @@ class RelativeEntropy:
     repeats_inference: ClassVar[bool] = False
     tries: ClassVar[int] = 1
 
-    def transmit(self, channel: Channel, posterior: MeanField | None, prior_sd: FloatArray, layout: Layout) -> IntArray:
-        """The number of each block's candidate (B,); Bob passes no posterior."""
+    def transmit(self, channel: Channel, inference: Inference | None, prior: Density, layout: Layout) -> Said:
+        """The number of each block's candidate; Bob passes no inference, and owes nothing at the end."""
+        posterior = None if inference is None else inference.posterior
         count = None if posterior is None else np.array([self._num_blocks(posterior.kl_bits) - 1])
         [blocks] = channel.send_uniform(count, 1, _MOST_BLOCKS, "blocks") + 1
         chosen = None if posterior is None else self._chosen(posterior, int(blocks))
-        return channel.send_uniform(chosen, int(blocks), 2**self.bits, "weights")
+        numbers = channel.send_uniform(chosen, int(blocks), 2**self.bits, "weights")
+        return Said(self._weights(numbers, prior), lambda infer: None)
 
-    def weights(self, symbols: IntArray, prior_sd: FloatArray) -> FloatArray:
-        """The weights (P,) that the numbers (B,) stand for."""
-        size = -(-len(prior_sd) // len(symbols))
-        flat = self._candidates(size)[symbols].reshape(-1)[: len(prior_sd)]
-        weights = np.empty(len(prior_sd))
-        weights[self._order(len(prior_sd))] = flat
-        return weights * prior_sd
-
-    def settle(self, channel: Channel, symbols: IntArray, layout: Layout, infer: Callable[[], MeanField]) -> None:
-        """Nothing is owed."""
+    def _weights(self, numbers: IntArray, prior: Density) -> FloatArray:
+        """The weights (P,) that the numbers (B,) of candidates stand for."""
+        size = -(-len(prior) // len(numbers))
+        weights = np.empty(len(prior))
+        weights[self._order(len(prior))] = self._candidates(size)[numbers].reshape(-1)[: len(prior)]
+        return weights * prior.scale
 
     def _num_blocks(self, kl_bits: FloatArray) -> int:
         blocks = np.ceil(kl_bits.sum() / max(self.bits - self.slack, 1.0))
@@ -61,7 +61,7 @@ class RelativeEntropy:
         """argmax over candidates z of log q(w) / p(w) = sum_i -a_i z_i^2 + b_i z_i, up to a constant."""
         count = len(posterior.layout)
         size, order = -(-count // blocks), self._order(count)
-        ratio, shift = posterior.prior_sd / posterior.sd, posterior.mean / posterior.sd
+        ratio, shift = posterior.prior.scale / posterior.sd, posterior.mean / posterior.sd
         curve, slope = np.zeros(blocks * size), np.zeros(blocks * size)
         curve[:count], slope[:count] = 0.5 * (1 - ratio**2)[order], (ratio * shift)[order]
         best, chosen = np.full(blocks, -np.inf), np.zeros(blocks, dtype=np.int64)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mdlcode import bounds
-from mdlcode.bayes import BayesLearner, Layout, MeanField
+from mdlcode.bayes import BayesLearner, Layout, MeanField, Normals
 from mdlcode.codes import BestOf, Prequential, Subspace, TwoPart, Uniform
 from mdlcode.data import Data, Shared, View, load
 from mdlcode.data.moments import FixedMoments
@@ -177,7 +177,7 @@ def test_own_weights_are_draws_of_the_posterior(layer: nn.Module) -> None:
 def posterior(sd: float, prior_sd: float = 1.0) -> MeanField:
     mean = np.concatenate([np.eye(10, 64).reshape(-1), np.zeros(10)])
     layout = Layout(("1.weight", "1.bias"), ((10, 64), (10,)))
-    return MeanField(layout, mean, np.full(650, sd), np.full(650, prior_sd))
+    return MeanField(layout, mean, np.full(650, sd), Normals(np.full(650, prior_sd)))
 
 
 def test_noise_and_kl_read_one_posterior(few: Data) -> None:
@@ -203,7 +203,7 @@ def test_draws_of_several_candidates_share_their_delta(few: Data) -> None:
 def test_random_weights_outside_layers_are_refused(few: Data) -> None:
     layout = Layout(("1.weight", "2.weight", "2.bias"), ((10, 64), (10,), (10,)))
     net = nn.Sequential(nn.Flatten(), nn.Linear(64, 10, bias=False), nn.LayerNorm(10))
-    random = MeanField(layout, np.zeros(660), np.ones(660), np.ones(660))
+    random = MeanField(layout, np.zeros(660), np.ones(660), Normals(np.ones(660)))
     with pytest.raises(MdlError, match=r"'2\.bias' is random but of no dense layer"):
         certify_stochastic(StochasticNet(net, random, few.shared), few, "test", draws=10)
 

@@ -1,0 +1,100 @@
+"""One run of variational inference: a net's random part, the batches it sees, and the steps of Adam."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Generator, Tensor, nn
+
+from mdlcode.bayes import svi
+from mdlcode.bayes.models import PriorModel
+from mdlcode.bayes.posterior import Layout
+from mdlcode.data.base import Shared
+from mdlcode.learn.determinism import reproducible
+from mdlcode.learn.net import NetPredictor
+from mdlcode.learn.network import batches
+from mdlcode.typing import IntArray
+
+_AT_ONCE = 1000
+MakeGuide = Callable[[svi.Model], nn.Module]
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """What is fitted: the random weights `layout` of a net, to labels (n,), `batch_size` of them a step."""
+
+    learned: NetPredictor
+    layout: Layout
+    shared: Shared
+    labels: IntArray
+    batch_size: int
+    estimator: Literal["local", "flipout", "mixed", "one-draw"]
+    seed: int
+
+    def run(
+        self,
+        prior: PriorModel,
+        make_guide: MakeGuide,
+        steps: int,
+        rates: tuple[float, float],
+        schedule: Callable[[int], tuple[float, float]],
+        watch: Callable[[int, nn.Module], None],
+    ) -> nn.Module:
+        """The guide after so many steps. `rates` are Adam's for all but scales and for scales.
+
+        `schedule` gives their share, and the KL's weight, at a step; `watch` is told each step and the guide.
+        """
+        device, count = self.shared.inputs.device, len(self.labels)
+        targets, generator = torch.from_numpy(self.labels).to(device), Generator().manual_seed(self.seed)
+        order = batches(count, min(self.batch_size, count), steps, generator).to(device)
+        with reproducible(self.seed, device), svi.isolated():
+            tail, inputs = behind_fixed_layers(self.learned, self.shared)
+            estimator = svi.ESTIMATORS[self.estimator](tail, self.layout, self.learned.bf16, self.seed)
+            model = svi.Model(prior, estimator.logits, count)
+
+            def batch(indices: Tensor) -> tuple[Tensor, Tensor]:
+                return inputs(indices), targets[indices]
+
+            guide = make_guide(model)
+            guide(*batch(order[0]), 1.0)  # Pyro's own guides get their parameters at the first call
+            svi.train(
+                svi.Elbo(model, guide, estimator, count),
+                nn.ModuleList([guide, prior]),
+                _adam(guide, prior, *rates),
+                order,
+                batch,
+                schedule,
+                lambda step: watch(step, guide),
+            )
+            return guide
+
+
+def _adam(guide: nn.Module, prior: nn.Module, lr: float, sd_lr: float) -> torch.optim.Optimizer:
+    named = [*guide.named_parameters(), *prior.named_parameters()]  # both have a log_scale
+    trained = [(name, value) for name, value in named if value.requires_grad]
+    scales = [value for name, value in trained if "scale" in name]
+    others = [value for name, value in trained if "scale" not in name]
+    return torch.optim.Adam([{"params": others, "lr": lr}, {"params": scales, "lr": sd_lr}], fused=True)
+
+
+def behind_fixed_layers(learned: NetPredictor, shared: Shared) -> tuple[nn.Module, Callable[[Tensor], Tensor]]:
+    """The part of a sequential net from its first random weight on, and what a batch of inputs is for it.
+
+    The layers before give every draw the same, so they run once, for all inputs.
+    """
+    net = learned.net
+
+    def standardised(indices: Tensor | slice) -> Tensor:
+        return learned.standardised(shared.inputs[indices].float())
+
+    if not isinstance(net, nn.Sequential):
+        return net, standardised
+    fixed = [not any(each.requires_grad for each in layer.parameters()) for layer in net].index(False)
+    if not any(True for _ in net[:fixed].parameters()):
+        return net, standardised  # nothing that takes time
+    starts = range(0, len(shared), _AT_ONCE)
+    with torch.no_grad(), torch.autocast(shared.inputs.device.type, torch.bfloat16, enabled=learned.bf16):
+        chunks = [net[:fixed](standardised(slice(start, start + _AT_ONCE))) for start in starts]
+    seen = torch.cat([chunk.bfloat16() if learned.bf16 else chunk for chunk in chunks])
+    return net[fixed:], lambda indices: seen[indices]

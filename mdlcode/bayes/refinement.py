@@ -1,0 +1,53 @@
+"""In which order weights are drawn, when those that are left are fitted anew to those that are known."""
+
+from collections import defaultdict
+
+import numpy as np
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from mdlcode.bayes.posterior import Layout
+from mdlcode.config import STRICT
+from mdlcode.typing import IntArray
+
+_ORDER_KEY = 8
+
+
+@dataclass(frozen=True, config=STRICT)
+class Refinement:
+    """Layer by layer, each layer's weights in `parts` random parts; after each the rest is fitted anew.
+
+    The rest is trained for `epochs` more, Adam's rates being `lr` of means and `sd_lr` of deviations at most.
+    The last layer of a net, which learns fast, is cut into `last_parts`.
+    """
+
+    parts: int = Field(default=2, ge=1)
+    last_parts: int = Field(default=6, ge=1)
+    epochs: float = Field(default=1.0, gt=0)
+    lr: float = Field(default=1.5e-3, gt=0)
+    sd_lr: float = Field(default=1e-2, gt=0)
+
+    def stages(self, layout: Layout) -> list[list[tuple[str, IntArray]]]:
+        """For each stage the tensors' names with the numbers (m,) of their weights that are drawn.
+
+        >>> layout = Layout(("0.weight", "0.bias", "1.weight"), ((4, 1), (4,), (2,)))
+        >>> [[(name, len(which)) for name, which in stage] for stage in Refinement(2, 1).stages(layout)]
+        [[('0.weight', 2), ('0.bias', 2)], [('0.weight', 2), ('0.bias', 2)], [('1.weight', 2)]]
+        """
+        layers: defaultdict[str, list[tuple[str, IntArray]]] = defaultdict(list)
+        ends = np.cumsum(layout.sizes)
+        for name, end, size in zip(layout.names, ends, layout.sizes, strict=True):
+            layers[name.rpartition(".")[0]].append((name, np.arange(end - size, end)))
+        stages = []
+        for number, tensors in enumerate(layers.values(), start=1):
+            parts = self.last_parts if number == len(layers) else self.parts
+            cuts = [(name, _shuffled_parts(which, parts)) for name, which in tensors]
+            for part in range(parts):
+                stage = [(name, pieces[part]) for name, pieces in cuts if len(pieces[part])]
+                stages += [stage] if stage else []
+        return stages
+
+
+def _shuffled_parts(which: IntArray, parts: int) -> list[IntArray]:
+    random = np.random.Generator(np.random.Philox(key=[_ORDER_KEY, len(which)]))
+    return [np.sort(each) for each in np.array_split(random.permutation(which), parts)]
