@@ -1,6 +1,6 @@
 """One table of all codes, in small: every law is tested on each."""
 
-from mdlcode.bayes import BayesLearner
+from mdlcode.bayes import BayesLearner, Refinement, ScaleMixture
 from mdlcode.codes import (
     Bayes,
     BestOf,
@@ -47,6 +47,7 @@ NET = NetLearner(min_steps=12, max_steps=12, batch_size=32)
 SMALL = NetLearner(arch="small", min_steps=40)
 NORMED = NetLearner(arch="convnet-small", min_steps=12, max_steps=12, batch_size=32)
 DENSE = NetLearner(arch="mlp", min_steps=12)
+SPARSE = RateAware(SMALL, epochs=1, min_steps=100, lr=0.03, overshoot=2)
 BAYES = BayesLearner(min_steps=40, max_steps=40, batch_size=32)
 WARPED = Affine(shift_pixels=1.0)
 
@@ -98,6 +99,11 @@ CODES: dict[str, Code] = {
     "online": Online(arch="tinycnn"),
     "online-buffer": Online(arch="mlp", replay=Buffer(2), augment=Crop(pad=1), optimizer=AdamW(lr=3e-3)),
     "bits-back": Variational(BAYES, BitsBack(tries=4)),
+    "refined": Variational(
+        BayesLearner(start=SPARSE, prior=ScaleMixture(), min_steps=40, max_steps=40, batch_size=32),
+        BitsBack(refinement=Refinement(parts=2, last_parts=2)),
+        draws=2,
+    ),
     "relative-entropy": Variational(BAYES, RelativeEntropy(bits=10)),
     "compressed": Compressed(RateAware(SMALL, epochs=1, min_steps=300, lr=0.03, overshoot=2), rates=(0.7, 1.0)),
     "compressed-to-nothing": Compressed(RateAware(SMALL, epochs=1, min_steps=100), rates=(100.0,)),

@@ -14,7 +14,19 @@ from hypothesis import strategies as st
 from torch import nn
 
 from mdlcode import message
-from mdlcode.bayes import BayesLearner, ExpectedLength, Gaussian, Layout, MeanField, Normals, kl_bits
+from mdlcode.bayes import (
+    BayesLearner,
+    ExpectedLength,
+    Gaussian,
+    Layout,
+    MeanField,
+    Normals,
+    Refinement,
+    TwoNormals,
+    kl_bits,
+    with_weights,
+)
+from mdlcode.bayes.expected import label_bits
 from mdlcode.bayes.guides import FlowGuide, FullGuide, LowRankGuide
 from mdlcode.bayes.handlers import Flipout, LocalReparameterisation
 from mdlcode.bayes.inference import Inference
@@ -139,6 +151,56 @@ def test_the_chosen_candidate_has_the_largest_density_ratio() -> None:
     for block, chosen in enumerate(symbols):
         which = order[block * size : (block + 1) * size]
         assert ratio[:, which].sum(axis=1).argmax() == chosen
+
+
+@given(st.floats(-2, 2), st.floats(0.02, 0.5), st.floats(0.01, 0.99))
+def test_kl_to_a_mixture_is_a_fine_sums_and_below_those_of_its_parts(mean: float, sd: float, share: float) -> None:
+    one = np.ones(1)
+    prior = TwoNormals(one, 0.2 * one, share * one)
+    grid = np.linspace(-6, 6, 20_001)
+    q = np.exp(-0.5 * ((grid - mean) / sd) ** 2) / (sd * math.sqrt(2 * math.pi))
+    p = sum(part[0] * np.exp(-0.5 * (grid / scale[0]) ** 2) / scale[0] for part, scale in prior.components)
+    kept = q > 1e-300
+    exact = (q[kept] * np.log2(q[kept] * math.sqrt(2 * math.pi) / p[kept])).sum() * (grid[1] - grid[0])
+    got = prior.kl_bits(mean * one, sd * one)[0]
+    assert got == pytest.approx(exact, abs=1e-4)
+    for part, scale in prior.components:
+        assert got <= kl_bits((mean * one, sd * one), (0 * one, scale))[0] - math.log2(part[0]) + 1e-6
+
+
+def test_a_weight_under_a_mixture_costs_what_its_density_says() -> None:
+    count = 3000
+    random = np.random.default_rng(0)
+    wide = random.random(count) < 0.1
+    mean, sd = np.where(wide, random.normal(0, 1, count), 0.0), np.where(wide, 0.1, 0.05)
+    ones = np.ones(count)
+    posterior = MeanField(Layout(("w",), ((count,),)), mean, sd, TwoNormals(ones, 0.05 * ones, 0.1 * ones))
+    sender = Sender(seed=3)
+    weights = BitsBack().transmit(sender, fixed(posterior), posterior.prior, posterior.layout).weights
+    log_p = posterior.prior._log(weights) / math.log(2)
+    log_q = -0.5 * ((weights - mean) / sd) ** 2 / math.log(2) - np.log2(sd * math.sqrt(2 * math.pi))
+    net = 32 * (len(sender.words()) - len(sender.spare))
+    assert net == pytest.approx((log_q - log_p).sum(), rel=0.01, abs=64)
+    assert sender.codelength(2).total_bits == pytest.approx((log_q - log_p).sum(), rel=0.01)
+
+
+def test_refined_posteriors_keep_to_the_known_weights_and_shorten_the_code(digits: Data) -> None:
+    learner = replace(LINEAR, lr=0.02)
+    posterior = learner.fit(digits.shared, digits.labels).posterior
+    known = np.where(np.arange(650) % 2, np.nan, posterior.mean + 2 * posterior.sd)
+    fresh = learner.refitted(digits.shared, digits.labels, posterior, Refinement(epochs=60, lr=0.01), known)
+    moved = np.abs(fresh.mean - posterior.mean) > 0
+    assert moved[1::2].all()
+    assert not moved[:640:2].all()
+
+    def expected(means: np.ndarray) -> float:
+        weights = np.where(np.isnan(known), means, known)
+        probs = with_weights(learner.initial(digits.shared), weights).predict(digits.shared.inputs)
+        return label_bits(probs, digits.labels)
+
+    before, after = expected(posterior.mean), expected(fresh.mean)
+    free = np.isnan(known)
+    assert after + fresh.kl_bits[free].sum() < before + posterior.kl_bits[free].sum()
 
 
 def test_scale_levels_are_the_nearest_on_the_log_scale() -> None:

@@ -8,6 +8,7 @@ from mdlcode.bayes.expected import ExpectedLength
 from mdlcode.bayes.learner import BayesLearner, BayesPredictor, with_weights
 from mdlcode.bayes.posterior import Layout, MeanField
 from mdlcode.bayes.priors import Gaussian, ScaleMixture
+from mdlcode.bayes.refinement import Refinement
 
 __all__ = [
     "BayesLearner",
@@ -17,6 +18,7 @@ __all__ = [
     "Layout",
     "MeanField",
     "Normals",
+    "Refinement",
     "ScaleMixture",
     "TwoNormals",
     "kl_bits",

@@ -42,11 +42,12 @@ from mdlcode.bounds.pac_bayes import (
     mcallester,
     mcallester_1999,
     mcallester_2003,
+    one_draw,
     quadratic,
     thiemann,
     tolstikhin_seldin,
 )
-from mdlcode.bounds.report import Bound, occam_bounds, side_by_side, stochastic_bounds
+from mdlcode.bounds.report import Bound, draw_bounds, occam_bounds, side_by_side, stochastic_bounds
 from mdlcode.bounds.stochastic import certificate, sample_convergence, subsampled
 
 __all__ = [
@@ -64,6 +65,7 @@ __all__ = [
     "certificate",
     "chernoff_kl",
     "countable_grid_nats",
+    "draw_bounds",
     "empirical_bernstein",
     "error_variance",
     "exact_binomial",
@@ -81,6 +83,7 @@ __all__ = [
     "mixture_kl_nats",
     "occam_bounds",
     "occam_kl_nats",
+    "one_draw",
     "overfitting_bits",
     "quadratic",
     "sample_convergence",

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mdlcode.bounds.inverse import kl_inverse
-from mdlcode.bounds.numbers import Array, Numbers, deltas, nonnegative, plain, positive, require, risks, sizes
+from mdlcode.bounds.numbers import Array, Numbers, deltas, nonnegative, plain, positive, reals, require, risks, sizes
 
 
 def complexity(n: npt.ArrayLike, kl_nats: npt.ArrayLike, delta: npt.ArrayLike) -> Array:
@@ -29,6 +29,20 @@ def maurer(risk: npt.ArrayLike, n: npt.ArrayLike, kl_nats: npt.ArrayLike, delta:
     0.16065
     """
     return kl_inverse(risk, complexity(n, kl_nats, delta))
+
+
+def one_draw(risk: npt.ArrayLike, n: npt.ArrayLike, log_ratio_nats: npt.ArrayLike, delta: npt.ArrayLike) -> Numbers:
+    """A bound on the risk of a single classifier h drawn from Q, at most 1; it fails with delta over data and draw.
+
+    Shapes broadcast; risk in [0, 1] the empirical risk of h itself, n >= 1, log_ratio_nats = ln q(h) / p(h),
+    taken as 0 where it is negative, delta in (0, 1), else MdlError. kl^-1(q, c) with c as Maurer's for K =
+    ln q(h) / p(h) (Rivasplata, Kuzborskij, Szepesvari and Shawe-Taylor 2020, Theorem 1). Q may be any rule that
+    makes a distribution of the data, such as one fitted anew as parts of h are drawn.
+
+    >>> round(one_draw(0.01, 60_000, 3000, 0.05), 4) == round(maurer(0.01, 60_000, 3000, 0.05), 4)
+    True
+    """
+    return maurer(risk, n, np.maximum(reals(log_ratio_nats, "log_ratio_nats"), 0.0), delta)
 
 
 def mcallester(risk: npt.ArrayLike, n: npt.ArrayLike, kl_nats: npt.ArrayLike, delta: npt.ArrayLike) -> Numbers:

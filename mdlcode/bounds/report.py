@@ -53,6 +53,21 @@ def occam_bounds(
     } | stochastic_bounds(risk, size, nonnegative(code_bits, "code_bits") * occam.LN2, delta)
 
 
+def draw_bounds(
+    errors: npt.ArrayLike, n: npt.ArrayLike, log_ratio_bits: npt.ArrayLike, delta: npt.ArrayLike
+) -> dict[str, Numbers]:
+    """Every bound on one classifier that was drawn from a posterior, by name, from log2 q / p of that draw.
+
+    Shapes broadcast; whole 0 <= errors <= n, delta in (0, 1), else MdlError.
+
+    >>> round(draw_bounds(600, 60_000, 3000, 0.05)["one draw"], 4)
+    0.0616
+    """
+    size = sizes(n)
+    nats = reals(log_ratio_bits, "log_ratio_bits") * occam.LN2
+    return {"one draw": pac_bayes.one_draw(counts(errors, size) / size, size, nats, delta)}
+
+
 def stochastic_bounds(
     risk: npt.ArrayLike, n: npt.ArrayLike, kl_nats: npt.ArrayLike, delta: npt.ArrayLike
 ) -> dict[str, Numbers]:

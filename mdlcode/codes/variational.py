@@ -61,8 +61,7 @@ class Variational(Code):
             return self.converse(channel, shared, None, None)
         inferred = self.learner.fit(shared, labels)
         inference = self.learner.continued(inferred.posterior, shared, labels)
-        best = self._best(channel, shared, labels, inference)
-        received = self.converse(channel, shared, labels, inference, best)
+        received = self.speak(channel, shared, labels, inference)
         if not self.coding.repeats_inference:
             expected = ExpectedLength.of(inferred, shared, labels, self.draws)
             return replace(received, traces=expected.traces(), notes=(str(expected),))
@@ -74,6 +73,10 @@ class Variational(Code):
             return replace(received, traces={"total_bits_by_draw": totals}, notes=(_mean(totals), *lines))
         expected = ExpectedLength.of_posterior(inference.posterior, np.array([each.data_bits for each in lengths]))
         return Received(labels, inferred, expected.traces(), (str(expected), *lines))
+
+    def speak(self, channel: Channel, shared: Shared, labels: IntArray, inference: Inference) -> Received:
+        """Alice's side, the best of her draws; the predictor is the net that she drew."""
+        return self.converse(channel, shared, labels, inference, self._best(channel, shared, labels, inference))
 
     def _message(self, shared: Shared, labels: IntArray, inference: Inference, draw: int) -> Sender:
         """Another message with the same posterior, its draw from other spare bits."""

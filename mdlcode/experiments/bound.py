@@ -7,17 +7,20 @@ from mdlcode.codes.variational import Variational
 from mdlcode.data.base import Data
 from mdlcode.errors import MdlError
 from mdlcode.experiments.certificate import Certificate, certify, rest
-from mdlcode.experiments.hypothesis import from_code, from_prefix, other_inputs, require_equal
+from mdlcode.experiments.hypothesis import from_code, from_draw, from_prefix, other_inputs, require_equal
 from mdlcode.experiments.stochastic import DRAWS, StochasticNet, certify_stochastic
 
 
 def certify_code(code: Code, data: Data, delta: float = 0.05, candidates: int = 1, draws: int = DRAWS) -> Certificate:
     """The certificate of what the code learns from all of the data.
 
-    Of a variational code it is that of the stochastic net under its posterior, from so many `draws`, of others
-    that of the net which the code's message decodes to. Raises MdlError for a code that sends no net, and as
+    Of a variational code it is that of the stochastic net under its posterior, from so many `draws`; where the
+    code refines its posterior as it draws, of the net that it drew. Of others it is that of the net which the
+    code's message decodes to. Raises MdlError for a code that sends no net, and as
     `certify` does.
     """
+    if isinstance(code, Variational) and code.refines:
+        return certify(from_draw(code, data), data, delta, candidates)
     if isinstance(code, Variational):
         return certify_posterior(code.learner, data, delta, candidates, draws)
     return certify(from_code(code, data), data, delta, candidates)

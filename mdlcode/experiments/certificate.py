@@ -70,7 +70,7 @@ def certify(
     bits = {**hypothesis.bits_by_part, **choice_bits(candidates)}
     total_bits = math.fsum(bits.values())
     errors = count_errors(hypothesis.predictor, data.shared.inputs, data.labels)
-    values = bounds.occam_bounds(errors, len(data), total_bits, delta)
+    values = bounds.draw_bounds if hypothesis.drawn else bounds.occam_bounds
     return Certificate(
         dataset=data.name,
         source=hypothesis.source,
@@ -82,7 +82,7 @@ def certify(
         mc_delta=0.0,
         bits_by_part=bits,
         total_bits=total_bits,
-        bounds=bounds.side_by_side(values),
+        bounds=bounds.side_by_side(values(errors, len(data), total_bits, delta)),
         test=held_out(hypothesis, test or data, delta),
         coded_bits=hypothesis.coded_bits,
     )

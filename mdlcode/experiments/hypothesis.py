@@ -3,17 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 
-from mdlcode.channel import CountingReceiver, Words
+from mdlcode.channel import CountingReceiver, Receiver, Sender, Words
 from mdlcode.codelength import LABELS, Codelength
 from mdlcode.codes.base import Code, Transmission, parse_code
+from mdlcode.codes.variational import Variational
 from mdlcode.data.base import Data, Shared
-from mdlcode.errors import MdlError
+from mdlcode.errors import MdlError, MessageError
 from mdlcode.learn.base import Predictor
 from mdlcode.learn.folding import fold_batch_norm
 from mdlcode.learn.net import NetPredictor
-from mdlcode.message import unpack
+from mdlcode.message import unpack, words_checksum
 from mdlcode.net_file import decode_net, pack_net, unpack_net
 from mdlcode.nets import build
 from mdlcode.nets.tensors import load_weights
@@ -28,13 +30,15 @@ class Hypothesis:
     """A predictor, the bits of all that it was decoded from by part, and what it is in one line.
 
     The sum of `bits_by_part` is what a bound pays: -log2 of the prior probability that the code gives to this
-    net. `coded_bits` are those of the words that hold the net alone, for a net that has a file of its own.
+    net. `coded_bits` are those of the words that hold the net alone, for a net that has a file of its own. Of
+    a net that was `drawn` from a posterior the bits are log2 of the ratio of its densities, posterior to prior.
     """
 
     predictor: Predictor
     bits_by_part: Mapping[str, float]
     source: str
     coded_bits: int | None = None
+    drawn: bool = False
 
 
 def from_message(message: bytes, shared: Shared) -> Hypothesis:
@@ -56,6 +60,28 @@ def from_code(code: Code, data: Data) -> Hypothesis:
     """The net that a code's message decodes to: encoded with the labels, decoded without them."""
     _require_net(code)
     return from_message(code.encode(data), data.shared)
+
+
+def from_draw(code: Variational, data: Data) -> Hypothesis:
+    """The net that a bits-back message holds: drawn by Alice, decoded by Bob, who gave all spare bits back.
+
+    Raises MdlError for fixed layers that are read off the inputs, MessageError where Bob ends with other
+    labels or weights.
+    """
+    shared = data.shared
+    require_equal(code.learner.initial(shared), code.learner.initial(other_inputs(shared)))
+    sender = Sender()
+    said = code.speak(sender, shared, data.labels, code.learner.inference(shared, data.labels))
+    receiver = Receiver(sender.words())
+    heard = code.transmit(receiver, shared, None)
+    if not np.array_equal(heard.labels, data.labels) or words_checksum(receiver.rest()) != words_checksum(sender.spare):
+        raise MessageError("the message of the drawn net does not decode: is something of the training random?")
+    assert isinstance(said.predictor, NetPredictor)
+    assert isinstance(heard.predictor, NetPredictor)
+    require_equal(said.predictor, heard.predictor)
+    bits = _paid(sender.codelength(shared.num_classes), shared)
+    source = f"net of {len(code.learner.layout(shared)):,} weights drawn from a posterior, decoded from its message"
+    return Hypothesis(heard.predictor, bits, source, drawn=True)
 
 
 def from_prefix(code: Code, data: Data, seen: int) -> Hypothesis:

@@ -1,10 +1,12 @@
 """Certificates: what is evaluated is what was decoded, every bit that it depends on is paid, n is right."""
 
+import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from codes_table import CODES
 from torch import Tensor, nn
 
 from mdlcode import bounds
@@ -240,3 +242,31 @@ def test_certify_checks_its_numbers(few: Data, tmp_path: Path) -> None:
     for arguments, words in (((0.0, 1), "delta"), ((1.0, 1), "delta"), ((0.05, 0), "--choices 0")):
         with pytest.raises(MdlError, match=words):
             certify(learned, rest(few, 200), *arguments)
+
+
+def test_a_drawn_net_is_decoded_and_pays_the_ratio_of_its_densities() -> None:
+    code, data = CODES["refined"], load("digits", View(limit=300))
+    made = bound.certify_code(code, data)
+    [drawn] = made.bounds
+    assert drawn.name == "one draw"
+    assert set(made.bits_by_part) >= {"prior", "1.weight"}
+    assert "labels" not in made.bits_by_part
+    kl_nats = max(made.total_bits, 0) * math.log(2)
+    assert drawn.value == pytest.approx(float(bounds.maurer(made.errors / 300, 300, kl_nats, 0.05)))
+
+
+def test_the_bound_on_one_draw_holds_over_data_and_draws() -> None:
+    """Threshold classifiers on 0 .. 19 with noisy labels; Q puts most on the empirically best one."""
+    random, broken, n = np.random.default_rng(0), 0, 60
+    grid, prior = np.arange(20), np.full(20, 1 / 20)
+    for _ in range(400):
+        inputs = random.integers(20, size=n)
+        labels = (inputs >= 7) ^ (random.random(n) < 0.1)
+        risks = ((inputs[None] >= grid[:, None]) != labels).mean(1)
+        q = np.exp(-n * risks)
+        q /= q.sum()
+        drawn = random.choice(20, p=q)
+        true_risk = 0.1 + 0.8 * abs(drawn - 7) / 20
+        limit = bounds.one_draw(risks[drawn], n, math.log(q[drawn] / prior[drawn]), 0.2)
+        broken += bool(true_risk > limit)
+    assert broken / 400 <= 0.2
