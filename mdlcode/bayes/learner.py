@@ -76,8 +76,8 @@ class BayesLearner(Learner):
     seed: int = Field(default=0, ge=0)
 
     def __post_init__(self) -> None:
-        if self.start is not None and self.arch != "auto":
-            raise MdlError(f"the net is that of `start`: leave out arch '{self.arch}'")
+        if self.start is not None and self.arch not in ("auto", self.start.architecture()):
+            raise MdlError(f"`start` trains '{self.start.architecture()}', not '{self.arch}': leave out `arch`")
 
     def steps(self, num_labels: int) -> int:
         """How many steps a training on so many labels takes, that of `start` included."""

@@ -3,6 +3,7 @@
 import difflib
 from dataclasses import replace
 
+from mdlcode.bayes import BayesLearner, Refinement, ScaleMixture
 from mdlcode.codes.base import Code
 from mdlcode.codes.best_of import BestOf
 from mdlcode.codes.calibration import Temperature
@@ -25,6 +26,7 @@ from mdlcode.learn import (
     SubspaceLearner,
     UniformLearner,
 )
+from mdlcode.weights.bits_back import BitsBack
 
 NET = NetLearner(optimizer=AdamW(lr=4e-3, weight_decay=0.05), batch_size=64)
 READOUTS = (
@@ -36,6 +38,14 @@ READOUTS = (
 SUBSPACES = (
     SubspaceLearner(dimension=500),
     SubspaceLearner(arch="mlp", dimension=300, optimizer=AdamW(lr=0.1, weight_decay=0.0), batch_size=64, epochs=30),
+)
+SPARSE = BayesLearner(
+    start=RateAware(replace(NET, arch="small"), epochs=10),
+    prior=ScaleMixture(),
+    epochs=20,
+    lr=3e-3,
+    kl_start=1.0,
+    annealing=0.0,
 )
 
 PRESETS: dict[str, Code] = {
@@ -50,7 +60,7 @@ PRESETS: dict[str, Code] = {
         calibration=Temperature(),
     ),
     "online": Online(),
-    "variational": Variational(),
+    "variational": Variational(SPARSE, BitsBack(refinement=Refinement()), draws=2),
     # For frozen features: Voita & Titov 2020, with the readouts switched as in Li et al. 2023.
     "readout": Prequential(READOUTS, schedule=NAMED["probing"], calibration=Temperature()),
 }

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from mdlcode.bayes import BayesLearner
+from mdlcode.bayes import BayesLearner, Refinement, ScaleMixture
 from mdlcode.codes import Code, Geometric, Prequential, Temperature, TwoPart, Uniform
 from mdlcode.codes.compressed import Compressed
 from mdlcode.codes.subspace import Subspace
@@ -21,6 +21,7 @@ from mdlcode.learn import (
     SubspaceLearner,
     UniformLearner,
 )
+from mdlcode.weights.bits_back import BitsBack
 
 ARCHS = {"MLP": "mlp-512", "shallow": "shallow", "tinyCNN": "tinycnn", "VGGa": "vgga", "VGGb": "vggb"}
 
@@ -63,9 +64,15 @@ def _mnist(scale: str) -> dict[str, Code]:
             RateAware(start, epochs=10 if quick else 20), rates=(1.0,) if quick else (0.7, 1, 1.4)
         ),
         "subspace": Subspace((coordinates,)),
-        "variational": Variational(BayesLearner(arch="lenet-patches", epochs=10 if quick else 30, lr=0.01, sd_lr=0.02)),
+        "variational": _bits_back(RateAware(start, epochs=5 if quick else 10), epochs=8 if quick else 20, lr=3e-3),
         "prequential": Prequential((StagedLearner((early, late), until=(4096,)),), calibration=Temperature()),
     }
+
+
+def _bits_back(start: RateAware, epochs: float, lr: float, parts: int = 2) -> Variational:
+    """From a sparse start, under a scale mixture, the weights drawn part by part."""
+    learner = BayesLearner(start=start, prior=ScaleMixture(), epochs=epochs, lr=lr, kl_start=1.0, annealing=0.0)
+    return Variational(learner, BitsBack(refinement=Refinement(parts=parts)), draws=2)
 
 
 def _cifar10(scale: str) -> dict[str, Code]:
@@ -84,24 +91,13 @@ def _cifar10(scale: str) -> dict[str, Code]:
     coordinates = SubspaceLearner(
         arch="convnet", dimension=500 if quick else 6000, optimizer=AdamW(lr=0.05, weight_decay=0.0), epochs=12
     )
-    bayes = BayesLearner(
-        arch="patches",
-        estimator="local",
-        epochs=60,
-        batch_size=256,
-        lr=2e-3,
-        sd_lr=2e-2,
-        initial_sd=0.005,
-        kl_start=1.0,
-        annealing=0.0,
-        precision="bf16",
-    )
+    squeezed = RateAware(start, epochs=30, overshoot=3, lr=0.06)
     return {
         "uniform": Uniform(),
         "float32": TwoPart(net),
-        "compressed": Compressed(RateAware(start, epochs=30, overshoot=3, lr=0.06), rates=(1.0,)),
+        "compressed": Compressed(squeezed, rates=(1.0,)),
         "subspace": Subspace((coordinates,)),
-        "variational": Variational(bayes),
+        "variational": _bits_back(squeezed, epochs=20, lr=2e-3, parts=1),
         "prequential": Prequential((net,), schedule=Geometric(first=10, ratio=1.41), calibration=Temperature()),
     }
 
