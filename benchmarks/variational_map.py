@@ -18,6 +18,7 @@ from mdlcode.bayes import BayesLearner, ExpectedLength
 from mdlcode.bayes.guides import LowRankGuide
 from mdlcode.bayes.priors import Gaussian, Horseshoe, NormalGamma, ScaleMixture
 from mdlcode.data import View, load
+from mdlcode.learn import NetLearner, RateAware
 from mdlcode.plots.style import drawing, save
 from mdlcode.plots.variants import bits_by_variant
 
@@ -34,6 +35,9 @@ def variants(base: BayesLearner) -> Iterator[tuple[str, BayesLearner]]:
         yield f"prior {name}", replace(small, prior=prior)
     for estimator in ("local", "flipout", "one-draw"):
         yield f"estimator {estimator}", replace(small, estimator=estimator)
+    squeezed = RateAware(NetLearner(arch="lenet-small"), epochs=1, min_steps=base.max_steps // 2)
+    for prior in (Gaussian(), ScaleMixture()):
+        yield f"sparse start, {prior.kind}", replace(base, start=squeezed, prior=prior, lr=3e-3, kl_start=1.0)
     yield "guide low-rank", replace(small, guide=LowRankGuide(), estimator="one-draw")
 
 

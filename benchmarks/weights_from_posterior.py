@@ -1,4 +1,4 @@
-"""One posterior, its weights sent by bits-back and by relative entropy coding: overhead against the KL.
+"""One posterior, its weights sent by bits-back, also with refinements, and by relative entropy coding.
 
 python benchmarks/weights_from_posterior.py [--data mnist --arch lenet-patches --limit 10000 --epochs 15]
 """
@@ -8,7 +8,7 @@ import time
 
 import torch
 
-from mdlcode.bayes import BayesLearner, ExpectedLength
+from mdlcode.bayes import BayesLearner, ExpectedLength, Refinement
 from mdlcode.channel import Ledger, Sender
 from mdlcode.codes import Variational
 from mdlcode.data import View, load
@@ -28,21 +28,24 @@ def main() -> None:
     learner = BayesLearner(arch=chosen.arch, epochs=chosen.epochs, min_steps=1)
     inferred = learner.fit(data.shared, data.labels)
     print(ExpectedLength.of(inferred, data.shared, data.labels, 8))
-    for steps in (5, 6, 7, 8, 9):
-        code = Variational(learner, BitsBack(step_bits=steps))
+    inference = learner.continued(inferred.posterior, data.shared, data.labels)
+    codings = {f"step prior / 2^{steps}": BitsBack(step_bits=steps) for steps in (5, 6, 7, 8, 9)}
+    for parts, last in ((1, 1), (1, 4), (2, 6), (4, 12)):
+        codings[f"refined, parts {parts}, last {last}"] = BitsBack(refinement=Refinement(parts, last))
+    for name, coding in codings.items():
         for seed in range(3):
             sender = Sender(seed=seed)
-            code.converse(sender, data.shared, data.labels, inferred.posterior)
+            Variational(learner, coding).converse(sender, data.shared, data.labels, inference)
             length, net = sender.codelength(10), 32 * (len(sender.words()) - len(sender.spare))
             print(
-                f"bits-back, step prior / 2^{steps}, draw {seed}: weights and prior {length.model_bits:9,.0f}"
+                f"bits-back, {name}, draw {seed}: weights and prior {length.model_bits:9,.0f}"
                 f" + labels {length.data_bits:8,.0f} = {length.total_bits:9,.0f}, sent net {net:9,}"
             )
     for bits in (10, 14, 16):
         for slack in (0.0, 1.0, 2.0, 3.0, 4.0):
             begin, ledger = time.perf_counter(), Ledger()
             code = Variational(learner, RelativeEntropy(bits=bits, slack=slack))
-            code.converse(ledger, data.shared, data.labels, inferred.posterior)
+            code.converse(ledger, data.shared, data.labels, inference)
             length = ledger.codelength(10)
             print(
                 f"relative entropy, {bits} bits a block, slack {slack}: weights and prior {length.model_bits:9,.0f}"
