@@ -25,13 +25,15 @@ def table() -> str:
 def _row(record: dict[str, Any]) -> str:
     uniform = uniform_bits(record["num_labels"], record["num_classes"])
     seconds = "-" if record["seconds"] is None else f"{record['seconds']:,.0f}"
-    note = f" ({record['note']})" if record["note"] else ""
+    seeds = list(record.get("total_bits_by_seed", {}).values())
+    spread = f"{len(seeds)} seeds: {min(seeds):,.1f} - {max(seeds):,.1f}" if len(seeds) > 1 else ""
+    note = "; ".join(each for each in (spread, record["note"]) if each)
     cells = [
         f"{record['data']}, {record['num_labels']:,} labels",
         record["code"],
         f"{uniform:,.1f}",
         record["published_kbits"] or "-",
-        f"**{record['total_bits']:,.1f}**{note}",
+        f"**{record['total_bits']:,.1f}**" + (f" ({note})" if note else ""),
         f"{record['total_bits'] / uniform:.4f}",
         percent(record["test_accuracy"]),
         seconds,

@@ -1,7 +1,8 @@
 """Turns a results folder into records that README's table is made from.
 
 python benchmarks/record.py FOLDER --name mnist-compressed --data MNIST --order 22 [--published "> 400"]
-    [--machine "..."] [--note "..."]      one record a code; then: python benchmarks/readme_table.py
+    [--machine "..."] [--note "..."] [--seeds FOLDER ...]
+one record a code, with the totals of the same codes under other seeds; then: python benchmarks/readme_table.py
 """
 
 import argparse
@@ -16,6 +17,8 @@ RECORDS = Path(__file__).parent / "records"
 
 def record(run: Stored, options: argparse.Namespace) -> dict[str, object]:
     result = run.result
+    others = [each for folder in options.seeds for each in read_results(folder) if each.name == run.name]
+    seeds = {str(each.result.seed): round(each.result.total_bits, 1) for each in [run, *others]}
     return {
         "order": options.order,
         "data": options.data or result.dataset,
@@ -27,6 +30,7 @@ def record(run: Stored, options: argparse.Namespace) -> dict[str, object]:
         "test_accuracy": result.test_accuracy,
         "seconds": round(result.seconds, 1),
         "seed": result.seed,
+        "total_bits_by_seed": seeds,
         "command": re.sub(r" (--out|-o) \S+", "", result.command),
         "machine": options.machine or result.device,
         "versions": result.versions,
@@ -44,6 +48,7 @@ def main() -> None:
     parser.add_argument("--published", help="Published kilobits, as text.")
     parser.add_argument("--machine", help="What it ran on.")
     parser.add_argument("--note", default="")
+    parser.add_argument("--seeds", type=Path, nargs="*", default=[], help="Folders of the same codes, other seeds.")
     options = parser.parse_args()
     runs = read_results(options.folder)
     for run in runs:
