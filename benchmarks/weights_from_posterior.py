@@ -30,7 +30,7 @@ def main() -> None:
     print(ExpectedLength.of(inferred, data.shared, data.labels, 8))
     inference = learner.continued(inferred.posterior, data.shared, data.labels)
     codings = {f"step prior / 2^{steps}": BitsBack(step_bits=steps) for steps in (5, 6, 7, 8, 9)}
-    for parts, last in ((1, 1), (1, 4), (2, 6), (4, 12)):
+    for parts, last in ((1, 1), (1, 4), (2, 6), (2, 12), (4, 24)):
         codings[f"refined, parts {parts}, last {last}"] = BitsBack(refinement=Refinement(parts, last))
     for name, coding in codings.items():
         for seed in range(3):

@@ -101,7 +101,7 @@ CODES: dict[str, Code] = {
     "bits-back": Variational(BAYES, BitsBack(tries=4)),
     "refined": Variational(
         BayesLearner(start=SPARSE, prior=ScaleMixture(), min_steps=40, max_steps=40, batch_size=32),
-        BitsBack(refinement=Refinement(parts=2, last_parts=2)),
+        BitsBack(refinement=Refinement(parts=2, last_parts=2, min_steps=10)),
         draws=2,
     ),
     "relative-entropy": Variational(BAYES, RelativeEntropy(bits=10)),

@@ -154,9 +154,10 @@ class BayesLearner(Learner):
         learned, layout = self.initial(shared), posterior.layout
         with_weights(learned, np.where(np.isnan(known), posterior.mean, known))
         rest = _leave_random(learned, layout, np.isnan(known))
-        steps = max(1, round(how.epochs * len(labels) / min(self.batch_size, len(labels))))
+        tensors = Layout.of(learned.net)
+        steps = how.steps(tensors, len(labels), self.batch_size)
         seed = self.seed + int((~np.isnan(known)).sum())  # another order of the labels each time
-        fitting = Fitting(learned, Layout.of(learned.net), shared, labels, self.batch_size, self.estimator, seed)
+        fitting = Fitting(learned, tensors, shared, labels, self.batch_size, self.estimator, seed)
         device = shared.inputs.device
         prior = Given(posterior.prior.take(rest), device)
         start, sd, given = (

@@ -17,15 +17,23 @@ _ORDER_KEY = 8
 class Refinement:
     """Layer by layer, each layer's weights in `parts` random parts; after each the rest is fitted anew.
 
-    The rest is trained for `epochs` more, Adam's rates being `lr` of means and `sd_lr` of deviations at most.
-    The last layer of a net, which learns fast, is cut into `last_parts`.
+    The rest is trained for `epochs` more, but at least `min_steps`, Adam's rates being `lr` of means and `sd_lr`
+    of deviations at most. The last layer of a net, which learns fast since what it sees is known, is cut into
+    `last_parts` and has `last_epochs`.
     """
 
     parts: int = Field(default=2, ge=1)
-    last_parts: int = Field(default=6, ge=1)
+    last_parts: int = Field(default=12, ge=1)
     epochs: float = Field(default=1.0, gt=0)
+    last_epochs: float = Field(default=3.0, gt=0)
+    min_steps: int = Field(default=100, ge=1)
     lr: float = Field(default=1.5e-3, gt=0)
     sd_lr: float = Field(default=1e-2, gt=0)
+
+    def steps(self, rest: Layout, num_labels: int, batch_size: int) -> int:
+        """How many steps the tensors that are left are trained."""
+        epochs = self.epochs if len(_layers(rest)) > 1 else self.last_epochs
+        return max(self.min_steps, round(epochs * num_labels / min(batch_size, num_labels)))
 
     def stages(self, layout: Layout) -> list[list[tuple[str, IntArray]]]:
         """For each stage the tensors' names with the numbers (m,) of their weights that are drawn.
@@ -34,11 +42,7 @@ class Refinement:
         >>> [[(name, len(which)) for name, which in stage] for stage in Refinement(2, 1).stages(layout)]
         [[('0.weight', 2), ('0.bias', 2)], [('0.weight', 2), ('0.bias', 2)], [('1.weight', 2)]]
         """
-        layers: defaultdict[str, list[tuple[str, IntArray]]] = defaultdict(list)
-        ends = np.cumsum(layout.sizes)
-        for name, end, size in zip(layout.names, ends, layout.sizes, strict=True):
-            layers[name.rpartition(".")[0]].append((name, np.arange(end - size, end)))
-        stages = []
+        stages, layers = [], _layers(layout)
         for number, tensors in enumerate(layers.values(), start=1):
             parts = self.last_parts if number == len(layers) else self.parts
             cuts = [(name, _shuffled_parts(which, parts)) for name, which in tensors]
@@ -46,6 +50,14 @@ class Refinement:
                 stage = [(name, pieces[part]) for name, pieces in cuts if len(pieces[part])]
                 stages += [stage] if stage else []
         return stages
+
+
+def _layers(layout: Layout) -> dict[str, list[tuple[str, IntArray]]]:
+    """The tensors of each layer, by name, with the numbers of their weights."""
+    layers: defaultdict[str, list[tuple[str, IntArray]]] = defaultdict(list)
+    for name, end, size in zip(layout.names, np.cumsum(layout.sizes), layout.sizes, strict=True):
+        layers[name.rpartition(".")[0]].append((name, np.arange(end - size, end)))
+    return layers
 
 
 def _shuffled_parts(which: IntArray, parts: int) -> list[IntArray]:
