@@ -12,7 +12,7 @@ from mdlcode.codes.presets import preset
 from mdlcode.config import to_config
 from mdlcode.data.base import Data
 from mdlcode.environment import Environment
-from mdlcode.errors import TrainingError
+from mdlcode.errors import MdlError, TrainingError
 from mdlcode.experiments.certificate import certify
 from mdlcode.experiments.hypothesis import from_transmission
 from mdlcode.experiments.results import Result, ResultsFolder, command_line, versions
@@ -65,6 +65,7 @@ def measure_each(
 
 def _result(name: str, code: Code, data: Data, transmission: Transmission, seconds: float, seed: int) -> Result:
     length = transmission.codelength
+    bound, reasons = _bound(code, data, transmission)
     return Result(
         code=name,
         dataset=data.name,
@@ -83,25 +84,29 @@ def _result(name: str, code: Code, data: Data, transmission: Transmission, secon
         config=to_config(code),
         versions=versions(),
         command=command_line(),
-        **_bound(code, data, transmission),
-        notes=transmission.received.notes,
+        **bound,
+        notes=(*transmission.received.notes, *reasons),
     )
 
 
-def _bound(code: Code, data: Data, transmission: Transmission) -> dict[str, Any]:
-    """The bound columns; none for a code that sends no net."""
+def _bound(code: Code, data: Data, transmission: Transmission) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The bound columns, none for a code that sends no net; and why there are none for a net."""
     hypothesis = from_transmission(code, data, transmission)
     if hypothesis is None:
-        return {}
-    made = certify(hypothesis, data)
+        return {}, ()
+    try:
+        made = certify(hypothesis, data)
+    except MdlError as error:  # the codelength stands, and is not lost
+        return {}, (f"no bound on the test error: {error}",)
     best = made.tightest
-    return {
+    columns = {
         "train_errors": made.errors,
         "bound_bits": made.total_bits,
         "bound": best.value,
         "bound_name": best.name,
         "bound_delta": made.delta,
     }
+    return columns, ()
 
 
 def _test_accuracy(data: Data, transmission: Transmission) -> float | None:

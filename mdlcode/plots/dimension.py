@@ -14,7 +14,7 @@ def draw_dimensions(axes: Axes, measured: Sequence[Mapping[str, Any]], names: Se
     """The axes with a curve for each of the `measured`, which are the contents of `dimension.json` files.
 
     A curve is the mean over seeds, its band reaches from the least seed to the best; the dashed line is the
-    threshold, and the vertical line the intrinsic dimension. `names` are "net, data set" by default.
+    threshold, and the vertical line the intrinsic dimension. `names` are net, data and what was done to them by default.
 
     >>> from matplotlib.figure import Figure
     >>> trials = [{"dimension": d, "seed": 0, "accuracy": a} for d, a in ((10, 0.2), (100, 0.8))]
@@ -25,7 +25,7 @@ def draw_dimensions(axes: Axes, measured: Sequence[Mapping[str, Any]], names: Se
     for index, one in enumerate(measured):
         colour, marker = COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
         dimensions, accuracies = _curve(one["trials"])
-        name = names[index] if names else f"{one['arch']}, {one['dataset']}"
+        name = names[index] if names else _name(one)
         found = "not reached" if one["dimension"] is None else f"{one['dimension']:,.0f}"
         label = f"{name}: $d_{{int{100 * one['share']:.0f}}}$ = {found}"
         axes.fill_between(
@@ -43,6 +43,13 @@ def draw_dimensions(axes: Axes, measured: Sequence[Mapping[str, Any]], names: Se
     axes.set(xlabel="dimension of the subspace", ylabel="accuracy (%)")
     axes.legend(loc="lower right", frameon=True, framealpha=0.9, edgecolor="none")
     return axes
+
+
+def _name(one: Mapping[str, Any]) -> str:
+    view = one.get("view", {})
+    pixels = ["shuffled pixels"] if view.get("shuffle_pixels") else []
+    labels = [f"{100 * view['label_noise']:.0f} % random labels"] if view.get("label_noise") else []
+    return ", ".join([one["arch"], one["dataset"], *pixels, *labels])
 
 
 def _curve(trials: Sequence[Mapping[str, Any]]) -> tuple[list[int], list[list[float]]]:

@@ -20,7 +20,7 @@ from mdlcode.experiments.certificate import certify, rest
 from mdlcode.experiments.evaluate import count_errors
 from mdlcode.experiments.stochastic import OwnWeights, StochasticNet, certify_stochastic
 from mdlcode.experiments.weights_file import certify_tensors
-from mdlcode.learn import FrequencyLearner, NetLearner, NetPredictor, SubspaceLearner
+from mdlcode.learn import Affine, FrequencyLearner, NetLearner, NetPredictor, SubspaceLearner
 from mdlcode.weights import Float16, Float32, Quantised
 
 SMALL = NetLearner(arch="linear", min_steps=60)
@@ -270,3 +270,11 @@ def test_the_bound_on_one_draw_holds_over_data_and_draws() -> None:
         limit = bounds.one_draw(risks[drawn], n, math.log(q[drawn] / prior[drawn]), 0.2)
         broken += bool(true_risk > limit)
     assert broken / 400 <= 0.2
+
+
+def test_a_net_that_no_bound_holds_for_keeps_its_codelength(few: Data) -> None:
+    viewed = NetLearner(arch="small", min_steps=10, augment=Affine(shift_pixels=2), views=3)
+    [result] = compare(few, [TwoPart(viewed)])
+    assert result.total_bits > 0
+    assert result.bound is None
+    assert "no bound on the test error" in result.notes[0]
