@@ -14,7 +14,7 @@ def draw_dimensions(axes: Axes, measured: Sequence[Mapping[str, Any]], names: Se
     """The axes with a curve for each of the `measured`, which are the contents of `dimension.json` files.
 
     A curve is the mean over seeds, its band reaches from the least seed to the best; the dashed line is the
-    threshold, and the vertical line the intrinsic dimension. `names` are net, data and what was done to them by default.
+    threshold, and the vertical line the intrinsic dimension. `names` are net, data and view by default.
 
     >>> from matplotlib.figure import Figure
     >>> trials = [{"dimension": d, "seed": 0, "accuracy": a} for d, a in ((10, 0.2), (100, 0.8))]
