@@ -1,6 +1,6 @@
 """One table of all codes, in small: every law is tested on each."""
 
-from mdlcode.bayes import BayesLearner, Refinement, ScaleMixture
+from mdlcode.bayes import BayesLearner, Refinement, ScaleMixture, Sparse
 from mdlcode.codes import (
     Bayes,
     BestOf,
@@ -102,6 +102,11 @@ CODES: dict[str, Code] = {
     "refined": Variational(
         BayesLearner(start=SPARSE, prior=ScaleMixture(), min_steps=40, max_steps=40, batch_size=32),
         BitsBack(refinement=Refinement(parts=2, last_parts=2, min_steps=10)),
+        draws=2,
+    ),
+    "masked": Variational(
+        BayesLearner(start=SPARSE, prior=Sparse(), min_steps=40, max_steps=40, batch_size=32),
+        BitsBack(refinement=Refinement(parts=1, last_parts=2, min_steps=10)),
         draws=2,
     ),
     "relative-entropy": Variational(BAYES, RelativeEntropy(bits=10)),

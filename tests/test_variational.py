@@ -52,6 +52,11 @@ def gaussians(count: int, seed: int = 0) -> MeanField:
     return MeanField(layout, random.normal(0, 0.7, count), sd, Normals(np.ones(count)))
 
 
+def every(posterior: MeanField) -> np.ndarray:
+    """All weights are kept."""
+    return np.ones(len(posterior.layout), dtype=np.bool_)
+
+
 def fixed(posterior: MeanField) -> Inference:
     """Of a posterior that stays as it is."""
     return Inference(posterior, lambda posterior, how, known: posterior)
@@ -91,12 +96,12 @@ def test_spare_bits_come_back_and_the_net_length_is_the_log_ratio() -> None:
     posterior, coding = gaussians(4000), BitsBack()
     spare = np.random.default_rng(1).integers(1, 2**32, size=2000, dtype=np.uint32)
     sender = Sender(spare)
-    said = coding.transmit(sender, fixed(posterior), posterior.prior, posterior.layout)
+    said = coding.transmit(sender, fixed(posterior), posterior.prior, posterior.layout, every(posterior))
     net = 32 * (len(sender.words()) - len(spare))
     assert net == pytest.approx(sender.codelength(2).total_bits, abs=64)
     assert net == pytest.approx(posterior.kl_bits.sum(), rel=0.1)
     receiver = Receiver(sender.words())
-    got = coding.transmit(receiver, None, posterior.prior, posterior.layout)
+    got = coding.transmit(receiver, None, posterior.prior, posterior.layout, every(posterior))
     got.settle(lambda: fixed(posterior))
     assert np.array_equal(receiver.rest(), spare)
     assert np.array_equal(got.weights, said.weights)
@@ -107,7 +112,9 @@ def test_drawn_weights_have_the_posteriors_moments() -> None:
     posterior = MeanField(
         Layout(("w",), ((count,),)), np.full(count, 0.3), np.full(count, 0.05), Normals(np.ones(count))
     )
-    weights = BitsBack().transmit(Ledger(), fixed(posterior), posterior.prior, posterior.layout).weights
+    weights = (
+        BitsBack().transmit(Ledger(), fixed(posterior), posterior.prior, posterior.layout, every(posterior)).weights
+    )
     assert weights.mean() == pytest.approx(0.3, abs=5 * 0.05 / math.sqrt(count))
     assert weights.std() == pytest.approx(0.05, rel=0.03)
 
@@ -136,7 +143,7 @@ def test_relative_entropy_coding_nears_the_posterior_as_bits_grow() -> None:
     distances = []
     for slack in (0.0, 4.0, 7.0):
         coding, ledger = RelativeEntropy(bits=10, slack=slack), Ledger()
-        weights = coding.transmit(ledger, fixed(posterior), posterior.prior, posterior.layout).weights
+        weights = coding.transmit(ledger, fixed(posterior), posterior.prior, posterior.layout, every(posterior)).weights
         distances.append(np.mean(((weights - posterior.mean) / posterior.sd) ** 2))
         assert ledger.codelength(2).total_bits % 10 == pytest.approx(6)  # 16 for the number of blocks, 10 for each
     assert distances[0] > distances[1] > distances[2]
@@ -176,7 +183,7 @@ def test_a_weight_under_a_mixture_costs_what_its_density_says() -> None:
     ones = np.ones(count)
     posterior = MeanField(Layout(("w",), ((count,),)), mean, sd, TwoNormals(ones, 0.05 * ones, 0.1 * ones))
     sender = Sender(seed=3)
-    weights = BitsBack().transmit(sender, fixed(posterior), posterior.prior, posterior.layout).weights
+    weights = BitsBack().transmit(sender, fixed(posterior), posterior.prior, posterior.layout, every(posterior)).weights
     log_p = posterior.prior._log(weights) / math.log(2)
     log_q = -0.5 * ((weights - mean) / sd) ** 2 / math.log(2) - np.log2(sd * math.sqrt(2 * math.pi))
     net = 32 * (len(sender.words()) - len(sender.spare))
@@ -341,7 +348,7 @@ def test_priors_without_density_and_collapsed_scales_are_refused() -> None:
         )
     posterior = MeanField(Layout(("w",), ((1,),)), np.array([40.0]), np.ones(1), Normals(np.ones(1)))
     with pytest.raises(MdlError, match="outside its grid"):
-        BitsBack().transmit(Ledger(), fixed(posterior), posterior.prior, posterior.layout)
+        BitsBack().transmit(Ledger(), fixed(posterior), posterior.prior, posterior.layout, every(posterior))
 
 
 def test_nan_brings_back_the_last_good_state_or_says_that_there_is_none() -> None:

@@ -1,6 +1,7 @@
 """A learner that infers a distribution over a net's weights, and the predictor that averages over it."""
 
 import copy
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -14,8 +15,9 @@ from torch import Tensor, nn
 
 from mdlcode.bayes.guides import Guide, MeanFieldGuide
 from mdlcode.bayes.inference import Inference
+from mdlcode.bayes.masks import mask_bits
 from mdlcode.bayes.posterior import Layout, MeanField, Sampled, prior_bits
-from mdlcode.bayes.priors import Gaussian, Prior, ScaleMixture
+from mdlcode.bayes.priors import Gaussian, Prior, ScaleMixture, Sparse
 from mdlcode.bayes.refinement import Refinement
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
@@ -76,6 +78,8 @@ class BayesLearner(Learner):
     seed: int = Field(default=0, ge=0)
 
     def __post_init__(self) -> None:
+        if isinstance(self.prior, Sparse) and (self.start is None or not self.guide.independent):
+            raise MdlError("prior 'sparse' needs a `start` whose net has zeros, and guide 'mean-field'")
         if self.start is not None and self.arch not in ("auto", self.start.architecture()):
             raise MdlError(f"`start` trains '{self.start.architecture()}', not '{self.arch}': leave out `arch`")
 
@@ -109,7 +113,8 @@ class BayesLearner(Learner):
 
     def watched(self, shared: Shared, labels: IntArray, watch: Watch, every: int) -> "BayesPredictor":
         """As `fit`; after each `every` steps `watch` is told the step and the posterior so far."""
-        from mdlcode.bayes.fitting import Fitting  # Pyro takes a second to start, and only training needs it
+        from mdlcode.bayes import svi  # Pyro takes a second to start, and only training needs it
+        from mdlcode.bayes.fitting import Fitting
 
         learned = self.initial(shared)
         layout = Layout.of(learned.net)  # raises before any training
@@ -118,14 +123,23 @@ class BayesLearner(Learner):
         steps = self._own_steps(len(labels))
         fitting = Fitting(learned, layout, shared, labels, self.batch_size, self.estimator, self.seed)
         means, deviations, scales = self._start(learned, layout)
-        prior = self.prior.model(layout, scales)
+        if isinstance(self.prior, Sparse):
+            kept = means != 0
+            prior: PriorModel = self.prior.sparse_model(layout, scales, kept)
+        else:
+            kept, prior = None, self.prior.model(layout, scales)
 
         def now(guide: nn.Module) -> BayesPredictor:
-            return BayesPredictor(self, shared, self._posterior(layout, guide, prior))
+            return BayesPredictor(self, shared, self._posterior(layout, guide, prior, kept))
+
+        def make_guide(model: svi.Model) -> nn.Module:
+            if kept is None:
+                return self.guide.guide(model, prior, means, deviations)
+            return svi.PartlyKnown(prior, means, deviations, means.masked_fill(kept, math.nan))
 
         guide = fitting.run(
             prior,
-            lambda model: self.guide.guide(model, prior, means, deviations),
+            make_guide,
             steps,
             (self.lr, self.sd_lr),
             lambda step: (rate(step, steps, self.warmup), self._kl_weight(step / steps)),
@@ -185,14 +199,17 @@ class BayesLearner(Learner):
         sizes = torch.cat([torch.full_like(each, _size(each) or 2 * self.initial_sd) for each in values])
         return means, sizes * torch.where(means == 0, *_STARTING_SDS), sizes
 
-    def _posterior(self, layout: Layout, guide: nn.Module, prior: "PriorModel") -> MeanField | Sampled:
+    def _posterior(
+        self, layout: Layout, guide: nn.Module, prior: "PriorModel", kept: Tensor | None
+    ) -> MeanField | Sampled:
         from mdlcode.bayes import svi
 
         prior = copy.deepcopy(prior)  # training may go on with the scales unrounded
         levels = prior.round_scales()
         if isinstance(guide, svi.Independents) and isinstance(self.prior, Gaussian | ScaleMixture):
-            density = self.prior.density(layout, levels)
-            return MeanField(layout, _array(guide.loc), np.exp(_array(guide.log_scale)), density, levels)
+            density, mask = self.prior.density(layout, levels), None if kept is None else kept.cpu().numpy()
+            spent = 0.0 if mask is None else mask_bits(layout, mask)
+            return MeanField(layout, _array(guide.loc), np.exp(_array(guide.log_scale)), density, levels, mask, spent)
         with svi.isolated():
             drawn = [svi.draw(prior, guide) for _ in range(self.draws)]
         weights = np.stack([_array(each) for each, _ in drawn])

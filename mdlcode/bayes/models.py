@@ -15,6 +15,7 @@ from mdlcode.bayes.priors import scale_levels, scales
 from mdlcode.typing import IntArray
 
 SITE = "weights"
+HARDLY = 1e-8  # the deviation of what is known
 _FIRST_ODDS, _FIRST_NARROW = 0.1, 0.05  # of a mixture's wide Gaussian, and the narrow one's share of its scale
 _HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(7)
@@ -80,8 +81,25 @@ class LearnedGaussian(_Learned):
 
     def sample(self) -> Tensor:
         """As of `PriorModel`."""
-        deviations = self.log_scale.exp()[self.groups]
+        deviations = self.deviations()
         return _weights(Normal(torch.zeros_like(deviations), deviations))
+
+    def deviations(self) -> Tensor:
+        """The scale of each weight (P,)."""
+        return self.log_scale.exp()[self.groups]
+
+
+class LearnedSparse(LearnedGaussian):
+    """As `LearnedGaussian` for the weights that are kept; the others are 0."""
+
+    def __init__(self, groups: Tensor, start: Tensor, kept: Tensor) -> None:
+        """`kept` (P,) says which weights are not 0."""
+        super().__init__(groups, start)
+        self._kept = kept
+
+    def deviations(self) -> Tensor:
+        """As of `LearnedGaussian`, or next to nothing."""
+        return torch.where(self._kept, super().deviations(), HARDLY)
 
 
 class LearnedMixture(_Learned):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mdlcode.bayes.densities import Density
 from mdlcode.errors import MdlError
-from mdlcode.typing import FloatArray, IntArray
+from mdlcode.typing import BoolArray, FloatArray, IntArray
 
 # A learned prior deviation, or odds, is sent as a level of 8 bits.
 SCALE_LEVELS = 256
@@ -94,7 +94,8 @@ class MeanField:
     """Independent Gaussians over all weights, and the prior of each.
 
     One object: the KL is computed, and the noise drawn, from the same arrays. `levels` (G,) are what was
-    learned of the prior as it is sent, `prior` is what they decode to.
+    learned of the prior as it is sent, `prior` is what they decode to. Weights that are not `kept` are 0 under
+    both; saying which takes `mask_bits`.
 
     >>> from mdlcode.bayes.densities import Normals
     >>> layout = Layout(("weight",), ((2,),))
@@ -108,6 +109,8 @@ class MeanField:
     sd: FloatArray  # (P,)
     prior: Density  # of P weights
     levels: IntArray | None = None  # (G,)
+    kept: BoolArray | None = None  # (P,)
+    mask_bits: float = 0.0
 
     def __post_init__(self) -> None:
         if not len(self.mean) == len(self.sd) == len(self.prior) == len(self.layout):
@@ -127,12 +130,13 @@ class MeanField:
     @property
     def kl_bits(self) -> FloatArray:
         """KL(posterior, prior) in bits of each weight (P,)."""
-        return self.prior.kl_bits(self.mean, self.sd)
+        bits = self.prior.kl_bits(self.mean, self.sd)
+        return bits if self.kept is None else np.where(self.kept, bits, 0.0)
 
     @property
     def prior_bits(self) -> float:
-        """Bits of what was learned of the prior, as it is sent; none where it is given."""
-        return prior_bits(self.levels)
+        """Bits of what was learned of the prior, as it is sent, and of the mask; none where it is given."""
+        return prior_bits(self.levels) + self.mask_bits
 
     def kl_bits_by_tensor(self) -> Mapping[str, float]:
         """KL(posterior, prior) in bits of each tensor."""
@@ -146,4 +150,4 @@ class MeanField:
     def draw(self, noise: FloatArray) -> FloatArray:
         """Weights (P,) from standard normal noise (P,): mean + sd * noise."""
         weights: FloatArray = self.mean + self.sd * noise
-        return weights
+        return weights if self.kept is None else np.where(self.kept, weights, 0.0)

@@ -103,6 +103,22 @@ class ScaleMixture:
 
 
 @dataclass(frozen=True, config=STRICT)
+class Sparse(Gaussian):
+    """As `Gaussian` for the weights that the learner's `start` left other than 0; which these are is sent as a mask.
+
+    Worth it where whole rows, columns or kernels are 0: a mask says so in fewer bits than a mixture.
+    """
+
+    kind: Literal["sparse"] = Field(default="sparse", kw_only=True)  # type: ignore[assignment]
+
+    def sparse_model(self, layout: Layout, start: Tensor, kept: Tensor) -> "PriorModel":
+        """As `model`; of weights that are not `kept` (P,) the prior, as the posterior, is 0."""
+        from mdlcode.bayes.models import LearnedSparse
+
+        return LearnedSparse(_tensor(self._groups(layout), start.device), start, kept)
+
+
+@dataclass(frozen=True, config=STRICT)
 class NormalGamma:
     """N(0, 1 / t), the precision t of each tensor drawn from Gamma(shape, rate): the conjugate prior."""
 
@@ -146,7 +162,9 @@ class NormalJeffreys:
         raise NotImplementedError
 
 
-Prior = Annotated[Gaussian | ScaleMixture | NormalGamma | Horseshoe | NormalJeffreys, Field(discriminator="kind")]
+Prior = Annotated[
+    Gaussian | Sparse | ScaleMixture | NormalGamma | Horseshoe | NormalJeffreys, Field(discriminator="kind")
+]
 
 
 def groups_of(layout: Layout, per: Literal["tensor", "output"]) -> IntArray:

@@ -20,7 +20,7 @@ from torch.distributions import kl_divergence
 
 from mdlcode import progress
 from mdlcode.bayes.handlers import Flipout, FlipoutConvolutions, LocalReparameterisation, OneDraw
-from mdlcode.bayes.models import SITE, PriorModel
+from mdlcode.bayes.models import HARDLY, SITE, PriorModel
 from mdlcode.errors import TrainingError
 
 ESTIMATORS: dict[str, type[OneDraw]] = {
@@ -29,7 +29,6 @@ ESTIMATORS: dict[str, type[OneDraw]] = {
     "mixed": FlipoutConvolutions,
     "one-draw": OneDraw,
 }
-_HARDLY = 1e-8  # the deviation of what is known
 _CHECK_EVERY = 100  # steps between looks for NaN: each look waits for the device
 
 
@@ -71,7 +70,7 @@ class PartlyKnown(Independents):
         """As of `Independents`; a known weight hardly varies, and has no gradient."""
         free = super().weights()
         loc = torch.where(self._is_known, self._known, free.loc)
-        return Normal(loc, torch.where(self._is_known, _HARDLY, free.scale))
+        return Normal(loc, torch.where(self._is_known, HARDLY, free.scale))
 
 
 class Flow(AutoNormalizingFlow):

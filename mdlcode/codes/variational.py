@@ -8,9 +8,10 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from mdlcode import progress
-from mdlcode.bayes import BayesLearner, ExpectedLength, Gaussian, Layout, ScaleMixture, with_weights
+from mdlcode.bayes import BayesLearner, ExpectedLength, Gaussian, Layout, ScaleMixture, Sparse, with_weights
 from mdlcode.bayes.densities import Density
 from mdlcode.bayes.inference import Inference
+from mdlcode.bayes.masks import send_masks
 from mdlcode.bayes.posterior import SCALE_LEVELS
 from mdlcode.channel import Channel, Sender
 from mdlcode.codelength import CHOICE
@@ -18,7 +19,7 @@ from mdlcode.codes.base import Code, Received
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
 from mdlcode.errors import MdlError
-from mdlcode.typing import FloatArray, IntArray
+from mdlcode.typing import BoolArray, FloatArray, IntArray
 from mdlcode.weights.bits_back import BitsBack
 from mdlcode.weights.relative_entropy import RelativeEntropy
 
@@ -44,9 +45,9 @@ class Variational(Code):
             guide, prior = self.learner.guide.kind, self.learner.prior.kind
             raise MdlError(
                 f"guide '{guide}' with prior '{prior}' has a bound (ExpectedLength) but no message:"
-                " a code needs 'mean-field' and 'gaussian' or 'scale-mixture'"
+                " a code needs 'mean-field' and 'gaussian', 'sparse' or 'scale-mixture'"
             )
-        if isinstance(self.coding, RelativeEntropy) and not isinstance(self.learner.prior, Gaussian):
+        if isinstance(self.coding, RelativeEntropy) and self.learner.prior.kind != "gaussian":
             raise MdlError("relative entropy coding draws from a Gaussian: take prior 'gaussian', or bits-back")
 
     @property
@@ -109,7 +110,7 @@ class Variational(Code):
             channel.scramble(int(attempt))
         layout = self.learner.layout(shared)
         prior = self._send_prior(channel, layout, None if inference is None else inference.posterior.levels)
-        said = self.coding.transmit(channel, inference, prior, layout)
+        said = self.coding.transmit(channel, inference, prior, layout, self._send_kept(channel, layout, inference))
         net = with_weights(self.learner.initial(shared), said.weights)
         known = channel.send(labels, net.predict(shared.inputs))
         said.settle(lambda: self.learner.inference(shared, known))
@@ -122,6 +123,12 @@ class Variational(Code):
             raise MdlError(f"prior '{prior.kind}' has no code")
         count = prior.num_levels(layout)
         return prior.density(layout, channel.send_uniform(levels, count, SCALE_LEVELS, "prior") if count else None)
+
+    def _send_kept(self, channel: Channel, layout: Layout, inference: Inference | None) -> BoolArray:
+        """Which weights (P,) are not 0: all of them but under a sparse prior."""
+        if not isinstance(self.learner.prior, Sparse):
+            return np.ones(len(layout), dtype=np.bool_)
+        return send_masks(channel, layout, None if inference is None else inference.posterior.kept)
 
 
 def _mean(totals: FloatArray) -> str:

@@ -17,9 +17,12 @@ from mdlcode.cells import Cells, cells
 from mdlcode.channel import Channel
 from mdlcode.config import STRICT
 from mdlcode.entropy_models import Categories
-from mdlcode.typing import FloatArray, IntArray
+from mdlcode.typing import BoolArray, FloatArray, IntArray
 
 _LEAST_SHARE = 2.0**-20  # of a component, so that the coder has it
+
+
+Stage = list[tuple[str, IntArray]]
 
 
 @plain_dataclass(frozen=True, eq=False)
@@ -62,50 +65,63 @@ class BitsBack:
     # Whether Bob can, and must, repeat the inference: then he has the posterior too.
     repeats_inference: ClassVar[bool] = True
 
-    def transmit(self, channel: Channel, inference: Inference | None, prior: Density, layout: Layout) -> Said:
-        """All weights, the bits of each tensor as a part of its name; Bob passes no inference."""
+    def transmit(
+        self, channel: Channel, inference: Inference | None, prior: Density, layout: Layout, kept: BoolArray
+    ) -> Said:
+        """The weights that are `kept` (P,), others being 0, the bits of each tensor as a part of its name.
+
+        Bob passes no inference.
+        """
         drawn: list[_Drawn] = []
-        for stage in self._stages(layout):
+        stages = self._stages(layout, kept)
+        for stage in stages:
             if inference is not None and drawn:
-                inference = self._refined(inference, drawn, prior)
+                inference = self._refined(inference, drawn, prior, kept)
             for name, which in stage:
                 loan = None if inference is None else self._posterior(inference.posterior, which)
                 symbols = None if loan is None else channel.borrow(loan, name)
                 drawn.append(self._send(channel, symbols, which, prior.take(which), name))
-        return Said(self._weights(drawn, prior), partial(self._settle, channel, drawn, prior, layout))
+        return Said(self._weights(drawn, prior, kept), partial(self._settle, channel, drawn, prior, stages, kept))
 
     def _settle(
-        self, channel: Channel, drawn: list[_Drawn], prior: Density, layout: Layout, infer: Callable[[], Inference]
+        self,
+        channel: Channel,
+        drawn: list[_Drawn],
+        prior: Density,
+        stages: list[Stage],
+        kept: BoolArray,
+        infer: Callable[[], Inference],
     ) -> None:
         """Bob, who has the labels now, infers the posteriors and gives the spare bits back."""
         if channel.sending:
             return
         inference, loans = infer(), list[Cells]()
-        for stage in self._stages(layout):
+        for stage in stages:
             if loans:
-                inference = self._refined(inference, drawn[: len(loans)], prior)
+                inference = self._refined(inference, drawn[: len(loans)], prior, kept)
             loans += [self._posterior(inference.posterior, which) for _, which in stage]
         for each, loan in reversed(list(zip(drawn, loans, strict=True))):
             if each.components is not None:
                 channel.give_back(each.components, self._which_component(each.symbols, prior.take(each.which)))
             channel.give_back(each.symbols, loan)
 
-    def _weights(self, drawn: Sequence[_Drawn], prior: Density) -> FloatArray:
-        """The weights (P,) in the middle of their cells; NaN where none was drawn."""
-        weights, steps = np.full(len(prior), np.nan), self._step(prior)
+    def _weights(self, drawn: Sequence[_Drawn], prior: Density, kept: BoolArray) -> FloatArray:
+        """The weights (P,) in the middle of their cells; NaN where none was drawn yet."""
+        weights, steps = np.where(kept, np.nan, 0.0), self._step(prior)
         for each in drawn:
             weights[each.which] = each.symbols * steps[each.which]
         return weights
 
-    def _stages(self, layout: Layout) -> list[list[tuple[str, IntArray]]]:
+    def _stages(self, layout: Layout, kept: BoolArray) -> list[Stage]:
         """Which weights of each tensor are drawn in each stage."""
-        if self.refinement is not None:
-            return self.refinement.stages(layout)
-        return [list(_tensors(layout))]
+        stages = [list(_tensors(layout))] if self.refinement is None else self.refinement.stages(layout)
+        cut = [[(name, which[kept[which]]) for name, which in stage] for stage in stages]
+        full = [[(name, which) for name, which in stage if len(which)] for stage in cut]
+        return [stage for stage in full if stage]
 
-    def _refined(self, inference: Inference, drawn: Sequence[_Drawn], prior: Density) -> Inference:
+    def _refined(self, inference: Inference, drawn: Sequence[_Drawn], prior: Density, kept: BoolArray) -> Inference:
         assert self.refinement is not None
-        return inference.refined(self.refinement, self._weights(drawn, prior))
+        return inference.refined(self.refinement, self._weights(drawn, prior, kept))
 
     def _send(self, channel: Channel, symbols: IntArray | None, which: IntArray, prior: Density, part: str) -> _Drawn:
         if len(prior.components) == 1:

@@ -11,7 +11,7 @@ from mdlcode.bayes.inference import Inference
 from mdlcode.bayes.posterior import Layout, MeanField
 from mdlcode.channel import Channel
 from mdlcode.config import STRICT
-from mdlcode.typing import FloatArray, IntArray
+from mdlcode.typing import BoolArray, FloatArray, IntArray
 from mdlcode.weights.bits_back import Said
 
 _KEY = 6
@@ -37,8 +37,13 @@ class RelativeEntropy:
     repeats_inference: ClassVar[bool] = False
     tries: ClassVar[int] = 1
 
-    def transmit(self, channel: Channel, inference: Inference | None, prior: Density, layout: Layout) -> Said:
-        """The number of each block's candidate; Bob passes no inference, and owes nothing at the end."""
+    def transmit(
+        self, channel: Channel, inference: Inference | None, prior: Density, layout: Layout, kept: BoolArray
+    ) -> Said:
+        """The number of each block's candidate, all weights being kept.
+
+        Bob passes no inference, and owes nothing at the end.
+        """
         posterior = None if inference is None else inference.posterior
         count = None if posterior is None else np.array([self._num_blocks(posterior.kl_bits) - 1])
         [blocks] = channel.send_uniform(count, 1, _MOST_BLOCKS, "blocks") + 1
