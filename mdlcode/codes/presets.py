@@ -3,7 +3,7 @@
 import difflib
 from dataclasses import replace
 
-from mdlcode.bayes import BayesLearner, Refinement, ScaleMixture
+from mdlcode.bayes import BayesLearner, Refinement, Sparse
 from mdlcode.codes.base import Code
 from mdlcode.codes.best_of import BestOf
 from mdlcode.codes.calibration import Temperature
@@ -41,7 +41,7 @@ SUBSPACES = (
 )
 SPARSE = BayesLearner(
     start=RateAware(replace(NET, arch="small"), epochs=10),
-    prior=ScaleMixture(),
+    prior=Sparse(),
     epochs=20,
     lr=3e-3,
     kl_start=1.0,

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from mdlcode.bayes import BayesLearner, Refinement, ScaleMixture
+from mdlcode.bayes import BayesLearner, Refinement, Sparse
 from mdlcode.codes import Code, Geometric, Prequential, Temperature, TwoPart, Uniform
 from mdlcode.codes.compressed import Compressed
 from mdlcode.codes.subspace import Subspace
@@ -70,8 +70,8 @@ def _mnist(scale: str) -> dict[str, Code]:
 
 
 def _bits_back(start: RateAware, epochs: float, lr: float, parts: int = 2) -> Variational:
-    """From a sparse start, under a scale mixture, the weights drawn part by part."""
-    learner = BayesLearner(start=start, prior=ScaleMixture(), epochs=epochs, lr=lr, kl_start=1.0, annealing=0.0)
+    """From a sparse start, the weights drawn part by part."""
+    learner = BayesLearner(start=start, prior=Sparse(), epochs=epochs, lr=lr, kl_start=1.0, annealing=0.0)
     return Variational(learner, BitsBack(refinement=Refinement(parts=parts)), draws=2)
 
 
