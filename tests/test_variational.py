@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from codes_table import BAYES
+from codes_table import BAYES, CODES
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
@@ -208,6 +208,16 @@ def test_refined_posteriors_keep_to_the_known_weights_and_shorten_the_code(digit
     before, after = expected(posterior.mean), expected(fresh.mean)
     free = np.isnan(known)
     assert after + fresh.kl_bits[free].sum() < before + posterior.kl_bits[free].sum()
+
+
+def test_under_a_sparse_prior_what_was_zero_stays_so_and_the_mask_is_paid(digits: Data) -> None:
+    posterior = CODES["masked"].learner.fit(digits.shared, digits.labels).posterior
+    assert 0 < posterior.kept.sum() < len(posterior.kept)
+    assert (posterior.draw(np.ones(len(posterior.kept)))[~posterior.kept] == 0).all()
+    assert (posterior.kl_bits[~posterior.kept] == 0).all()
+    assert posterior.prior_bits == pytest.approx(posterior.mask_bits + 8 * len(posterior.levels))
+    with pytest.raises(MdlError, match="needs a `start`"):
+        BayesLearner(prior=Sparse())
 
 
 def test_scale_levels_are_the_nearest_on_the_log_scale() -> None:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _STARTING_SDS = 0.05, 0.15  # of the size of a tensor's weights, at a weight that is 0 and at others
 Estimator = Literal["local", "flipout", "mixed", "one-draw"]
 Watch = Callable[[int, "BayesPredictor"], None]
+_NO_SD = 1e-12  # of a weight that is 0
 
 
 def parse_optional(value: Any) -> Any:
@@ -207,9 +208,12 @@ class BayesLearner(Learner):
         prior = copy.deepcopy(prior)  # training may go on with the scales unrounded
         levels = prior.round_scales()
         if isinstance(guide, svi.Independents) and isinstance(self.prior, Gaussian | ScaleMixture):
-            density, mask = self.prior.density(layout, levels), None if kept is None else kept.cpu().numpy()
-            spent = 0.0 if mask is None else mask_bits(layout, mask)
-            return MeanField(layout, _array(guide.loc), np.exp(_array(guide.log_scale)), density, levels, mask, spent)
+            density, mean, sd = self.prior.density(layout, levels), _array(guide.loc), np.exp(_array(guide.log_scale))
+            if kept is None:
+                return MeanField(layout, mean, sd, density, levels)
+            mask = kept.cpu().numpy()
+            sd = np.where(mask, sd, _NO_SD)
+            return MeanField(layout, mean, sd, density, levels, mask, mask_bits(layout, mask))
         with svi.isolated():
             drawn = [svi.draw(prior, guide) for _ in range(self.draws)]
         weights = np.stack([_array(each) for each, _ in drawn])
