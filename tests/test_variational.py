@@ -22,6 +22,7 @@ from mdlcode.bayes import (
     MeanField,
     Normals,
     Refinement,
+    Sparse,
     TwoNormals,
     kl_bits,
     with_weights,
