@@ -16,6 +16,8 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 
 import torch
 
+from mdlcode import progress
+
 P = ParamSpec("P")
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -66,24 +68,32 @@ def processes(workers: int, threads: int) -> Iterator[Executor | None]:
     """An executor of that many fresh processes with that many torch threads each; None for one worker.
 
     An error or Ctrl-C inside ends them at once. Tensors travel through shared
-    memory, so the resident data exist once.
+    memory, so the resident data exist once. Their progress reaches the listener of this process.
     """
     if workers == 1:
         yield None
         return
     context: Any = torch.multiprocessing.get_context("spawn")
+    queue = context.SimpleQueue()
     # The environment reaches the workers before their torch starts; the initialiser sets it for sure.
     with _environment(OMP_NUM_THREADS=str(threads)), _ctrl_c_ignored():
-        pool = ProcessPoolExecutor(workers, context, initializer=torch.set_num_threads, initargs=(threads,))
-        pool.submit(int)  # starts all workers: they inherit that Ctrl-C, which reaches them too, is ignored
+        pool = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(threads, queue))
+        for _ in range(workers):  # starts all: they inherit that Ctrl-C, which reaches them too, is ignored
+            pool.submit(int)
     try:
-        yield pool
+        with progress.relayed(queue):
+            yield pool
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         for worker in multiprocessing.active_children():  # a training in the middle would go on for minutes
             worker.terminate()
         raise
     pool.shutdown()
+
+
+def _begin(threads: int, queue: Any) -> None:
+    torch.set_num_threads(threads)
+    progress.send_to(queue)
 
 
 @contextmanager

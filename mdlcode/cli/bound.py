@@ -1,6 +1,5 @@
 """`mdlcode bound`."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -123,12 +122,11 @@ def _check_free(report: Path | None, force: bool) -> None:
 
 def _finish(made: "Certificate", report: Path | None) -> None:
     """Shows the certificate and writes it down."""
-    from mdlcode.experiments.results import write_atomically
+    from mdlcode.experiments.results import write_json
 
     show(made)
     if report is not None:
-        text = json.dumps(made.to_config(), indent=1)
-        write_atomically(report, lambda opened: opened.write(text.encode()))
+        write_json(report, made.to_config())
 
 
 def show(made: "Certificate") -> None:

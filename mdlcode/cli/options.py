@@ -81,5 +81,5 @@ def computing(threads: int | None, workers: int) -> Iterator[None]:
 
     share = max(1, torch.get_num_threads() // workers)  # what OMP_NUM_THREADS allows, else all cores
     torch.set_num_threads(threads or share)
-    with parallel.processes(workers, threads or share) as pool, parallel.using(pool), working():
+    with working(), parallel.processes(workers, threads or share) as pool, parallel.using(pool):
         yield

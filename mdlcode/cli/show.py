@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from mdlcode.experiments import Result
@@ -31,14 +32,27 @@ class _Bar:
     def advance(self, steps: int) -> None:
         self._bar.advance(self._task, steps)
 
+    def say(self, line: str) -> None:
+        self._bar.console.print(line, markup=False, highlight=False)
+
+    def beside(self) -> "_Bar":
+        return _Bar(self._bar)
+
+
+class _Rate(ProgressColumn):
+    """Steps per second."""
+
+    def render(self, task: Task) -> Text:
+        return Text("" if task.speed is None else f"{task.speed:,.1f}/s")
+
 
 @contextmanager
 def working() -> Iterator[None]:
     """Work inside is shown on stderr; the bar is gone afterwards."""
     from mdlcode import progress
 
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("steps, left")
-    bar = Progress(*columns, TimeRemainingColumn(), console=err, transient=True)
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("steps"), _Rate()
+    bar = Progress(*columns, TextColumn("left"), TimeRemainingColumn(), console=err, transient=True)
     with bar, progress.listening(_Bar(bar)):
         yield
 

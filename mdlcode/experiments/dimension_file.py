@@ -1,13 +1,12 @@
 """An intrinsic dimension as a file that a person can read and a figure is drawn from."""
 
-import json
 from pathlib import Path
 
 from mdlcode.config import to_config
 from mdlcode.data.base import Data
 from mdlcode.environment import Environment
 from mdlcode.errors import MdlError
-from mdlcode.experiments.results import versions, write_atomically
+from mdlcode.experiments.results import versions, write_json
 from mdlcode.measures.dimension import IntrinsicDimension
 from mdlcode.measures.dimension_search import DimensionSearch
 from mdlcode.typing import Config
@@ -38,5 +37,4 @@ class DimensionFile:
 
     def save(self, found: IntrinsicDimension) -> None:
         """Writes what is known so far."""
-        text = json.dumps(self._about | found.report(), indent=1)
-        write_atomically(self._path, lambda file: file.write(text.encode()))
+        write_json(self._path, self._about | found.report())

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from mdlcode.errors import MdlError
 from mdlcode.experiments.reproduction import MARKER
-from mdlcode.experiments.results import write_atomically
+from mdlcode.experiments.results import write_text
 from mdlcode.experiments.stored import Stored, read_results
 from mdlcode.experiments.tables import Table, results_table
 from mdlcode.plots.kinds import KINDS
@@ -85,8 +85,7 @@ def read_document(folder: Path) -> Document:
 
 def write_document(document: Document, path: Path) -> None:
     """Writes the document in the form that the path's suffix names."""
-    text = document.text(path.suffix)
-    write_atomically(path, lambda file: file.write(text.encode()))
+    write_text(path, document.text(path.suffix))
 
 
 def _run(folder: Path) -> Document:

@@ -100,8 +100,17 @@ class ResultsFolder:
         }
         path = self._folder / f"{stem(len(results) - 1, last.code)}.npz"
         write_atomically(path, lambda file: np.savez_compressed(file, allow_pickle=False, **arrays))
-        text = json.dumps([asdict(result) for result in results], indent=1)
-        write_atomically(self._folder / "results.json", lambda file: file.write(text.encode()))
+        write_json(self._folder / "results.json", [asdict(result) for result in results])
+
+
+def write_json(path: Path, values: Any) -> None:
+    """Writes a JSON file that a person can read. Raises MdlError as `write_atomically` does."""
+    write_text(path, json.dumps(values, indent=1))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a text file. Raises MdlError as `write_atomically` does."""
+    write_atomically(path, lambda file: file.write(text.encode()))
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:

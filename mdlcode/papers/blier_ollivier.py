@@ -3,11 +3,13 @@
 import math
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from mdlcode.bayes import BayesLearner, BayesPredictor, ExpectedLength
 from mdlcode.codelength import uniform_bits
 from mdlcode.config import to_config
+from mdlcode.experiments.pieces import Run, Values
 from mdlcode.experiments.stored import Stored
 from mdlcode.experiments.tables import Table, percent
 from mdlcode.papers import Job, sizes
@@ -77,12 +79,12 @@ def flat_confusion_bits(num_labels: int, num_classes: int, accuracy: float) -> f
 
 def table1(job: Job) -> None:
     """Six codes on each data set: published, published with the labels' bits added, and ours."""
-    rows = []
-    for dataset in job.datasets:
-        limit = TABLE1_LABELS[job.scale].get(dataset)
-        for name, code in table1_codes(job.scale, dataset).items():
-            run = job.store.run(f"table1-{dataset}-{name}", name, job.data(dataset, limit), code)
-            rows.append(_row(dataset, run))
+    runs = [
+        Run(f"table1-{dataset}-{name}", name, job.data(dataset, TABLE1_LABELS[job.scale].get(dataset)), code)
+        for dataset in job.datasets
+        for name, code in table1_codes(job.scale, dataset).items()
+    ]
+    rows = map(_row, job.store.all(runs))
     reduced = sizes(
         job.scale,
         "few labels and short trainings, so that the published values are no target here.",
@@ -100,8 +102,9 @@ def table1(job: Job) -> None:
     job.store.table("table1", Table(f"{caption} {reduced}", header, tuple(rows)))
 
 
-def _row(dataset: str, run: Stored) -> tuple[str, ...]:
-    result, paper = run.result, PUBLISHED.get((dataset, run.name))
+def _row(run: Stored) -> tuple[str, ...]:
+    result, dataset = run.result, run.result.dataset
+    paper = PUBLISHED.get((dataset, run.name))
     size = f" ({result.num_labels:,})" if result.num_labels != NUM_LABELS.get(dataset) else ""
     return (
         NAMES.get(dataset, dataset) + size,
@@ -137,14 +140,15 @@ def fig1(job: Job) -> None:
         kl_start=1.0,
         annealing=0.0,
     )
-    rows: list[dict[str, Any]] = []
-    for labels, noise in (("true", 0.0), ("fake", 1.0)):
-        settings = {"learner": to_config(learner), "data": dataset, "label_noise": noise}
-        rows += job.store.values(
+    curves = [
+        Values(
             f"fig1-{labels}",
-            settings,
+            {"learner": to_config(learner), "data": dataset, "label_noise": noise},
             partial(_epochs, job, learner, dataset, labels, noise),
         )
+        for labels, noise in (("true", 0.0), ("fake", 1.0))
+    ]
+    rows = list(chain.from_iterable(job.store.all(curves)))
     data = job.data(dataset)()
     with drawing(width=6.5) as (figure, [axes]):
         codelength_by_epoch(axes, rows, uniform_bits(len(data), data.shared.num_classes))
@@ -187,10 +191,8 @@ FIGURE2 = {"smoke": ("digits", 300), "cpu": ("cifar10", 2000), "full": ("cifar10
 def fig2(job: Job) -> None:
     """Bits and accuracy of each block, regret to the uniform code and compression ratio, of five nets."""
     dataset, limit = FIGURE2[job.scale]
-    runs = [
-        job.store.run(f"fig2-{name.lower()}", name, job.data(dataset, limit), code)
-        for name, code in figure2_codes(job.scale).items()
-    ]
+    codes = figure2_codes(job.scale).items()
+    runs = job.store.all([Run(f"fig2-{name.lower()}", name, job.data(dataset, limit), code) for name, code in codes])
     reduced = sizes(
         job.scale,
         "300 labels of the digits, at most 40 steps a block.",
@@ -209,10 +211,11 @@ FIGURE3 = {"smoke": ("digits", 600), "cpu": ("cifar10", 5000), "full": ("cifar10
 
 def _switching(job: Job) -> list[Stored]:
     dataset, limit = FIGURE3[job.scale]
-    return [
-        job.store.run(f"switching-{name.replace(' ', '-')}", name, job.data(dataset, limit), code)
+    runs = [
+        Run(f"switching-{name.replace(' ', '-')}", name, job.data(dataset, limit), code)
         for name, code in switching_codes(job.scale).items()
     ]
+    return job.store.all(runs)
 
 
 def _switching_scale(job: Job) -> str:

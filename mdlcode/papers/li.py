@@ -1,8 +1,13 @@
 """Li et al. 2018, "Measuring the Intrinsic Dimension of Objective Landscapes" (arXiv 1804.08838)."""
 
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import product
 from typing import Any
 
 from mdlcode.config import to_config
+from mdlcode.data import Data
+from mdlcode.experiments.pieces import Values
 from mdlcode.experiments.tables import Table, percent
 from mdlcode.learn import AdamW, NetLearner, Real, SubspaceLearner
 from mdlcode.measures.dimension_search import DimensionSearch
@@ -43,11 +48,20 @@ def search(scale: str, arch: str) -> DimensionSearch:
     )
 
 
-def _measured(job: Job, arch: str, dataset: str) -> dict[str, Any]:
+def _measured(job: Job, datasets: Sequence[str], archs: Sequence[str]) -> list[dict[str, Any]]:
+    wanted = list(product(datasets, archs))
+    found = job.store.all([_piece(job, *each) for each in wanted])
+    return [{**each, "dataset": dataset, "arch": arch} for each, (dataset, arch) in zip(found, wanted, strict=True)]
+
+
+def _piece(job: Job, dataset: str, arch: str) -> Values:
     looked, limit = search(job.scale, arch), LABELS[job.scale]
     settings = {"search": to_config(looked), "data": dataset, "limit": limit}
-    found = job.store.values(f"d-{dataset}-{arch}", settings, lambda: looked.run(job.data(dataset, limit)()).report())
-    return {**found, "arch": arch, "dataset": dataset}
+    return Values(f"d-{dataset}-{arch}", settings, partial(_report, looked, job.data(dataset, limit)))
+
+
+def _report(looked: DimensionSearch, load: Callable[[], Data]) -> dict[str, Any]:
+    return looked.run(load()).report()
 
 
 def _scale(job: Job) -> str:
@@ -62,15 +76,13 @@ def _scale(job: Job) -> str:
 def table1(job: Job) -> None:
     """d_int90 of dense and convolutional nets."""
     rows = []
-    for dataset in job.datasets:
-        for arch in TABLE1[job.scale]:
-            found = _measured(job, arch, dataset)
-            low, high = ("-" if each is None else f"{each:,.0f}" for each in found["interval"])
-            shown = "not reached" if found["dimension"] is None else f"{found['dimension']:,.0f}"
-            published = PUBLISHED.get((dataset, arch))
-            size = f"{found['num_parameters']:,}"
-            own = "-" if published is None else f"{published:,}"
-            rows.append((dataset, arch, size, own, shown, f"{low} - {high}", percent(found["baseline"])))
+    for found in _measured(job, job.datasets, TABLE1[job.scale]):
+        low, high = ("-" if each is None else f"{each:,.0f}" for each in found["interval"])
+        shown = "not reached" if found["dimension"] is None else f"{found['dimension']:,.0f}"
+        published = PUBLISHED.get((found["dataset"], found["arch"]))
+        size = f"{found['num_parameters']:,}"
+        own = "-" if published is None else f"{published:,}"
+        rows.append((found["dataset"], found["arch"], size, own, shown, f"{low} - {high}", percent(found["baseline"])))
     caption = (
         "Table 1 of Li et al. 2018: d_int90, the dimension at which a random subspace reaches 90 % of the baseline, the"
         " net's own accuracy; the interval is a bootstrap over seeds at 95 %. d_int depends on the training."
@@ -81,7 +93,7 @@ def table1(job: Job) -> None:
 
 def fig2(job: Job) -> None:
     """Accuracy against the dimension of the subspace."""
-    measured = [_measured(job, arch, dataset) for dataset in job.datasets for arch in TABLE1[job.scale]]
+    measured = _measured(job, job.datasets, TABLE1[job.scale])
     with drawing() as (figure, [axes]):
         draw_dimensions(axes, measured)
     caption = (
@@ -93,7 +105,7 @@ def fig2(job: Job) -> None:
 def fig3(job: Job) -> None:
     """d_int90 against the number of parameters of dense nets."""
     archs = FIGURE3.get(job.scale, FIGURE3["cpu"])
-    measured = [_measured(job, arch, job.datasets[0]) for arch in archs]
+    measured = _measured(job, job.datasets[:1], archs)
     reached = [each for each in measured if each["dimension"] is not None]
     with drawing() as (figure, [axes]):
         axes.plot(

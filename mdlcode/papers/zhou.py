@@ -7,6 +7,7 @@ import numpy as np
 
 from mdlcode.config import to_config
 from mdlcode.data.load import data_root
+from mdlcode.experiments.pieces import Values
 from mdlcode.experiments.tables import Table, percent
 from mdlcode.experiments.zhou import Row, imagenet_table, lenet_table
 from mdlcode.learn import AdamW, NetLearner
@@ -49,13 +50,17 @@ def fig1(job: Job) -> None:
     learner = NetLearner(
         arch="mlp", optimizer=AdamW(lr=1e-3, weight_decay=0.0), batch_size=128, epochs=epochs, min_steps=300
     )
-    curves = {}
-    for noise in NOISES:
-        settings = {"learner": to_config(learner), "data": dataset, "limit": limit, "label_noise": noise}
-        points = job.store.values(
-            f"fig1-{100 * noise:.0f}", settings, partial(_pruned, job, learner, dataset, limit, noise)
+    settings = {"learner": to_config(learner), "data": dataset, "limit": limit}
+    pieces = [
+        Values(
+            f"fig1-{100 * noise:.0f}",
+            {**settings, "label_noise": noise},
+            partial(_pruned, job, learner, dataset, limit, noise),
         )
-        curves[f"{100 * noise:.0f} % random labels"] = np.array(points)
+        for noise in NOISES
+    ]
+    measured = zip(NOISES, job.store.all(pieces), strict=True)
+    curves = {f"{100 * noise:.0f} % random labels": np.array(points) for noise, points in measured}
     with drawing() as (figure, [axes]):
         pruning_curves(axes, curves)
     caption = (

@@ -1,0 +1,82 @@
+"""Workers: what they say reaches the command, and all of them start as they should."""
+
+import signal
+import time
+from collections.abc import Callable
+
+import torch
+
+from mdlcode import parallel, progress
+
+
+class Heard:
+    """A listener that keeps what it hears."""
+
+    def __init__(self) -> None:
+        self.words: list[object] = []
+        self.others: list[Heard] = []
+
+    def start(self, description: str, total_steps: int) -> None:
+        self.words.append((description, total_steps))
+
+    def advance(self, steps: int) -> None:
+        self.words.append(steps)
+
+    def say(self, line: str) -> None:
+        self.words.append(line)
+
+    def beside(self) -> "Heard":
+        self.others.append(Heard())
+        return self.others[-1]
+
+
+def part_of_the_work() -> None:
+    progress.advance(3)
+
+
+def work_of_its_own(name: str) -> tuple[bool, int]:
+    progress.start(name, 2)
+    progress.advance(2)
+    progress.say(f"{name} is done")
+    time.sleep(0.3)  # so that the other one goes to the other worker
+    return signal.getsignal(signal.SIGINT) is signal.SIG_IGN, torch.get_num_threads()
+
+
+def test_steps_of_workers_count_for_the_work_of_all() -> None:
+    heard = Heard()
+    with progress.listening(heard), parallel.processes(2, threads=1) as pool, parallel.using(pool):
+        progress.start("blocks", 6)
+        for each in [parallel.submit(part_of_the_work) for _ in range(2)]:
+            each.result()
+        _until(lambda: len(heard.words) == 3)
+    assert heard.words == [("blocks", 6), 3, 3]
+    assert heard.others == []
+
+
+def test_work_of_their_own_is_shown_beside() -> None:
+    heard = Heard()
+    with progress.listening(heard), parallel.processes(2, threads=1) as pool, parallel.using(pool):
+        states = [each.result() for each in [parallel.submit(work_of_its_own, name) for name in ("a", "b")]]
+        _until(lambda: sum(len(each.words) for each in heard.others) == 6)
+    assert states == [(True, 1)] * 2  # Ctrl-C ends them through the command, and alone they have one thread
+    assert heard.words == []
+    words = [word for each in heard.others for word in each.words]  # of two workers, or one that was quicker
+    assert sorted(map(str, words)) == ["('a', 2)", "('b', 2)", "2", "2", "a is done", "b is done"]
+
+
+def test_workers_are_not_held_up_where_nobody_listens() -> None:
+    with parallel.processes(2, threads=1) as pool, parallel.using(pool):
+        assert parallel.submit(many_words).result() == 5000  # more than the queue holds
+
+
+def many_words() -> int:
+    for _ in range(5000):
+        progress.advance(1)
+    return 5000
+
+
+def _until(there: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not there():
+        assert time.monotonic() < end, "the words did not arrive"
+        time.sleep(0.05)
