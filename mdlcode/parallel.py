@@ -94,6 +94,15 @@ def processes(workers: int, threads: int) -> Iterator[Executor | None]:
 def _begin(threads: int, queue: Any) -> None:
     torch.set_num_threads(threads)
     progress.send_to(queue)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A command that is killed can't end its workers: they see to it themselves."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 @contextmanager

@@ -95,7 +95,9 @@ def relayed(queue: Any) -> Iterator[None]:
 
 def _relay(queue: Any, listener: Listener | None, done: threading.Event) -> None:
     own: dict[int, Listener] = {}
-    while not done.wait(_POLL_SECONDS):
+    last = False
+    while not last:
+        last = done.wait(_POLL_SECONDS)
         while not queue.empty():  # emptied even where nobody listens: a full one would stop the workers
             worker, word, arguments = queue.get()
             if listener is None:

@@ -1,8 +1,12 @@
-"""Workers: what they say reaches the command, and all of them start as they should."""
+"""Workers: what they say reaches the command, and they start and end as they should."""
 
+import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 
@@ -73,6 +77,35 @@ def many_words() -> int:
     for _ in range(5000):
         progress.advance(1)
     return 5000
+
+
+_KILLED = """
+import os, time
+from mdlcode import parallel
+if __name__ == "__main__":
+    with parallel.processes(2, threads=1) as pool:
+        print(pool.submit(os.getpid).result(), flush=True)
+        pool.submit(time.sleep, 600).result()
+"""
+
+
+def test_workers_end_with_a_command_that_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "killed.py"
+    script.write_text(_KILLED)
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as command:
+        assert command.stdout is not None
+        worker = int(command.stdout.readline())
+        assert _alive(worker)
+        command.kill()
+    _until(lambda: not _alive(worker))
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _until(there: Callable[[], bool]) -> None:
