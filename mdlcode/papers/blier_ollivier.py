@@ -184,7 +184,7 @@ def _epochs(job: Job, learner: BayesLearner, dataset: str, labels: str, noise: f
     return rows
 
 
-FIGURE2 = {"smoke": ("digits", 300), "cpu": ("cifar10", 2000), "full": ("cifar10", None)}
+FIGURE2 = {"smoke": ("digits", 300), "cpu": ("cifar10", 5000), "full": ("cifar10", None)}
 
 
 def fig2(job: Job) -> None:
@@ -195,7 +195,7 @@ def fig2(job: Job) -> None:
     reduced = sizes(
         job.scale,
         "300 labels of the digits, at most 40 steps a block.",
-        "2,000 of 50,000 labels, 8 epochs a block.",
+        "5,000 of 50,000 labels, 8 epochs a block.",
         "all labels, 20 epochs a block.",
     )
     caption = (

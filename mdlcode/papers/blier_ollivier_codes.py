@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from mdlcode.bayes import BayesLearner, Refinement, Sparse
+from mdlcode.bayes import BayesLearner, Refinement, ScaleMixture, Sparse
+from mdlcode.bayes.priors import Prior
 from mdlcode.codes import Code, Geometric, Prequential, Temperature, TwoPart, Uniform
 from mdlcode.codes.compressed import Compressed
 from mdlcode.codes.subspace import Subspace
@@ -52,10 +53,10 @@ def _mnist(scale: str) -> dict[str, Code]:
     warped = Affine(rotate_degrees=6, scale=0.06, shear=0.07, shift_pixels=1)
     start = NetLearner(arch="lenet-readout", optimizer=AdamW(lr=4e-3, weight_decay=0.05), augment=warped, epochs=4)
     coordinates = SubspaceLearner(
-        arch="convnet",
+        arch="lenet-readout",
         dimension=1500,
         optimizer=AdamW(lr=0.05, weight_decay=0.0),
-        epochs=4 if quick else 8,
+        epochs=12 if quick else 40,
     )
     return {
         "uniform": Uniform(),
@@ -64,14 +65,16 @@ def _mnist(scale: str) -> dict[str, Code]:
             RateAware(start, epochs=10 if quick else 20), rates=(1.0,) if quick else (0.7, 1, 1.4)
         ),
         "subspace": Subspace((coordinates,)),
-        "variational": _bits_back(RateAware(start, epochs=5 if quick else 10), epochs=8 if quick else 20, lr=3e-3),
+        "variational": _bits_back(
+            RateAware(start, epochs=5 if quick else 10), ScaleMixture(), epochs=8 if quick else 20, lr=3e-3
+        ),
         "prequential": Prequential((StagedLearner((early, late), until=(4096,)),), calibration=Temperature()),
     }
 
 
-def _bits_back(start: RateAware, epochs: float, lr: float, parts: int = 2) -> Variational:
+def _bits_back(start: RateAware, prior: Prior, epochs: float, lr: float, parts: int = 2) -> Variational:
     """From a sparse start, the weights drawn part by part."""
-    learner = BayesLearner(start=start, prior=Sparse(), epochs=epochs, lr=lr, kl_start=1.0, annealing=0.0)
+    learner = BayesLearner(start=start, prior=prior, epochs=epochs, lr=lr, kl_start=1.0, annealing=0.0)
     return Variational(learner, BitsBack(refinement=Refinement(parts=parts)), draws=2)
 
 
@@ -89,7 +92,7 @@ def _cifar10(scale: str) -> dict[str, Code]:
     )
     start = NetLearner(arch="convnet-small", optimizer=Muon(lr=0.12), augment=flipped, epochs=8)
     coordinates = SubspaceLearner(
-        arch="convnet", dimension=500 if quick else 6000, optimizer=AdamW(lr=0.05, weight_decay=0.0), epochs=12
+        arch="convnet", dimension=3000 if quick else 6000, optimizer=AdamW(lr=0.05, weight_decay=0.0), epochs=12
     )
     squeezed = RateAware(start, epochs=30, overshoot=3, lr=0.06)
     return {
@@ -97,7 +100,7 @@ def _cifar10(scale: str) -> dict[str, Code]:
         "float32": TwoPart(net),
         "compressed": Compressed(squeezed, rates=(1.0,)),
         "subspace": Subspace((coordinates,)),
-        "variational": _bits_back(squeezed, epochs=20, lr=2e-3, parts=1),
+        "variational": _bits_back(squeezed, Sparse(), epochs=20, lr=2e-3, parts=1),
         "prequential": Prequential((net,), schedule=Geometric(first=10, ratio=1.41), calibration=Temperature()),
     }
 
