@@ -92,7 +92,10 @@ def _cifar10(scale: str) -> dict[str, Code]:
     )
     start = NetLearner(arch="convnet-small", optimizer=Muon(lr=0.12), augment=flipped, epochs=8)
     coordinates = SubspaceLearner(
-        arch="convnet", dimension=3000 if quick else 6000, optimizer=AdamW(lr=0.05, weight_decay=0.0), epochs=12
+        arch="convnet-small",
+        dimension=3000 if quick else 9000,
+        optimizer=AdamW(lr=0.05, weight_decay=0.0),
+        epochs=18 if quick else 30,
     )
     squeezed = RateAware(start, epochs=30, overshoot=3, lr=0.06)
     return {
