@@ -163,10 +163,11 @@ def test_honest_totals_and_six_codes() -> None:
             }
 
 
-def test_prequential_codes_are_those_of_the_configs() -> None:
-    for dataset in ("mnist", "cifar10"):
-        [config] = yaml.safe_load((ROOT / "configs" / f"{dataset}.yaml").read_text())["codes"]
-        assert table1_codes("full", dataset)["prequential"] == parse_code(config)
+@pytest.mark.parametrize("dataset", ["mnist", "cifar10"])
+@pytest.mark.parametrize(("code", "prefix"), [("prequential", ""), ("subspace", "subspace-")])
+def test_codes_at_full_scale_are_those_of_the_configs(code: str, prefix: str, dataset: str) -> None:
+    [config] = yaml.safe_load((ROOT / "configs" / f"{prefix}{dataset}.yaml").read_text())["codes"]
+    assert table1_codes("full", dataset)[code] == parse_code(config)
 
 
 def test_latex_and_csv_of_a_table() -> None:
