@@ -79,6 +79,7 @@ class ScaleMixture:
 
     Both scales and the share are learned for each tensor, or each output of it, and paid for, 8 bits each.
     The narrow Gaussian takes the weights that say nothing: they cost next to nothing, and do little harm.
+    For learners with a sparse `start`: a dense net's posterior is wider than the narrow one is at first.
     """
 
     kind: Literal["scale-mixture"] = Field(default="scale-mixture", kw_only=True)
