@@ -9,6 +9,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
@@ -17,6 +18,7 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 import torch
 
 from mdlcode import progress
+from mdlcode.errors import MdlError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -67,8 +69,9 @@ def using(executor: Executor | None) -> Iterator[None]:
 def processes(workers: int, threads: int) -> Iterator[Executor | None]:
     """An executor of that many fresh processes with that many torch threads each; None for one worker.
 
-    An error or Ctrl-C inside ends them at once. Tensors travel through shared
-    memory, so the resident data exist once. Their progress reaches the listener of this process.
+    An error or Ctrl-C inside ends them at once; raises MdlError where one is ended from outside. Tensors
+    travel through shared memory, so the resident data exist once. Their progress reaches the listener of
+    this process.
     """
     if workers == 1:
         yield None
@@ -83,10 +86,12 @@ def processes(workers: int, threads: int) -> Iterator[Executor | None]:
     try:
         with progress.relayed(queue):
             yield pool
-    except BaseException:
+    except BaseException as error:
         pool.shutdown(wait=False, cancel_futures=True)
         for worker in multiprocessing.active_children():  # a training in the middle would go on for minutes
             worker.terminate()
+        if isinstance(error, BrokenProcessPool):
+            raise MdlError("a worker was ended from outside, for want of memory? name fewer --workers") from None
         raise
     pool.shutdown()
 

@@ -8,9 +8,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import torch
 
 from mdlcode import parallel, progress
+from mdlcode.errors import MdlError
 
 
 class Heard:
@@ -77,6 +79,15 @@ def many_words() -> int:
     for _ in range(5000):
         progress.advance(1)
     return 5000
+
+
+def test_a_worker_that_is_ended_from_outside_is_a_clear_line() -> None:
+    with (
+        pytest.raises(MdlError, match="fewer --workers"),
+        parallel.processes(2, threads=1) as pool,
+        parallel.using(pool),
+    ):
+        parallel.submit(os._exit, 9).result()
 
 
 _KILLED = """
