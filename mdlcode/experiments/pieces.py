@@ -52,7 +52,13 @@ class Run:
 
 @dataclass(frozen=True)
 class Values:
-    """Plain values of any other experiment with these settings."""
+    """Plain values of any other experiment with these settings.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     Values("square", {"of": 3}, lambda: 9).done(Path(folder))
+    9
+    """
 
     name: str
     settings: Any
