@@ -13,8 +13,8 @@ import torch
 
 from mdlcode import load
 from mdlcode.bayes import BayesLearner
-from mdlcode.experiments.bound import certify_posterior
-from mdlcode.experiments.limits import split
+from mdlcode.certify.code import certify_posterior
+from mdlcode.papers.zhou.limits import split
 from mdlcode.plots.bounds import bound_over_bits, bounds_side_by_side
 from mdlcode.plots.style import drawing, save
 
@@ -27,7 +27,7 @@ def main(out: Path) -> None:
     made = []
     for weight in WEIGHTS:
         learner = BayesLearner(arch="linear", min_steps=1500, max_steps=1500, kl_weight=weight)
-        each = certify_posterior(learner, data, candidates=len(WEIGHTS), draws=20_000)
+        each = certify_posterior(learner, data, candidates=len(WEIGHTS), mc_draws=20_000)
         print(f"KL weight {weight}: {each.total_bits:,.0f} bits, at most {100 * each.tightest.value:.2f} %")
         made.append(each)
     stored = [each.to_config() for each in made]

@@ -13,8 +13,8 @@ import torch
 
 from mdlcode import load
 from mdlcode.codes import TwoPart
-from mdlcode.experiments.limits import NOISES, Limit, limits, split
 from mdlcode.learn import AdamW, NetLearner
+from mdlcode.papers.zhou.limits import NOISES, Limit, limits, split
 from mdlcode.weights import Grid, Quantised
 
 TRAIN, SEEDS = 1000, (0, 1, 2)

@@ -19,8 +19,8 @@ from torch.utils.data import DataLoader, RandomSampler, Subset, TensorDataset
 from torchvision import datasets, transforms
 
 from mdlcode import NetLearner, Prequential, View, load
-from mdlcode.channel import smooth
 from mdlcode.codes import Temperature
+from mdlcode.coding.channel import smooth
 from mdlcode.data.load import data_root
 from mdlcode.experiments.results import versions
 from mdlcode.learn import AdamW

@@ -7,9 +7,9 @@ import time
 
 import numpy as np
 
-from mdlcode.channel import Ledger, Receiver, Sender
 from mdlcode.codes import Forecaster, Identity, Switch, Temperature
-from mdlcode.codes.laws import within_tolerance
+from mdlcode.coding.channel import Ledger, Receiver, Sender
+from mdlcode.proof.checks import within_tolerance
 
 NUM_LABELS, NUM_CLASSES = 60_000, 10
 

@@ -23,9 +23,9 @@ from mdlcode import Data, View, load
 from mdlcode.environment import Environment
 from mdlcode.experiments.results import versions
 from mdlcode.learn import AdamW, NetLearner, NetPredictor
-from mdlcode.learn.compress import apply_masks, magnitude_masks
-from mdlcode.learn.network import batches
-from mdlcode.learn.pruning import MaskedNet
+from mdlcode.learn.nets.training import batches
+from mdlcode.learn.squeeze.compress import apply_masks, magnitude_masks
+from mdlcode.learn.squeeze.pruning import MaskedNet
 from mdlcode.plots.compression import pruning_curves
 from mdlcode.plots.style import drawing, save
 

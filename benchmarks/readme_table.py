@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mdlcode.codelength import uniform_bits
-from mdlcode.experiments.tables import percent
+from mdlcode.report.tables import percent
 
 ROOT = Path(__file__).parent.parent
 BEGIN, END = "<!-- results: python benchmarks/readme_table.py -->", "<!-- end of results -->"

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from mdlcode import load
-from mdlcode.channel import Receiver, Sender
+from mdlcode.coding.channel import Receiver, Sender
 from mdlcode.data.load import data_root
 from mdlcode.nets import build
 from mdlcode.weights import AsTrained, Entropy, FixedWidth, Gaps, Quantised, WeightCode, general_compressors

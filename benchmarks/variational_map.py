@@ -51,7 +51,7 @@ def main() -> None:
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     data = load(chosen.data, View(limit=chosen.limit))
-    base = BayesLearner(min_steps=chosen.steps, max_steps=chosen.steps, batch_size=64, draws=DRAWS)
+    base = BayesLearner(min_steps=chosen.steps, max_steps=chosen.steps, batch_size=64, predictive_draws=DRAWS)
     rows = []
     for name, learner in variants(base):
         for seed in range(chosen.seeds):

@@ -9,11 +9,11 @@ import time
 import torch
 
 from mdlcode.bayes import BayesLearner, ExpectedLength, Refinement
-from mdlcode.channel import Ledger, Sender
+from mdlcode.bayes.bits_back import BitsBack
+from mdlcode.bayes.relative_entropy import RelativeEntropy
 from mdlcode.codes import Variational
+from mdlcode.coding.channel import Ledger, Sender
 from mdlcode.data import View, load
-from mdlcode.weights.bits_back import BitsBack
-from mdlcode.weights.relative_entropy import RelativeEntropy
 
 
 def main() -> None:
@@ -39,7 +39,7 @@ def main() -> None:
             length, net = sender.codelength(10), 32 * (len(sender.words()) - len(sender.spare))
             print(
                 f"bits-back, {name}, draw {seed}: weights and prior {length.model_bits:9,.0f}"
-                f" + labels {length.data_bits:8,.0f} = {length.total_bits:9,.0f}, sent net {net:9,}"
+                f" + labels {length.label_bits:8,.0f} = {length.total_bits:9,.0f}, sent net {net:9,}"
             )
     for bits in (10, 14, 16):
         for slack in (0.0, 1.0, 2.0, 3.0, 4.0):
@@ -49,7 +49,7 @@ def main() -> None:
             length = ledger.codelength(10)
             print(
                 f"relative entropy, {bits} bits a block, slack {slack}: weights and prior {length.model_bits:9,.0f}"
-                f" + labels {length.data_bits:8,.0f} = {length.total_bits:9,.0f}, {time.perf_counter() - begin:.1f} s"
+                f" + labels {length.label_bits:8,.0f} = {length.total_bits:9,.0f}, {time.perf_counter() - begin:.1f} s"
             )
 
 

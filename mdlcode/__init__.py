@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mdlcode.codelength import Codelength
     from mdlcode.codes import BestOf, Code, Compressed, Prequential, Subspace, TwoPart, Uniform, Variational
-    from mdlcode.codes.laws import check_code
     from mdlcode.codes.presets import preset
     from mdlcode.data import Data, Shared, View, from_arrays, from_dataset, load
     from mdlcode.errors import MdlError, MessageError, TrainingError
     from mdlcode.experiments.compare import compare
     from mdlcode.learn import EstimatorLearner, Learner, NetLearner, Predictor
+    from mdlcode.proof.checks import check_code
 
 _HOMES = {
     "mdlcode.codelength": ("Codelength",),
     "mdlcode.codes": ("BestOf", "Code", "Compressed", "Prequential", "Subspace", "TwoPart", "Uniform", "Variational"),
-    "mdlcode.codes.laws": ("check_code",),
+    "mdlcode.proof.checks": ("check_code",),
     "mdlcode.codes.presets": ("preset",),
     "mdlcode.data": ("Data", "Shared", "View", "from_arrays", "from_dataset", "load"),
     "mdlcode.errors": ("MdlError", "MessageError", "TrainingError"),

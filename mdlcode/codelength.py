@@ -31,7 +31,7 @@ class Codelength:
 
     >>> import numpy as np
     >>> length = Codelength({"weights": 64.0, LABELS: 3.0}, np.array([1.0, 2.0]), num_classes=4)
-    >>> length.total_bits, length.model_bits, length.data_bits, length.uniform_bits
+    >>> length.total_bits, length.model_bits, length.label_bits, length.uniform_bits
     (67.0, 64.0, 3.0, 4.0)
     >>> length.compression_ratio
     16.75
@@ -48,7 +48,7 @@ class Codelength:
         return len(self.bits_by_label)
 
     @property
-    def data_bits(self) -> float:
+    def label_bits(self) -> float:
         """Bits of the labels, given whatever of the model was sent."""
         return self.bits_by_part.get(LABELS, 0.0)
 

@@ -1,6 +1,8 @@
 """One table of all codes, in small: every law is tested on each."""
 
-from mdlcode.bayes import BayesLearner, Refinement, ScaleMixture, Sparse
+from mdlcode.bayes import BayesLearner, Refinement, ScaleMixture, SparsePrior
+from mdlcode.bayes.bits_back import BitsBack
+from mdlcode.bayes.relative_entropy import RelativeEntropy
 from mdlcode.codes import (
     Bayes,
     BestOf,
@@ -40,8 +42,6 @@ from mdlcode.learn import (
 )
 from mdlcode.projections import Fastfood, Kronecker
 from mdlcode.weights import AsTrained, Entropy, FixedWidth, Float16, Gaps, Grid, KMeans, Quantised
-from mdlcode.weights.bits_back import BitsBack
-from mdlcode.weights.relative_entropy import RelativeEntropy
 
 NET = NetLearner(min_steps=12, max_steps=12, batch_size=32)
 SMALL = NetLearner(arch="small", min_steps=40)
@@ -102,17 +102,19 @@ CODES: dict[str, Code] = {
     "refined": Variational(
         BayesLearner(start=SPARSE, prior=ScaleMixture(), min_steps=40, max_steps=40, batch_size=32),
         BitsBack(refinement=Refinement(parts=2, last_parts=2, min_steps=10)),
-        draws=2,
+        extra_draws=2,
     ),
     "masked": Variational(
-        BayesLearner(start=SPARSE, prior=Sparse(), min_steps=40, max_steps=40, batch_size=32),
+        BayesLearner(start=SPARSE, prior=SparsePrior(), min_steps=40, max_steps=40, batch_size=32),
         BitsBack(refinement=Refinement(parts=1, last_parts=2, min_steps=10)),
-        draws=2,
+        extra_draws=2,
     ),
     "relative-entropy": Variational(BAYES, RelativeEntropy(bits=10)),
-    "compressed": Compressed(RateAware(SMALL, epochs=1, min_steps=300, lr=0.03, overshoot=2), rates=(0.7, 1.0)),
-    "compressed-to-nothing": Compressed(RateAware(SMALL, epochs=1, min_steps=100), rates=(100.0,)),
-    "rate-aware": TwoPart(RateAware(NORMED, rate=0.01, coarseness=0.5, min_steps=12, epochs=1), Quantised(AsTrained())),
+    "compressed": Compressed(RateAware(SMALL, epochs=1, min_steps=300, lr=0.03, overshoot=2), bit_prices=(0.7, 1.0)),
+    "compressed-to-nothing": Compressed(RateAware(SMALL, epochs=1, min_steps=100), bit_prices=(100.0,)),
+    "rate-aware": TwoPart(
+        RateAware(NORMED, bit_price=0.01, coarseness=0.5, min_steps=12, epochs=1), Quantised(AsTrained())
+    ),
     "variational-dropout": TwoPart(VariationalDropout(SMALL, epochs=1, min_steps=40), Quantised(KMeans(5))),
     "deep-compression": TwoPart(
         DeepCompression(SMALL, density=0.3, levels=4, epochs=1, min_steps=20), Quantised(AsTrained(), Gaps(), "all")

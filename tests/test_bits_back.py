@@ -10,30 +10,31 @@ from codes_table import BAYES, CODES
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mdlcode import message
 from mdlcode.bayes import (
     BayesLearner,
     Layout,
     MeanField,
     Normals,
     Refinement,
-    Sparse,
+    SparsePrior,
     TwoNormals,
     kl_bits,
     with_weights,
 )
+from mdlcode.bayes.bits_back import BitsBack
 from mdlcode.bayes.expected import label_bits
 from mdlcode.bayes.guides import FullGuide
 from mdlcode.bayes.inference import Inference
+from mdlcode.bayes.levels import scale_levels, scales
 from mdlcode.bayes.models import LearnedGaussian
-from mdlcode.bayes.priors import NormalJeffreys, scale_levels, scales
-from mdlcode.cells import Cells, cells
-from mdlcode.channel import Ledger, Receiver, Sender
+from mdlcode.bayes.priors import NormalJeffreys
+from mdlcode.bayes.relative_entropy import RelativeEntropy
 from mdlcode.codes import Variational
+from mdlcode.coding import message
+from mdlcode.coding.channel import Ledger, Receiver, Sender
+from mdlcode.coding.gaussian_cells import GaussianCells, gaussian_cells
 from mdlcode.data import Data
 from mdlcode.errors import MdlError, MessageError
-from mdlcode.weights.bits_back import BitsBack
-from mdlcode.weights.relative_entropy import RelativeEntropy
 
 
 def gaussians(count: int, seed: int = 0) -> MeanField:
@@ -72,7 +73,7 @@ def test_kl_is_never_negative_and_zero_for_equals(mean: float, sd: float, prior_
 @given(st.integers(0, 1000))
 def test_a_draw_of_cells_costs_the_coder_what_its_bits_say(seed: int) -> None:
     random = np.random.default_rng(seed)
-    drawn = cells(random.normal(0, 300, 400), np.exp(random.uniform(-2, 5, 400)))
+    drawn = gaussian_cells(random.normal(0, 300, 400), np.exp(random.uniform(-2, 5, 400)))
     sender = Sender(seed=seed)
     symbols = sender.borrow(drawn, "weights")
     used = 32 * (len(sender.spare) - len(sender.words()))
@@ -112,7 +113,7 @@ def test_drawn_weights_have_the_posteriors_moments() -> None:
 
 def test_spare_bits_too_few_for_the_draw_are_said() -> None:
     with pytest.raises(MdlError, match="too few for the draw"):
-        Ledger(np.ones(20, dtype=np.uint32)).borrow(cells(np.zeros(1000), np.full(1000, 50.0)), "weights")
+        Ledger(np.ones(20, dtype=np.uint32)).borrow(gaussian_cells(np.zeros(1000), np.full(1000, 50.0)), "weights")
     with pytest.raises(MdlError, match="at least two"):
         Ledger(np.ones(1, dtype=np.uint32))
 
@@ -208,7 +209,7 @@ def test_under_a_sparse_prior_what_was_zero_stays_so_and_the_mask_is_paid(digits
     assert (posterior.kl_bits[~posterior.kept] == 0).all()
     assert posterior.prior_bits == pytest.approx(posterior.mask_bits + 8 * len(posterior.levels))
     with pytest.raises(MdlError, match="needs a `start`"):
-        BayesLearner(prior=Sparse())
+        BayesLearner(prior=SparsePrior())
 
 
 def test_scale_levels_are_the_nearest_on_the_log_scale() -> None:
@@ -223,7 +224,7 @@ def test_priors_without_density_and_collapsed_scales_are_refused() -> None:
     with pytest.raises(MdlError, match="collapsed to zero"):
         MeanField(Layout(("w",), ((2,),)), np.zeros(2), np.array([1.0, 0.0]), Normals(np.ones(2)))
     with pytest.raises(MdlError, match="no density"):
-        Cells(np.zeros(1), np.zeros(1), np.zeros(1, dtype=np.int64), np.array([4]))
+        GaussianCells(np.zeros(1), np.zeros(1), np.zeros(1, dtype=np.int64), np.array([4]))
     with pytest.raises(MdlError, match="too many for this guide"):
         FullGuide().guide(
             print,

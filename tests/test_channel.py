@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mdlcode.channel import Ledger, Receiver, Sender, smooth, smoothing
-from mdlcode.codes.laws import within_tolerance
+from mdlcode.coding.channel import Ledger, Receiver, Sender, smooth, smoothing
 from mdlcode.errors import MdlError
+from mdlcode.proof.checks import within_tolerance
 from mdlcode.typing import FloatArray, IntArray
 
 
@@ -84,7 +84,7 @@ def test_parts_are_told_apart() -> None:
     ledger.send(np.array([0, 1]), np.array([[0.5, 0.5]] * 2))
     length = ledger.codelength(2)
     assert length.bits_by_part == {"weights": 4.0, "labels": 2.0}
-    assert (length.model_bits, length.data_bits, length.total_bits) == (4.0, 2.0, 6.0)
+    assert (length.model_bits, length.label_bits, length.total_bits) == (4.0, 2.0, 6.0)
     assert length.bits_by_label.tolist() == [1.0, 1.0]
 
 

@@ -30,7 +30,7 @@ RESULT_KEYS = {
         "num_labels",
         "num_classes",
         "model_bits",
-        "data_bits",
+        "label_bits",
         "total_bits",
         "uniform_bits",
     ),
@@ -62,10 +62,10 @@ def test_compare_writes_results_that_a_person_can_read(mdlcode: Run, quick: Path
     assert uniform["total_bits"] == pytest.approx(100 * np.log2(10))
     assert prequential["code"] == "Few steps"
     assert prequential["config"]["learners"][0]["seed"] == 3
-    assert prequential["total_bits"] == prequential["model_bits"] + prequential["data_bits"]
+    assert prequential["total_bits"] == prequential["model_bits"] + prequential["label_bits"]
     assert prequential["compression_ratio"] == pytest.approx(prequential["total_bits"] / uniform["total_bits"])
     with np.load(tmp_path / "out" / "01-few-steps.npz", allow_pickle=False) as arrays:
-        assert arrays["bits_by_label"].sum() == pytest.approx(prequential["data_bits"])
+        assert arrays["bits_by_label"].sum() == pytest.approx(prequential["label_bits"])
 
 
 def test_results_are_never_overwritten_without_force(mdlcode: Run, quick: Path, tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ def test_full_disk_is_one_clear_line(mdlcode: Run) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full to try a full disk with")
     from mdlcode.errors import MdlError
-    from mdlcode.experiments.results import write_atomically
+    from mdlcode.files import write_atomically
 
     with pytest.raises(MdlError, match="can't be written"):
         write_atomically(Path("/dev/full/x"), lambda file: file.write(b"x"))

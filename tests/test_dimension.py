@@ -16,7 +16,7 @@ from mdlcode.cli.app import app
 from mdlcode.data import Data, View, load
 from mdlcode.errors import MdlError
 from mdlcode.learn import AdamW, NetLearner, Real, SubspaceLearner
-from mdlcode.learn.together import can_train_together, fit_together
+from mdlcode.learn.nets.together import can_train_together, fit_together
 from mdlcode.measures import DimensionSearch, IntrinsicDimension, Trial
 from mdlcode.measures.dimension import crossing
 from mdlcode.measures.dimension_search import Bracket

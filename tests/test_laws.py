@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from codes_table import CODES
 
-from mdlcode import message
-from mdlcode.channel import Channel
 from mdlcode.codes import Code, Prequential, Received, Uniform
 from mdlcode.codes.base import parse_code, uniform_rows
-from mdlcode.codes.laws import LawBrokenError, audit, check_code, within_tolerance
 from mdlcode.codes.presets import PRESETS
+from mdlcode.coding import message
+from mdlcode.coding.channel import Channel
 from mdlcode.config import to_config
 from mdlcode.data import Data, Shared, View, load
 from mdlcode.errors import MessageError
+from mdlcode.proof.checks import LawBrokenError, audit, check_code, within_tolerance
 from mdlcode.typing import IntArray
 
 

@@ -139,7 +139,7 @@ def test_augmentations_keep_what_they_should() -> None:
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
 def test_compiled_net_is_compiled_once_and_learns_the_same(digits: Data) -> None:
-    from mdlcode.learn.net import compiled_forward
+    from mdlcode.learn.nets.predictor import compiled_forward
 
     plain = NetLearner(arch="linear", min_steps=10, max_steps=10)
     compiled = replace(plain, compiled=True)

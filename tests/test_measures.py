@@ -12,7 +12,7 @@ from mdlcode.data import Data, View, load
 from mdlcode.errors import MdlError
 from mdlcode.learn import FrequencyLearner, NetLearner, StackedLearner, StagedLearner, UniformLearner
 from mdlcode.learn.features import featurized
-from mdlcode.learn.muon import orthogonalised
+from mdlcode.learn.nets.muon import orthogonalised
 from mdlcode.measures import LearningCurve
 
 

@@ -8,8 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mdlcode import message
 from mdlcode.codes import Prequential, Uniform
+from mdlcode.coding import message
 from mdlcode.data import Data, View, load
 from mdlcode.errors import MessageError
 from mdlcode.learn import EstimatorLearner, FrequencyLearner

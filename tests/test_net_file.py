@@ -17,10 +17,10 @@ from mdlcode.data import Shared, load
 from mdlcode.data.load import data_root
 from mdlcode.errors import MdlError, MessageError
 from mdlcode.learn import Affine, NetPredictor, fold_batch_norm
-from mdlcode.net_file import decode_net, pack_net, tensors_checksum, unpack_net, words_bytes
 from mdlcode.nets import build
 from mdlcode.nets.tensors import load_weights, read_tensors
 from mdlcode.weights import AsTrained, Float16, Float32, Grid, Quantised, general_compressors
+from mdlcode.weights.net_file import decode_net, pack_net, tensors_checksum, unpack_net, words_bytes
 
 SHAPE = (1, 8, 8)
 DIGITS = load("digits").shared
@@ -59,7 +59,7 @@ def test_views_and_scales_are_kept() -> None:
 
 def test_a_fresh_process_decodes_the_same_tensors(tmp_path: Path) -> None:
     (tmp_path / "net").write_bytes(FILE)
-    script = "import sys; from mdlcode.net_file import decode_net, tensors_checksum;"
+    script = "import sys; from mdlcode.weights.net_file import decode_net, tensors_checksum;"
     script += "print(tensors_checksum(decode_net(open(sys.argv[1], 'rb').read()).net))"
     ran = subprocess.run([sys.executable, "-c", script, tmp_path / "net"], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == tensors_checksum(decode_net(FILE).net)

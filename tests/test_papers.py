@@ -15,9 +15,9 @@ from mdlcode.cli.app import app
 from mdlcode.codes.base import parse_code
 from mdlcode.errors import MdlError
 from mdlcode.experiments.stored import read_results
-from mdlcode.experiments.tables import Table
-from mdlcode.papers.blier_ollivier import PUBLISHED, flat_confusion_bits
-from mdlcode.papers.blier_ollivier_codes import table1_codes
+from mdlcode.papers.blier_ollivier.codes import table1_codes
+from mdlcode.papers.blier_ollivier.items import PUBLISHED, flat_confusion_bits
+from mdlcode.report.tables import Table
 
 ROOT = Path(__file__).parent.parent
 
@@ -84,7 +84,7 @@ def test_plot_and_report_through_the_command(mdlcode: Run, stored: Path, tmp_pat
         (("plot", "{stored}", "--codes", "unifrom", "-o", "x.png"), "no code 'unifrom'"),
         (("plot", "{empty}", "-o", "x.png"), "no results folder"),
         (("plot", "{empty}", "--kind", "dimension", "-o", "x.png"), "not the folder of a dimension"),
-        (("plot", "{stored}", "--kind", "rates", "-o", "x.png"), "swept trade-offs"),
+        (("plot", "{stored}", "--kind", "bit_prices", "-o", "x.png"), "swept trade-offs"),
         (("plot", "{stored}", "--kind", "bound", "-o", "x.png"), "at least one certificate"),
         (("plot", "{old}", "-o", "x.png"), "was made by mdlcode 0.0.1"),
         (("report", "{damaged}", "-o", "x.html"), "damaged"),

@@ -7,14 +7,14 @@ import pytest
 import torch
 
 from mdlcode import parallel
-from mdlcode.channel import smooth
 from mdlcode.codes import Geometric, Listed, Prequential, Switch, Temperature, Uniform
-from mdlcode.codes.laws import check_code
 from mdlcode.codes.schedule import NAMED
+from mdlcode.coding.channel import smooth
 from mdlcode.data import Data, Shared, View, from_arrays, load
 from mdlcode.errors import MdlError, TrainingError
 from mdlcode.learn import EstimatorLearner, FrequencyLearner, Learner, NetLearner, Predictor, UniformLearner
 from mdlcode.learn.constant import ConstantPredictor
+from mdlcode.proof.checks import check_code
 from mdlcode.typing import FloatArray, IntArray
 
 NET = NetLearner(min_steps=12, max_steps=12)

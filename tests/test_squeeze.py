@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from mdlcode.channel import Ledger
 from mdlcode.codes import Compressed, TwoPart
+from mdlcode.coding.channel import Ledger
 from mdlcode.data import Data
 from mdlcode.errors import MdlError, PrunedError
 from mdlcode.learn import DeepCompression, NetLearner, RateAware, VariationalDropout, fold_batch_norm
-from mdlcode.learn.gridded import GriddedNet
-from mdlcode.learn.pruning import CodebookNet, MaskedNet
-from mdlcode.learn.variational_dropout import divergence_nats
+from mdlcode.learn.squeeze.gridded import GriddedNet
+from mdlcode.learn.squeeze.pruning import CodebookNet, MaskedNet
+from mdlcode.learn.squeeze.variational_dropout import divergence_nats
 from mdlcode.nets import build
 from mdlcode.plots.compression import pruning_curves, u_shape
 from mdlcode.plots.style import drawing, save
@@ -103,7 +103,7 @@ def test_gradients_go_straight_through_the_rounding() -> None:
     net(x).square().sum().backward()
     weight = net[1].weight
     gradient, value = weight.grad.clone(), weight.detach().clone()
-    gridded.backward(rate=0.0)
+    gridded.backward(bit_price=0.0)
     step = float(gridded.log_steps.detach().exp()[0])
     assert torch.allclose(gridded.latents.grad[: weight.numel()], (gradient * step).reshape(-1))
     assert float(gridded.log_steps.grad[0]) == pytest.approx(float((gradient * value).sum()), rel=1e-4)
@@ -114,7 +114,7 @@ def test_the_rate_pulls_every_weight_to_zero() -> None:
     net = dense()
     gridded = GriddedNet(net, coarseness=0.3)
     gridded.estimate()
-    gridded.backward(rate=1.0)
+    gridded.backward(bit_price=1.0)
     assert bool((gridded.latents.grad * gridded.latents >= 0).all())
     assert bool((gridded.latents.grad != 0).any())
 
@@ -183,10 +183,10 @@ def test_deep_compression_is_sparse_and_of_few_values(digits: Data) -> None:
 
 
 def test_a_higher_rate_buys_shorter_weights(digits: Data) -> None:
-    code = Compressed(RateAware(QUICK, min_steps=200, epochs=1), rates=(0.02, 0.1, 0.3))
+    code = Compressed(RateAware(QUICK, min_steps=200, epochs=1), bit_prices=(0.02, 0.1, 0.3))
     transmission = code.measure(digits)
     traces, length = transmission.received.traces, transmission.codelength
-    assert list(traces["rates"]) == [0.02, 0.1, 0.3]
+    assert list(traces["bit_prices"]) == [0.02, 0.1, 0.3]
     assert traces["weights_bits"][0] > traces["weights_bits"][1] > traces["weights_bits"][2]
     assert length.bits_by_part["choice"] == pytest.approx(math.log2(4))
     least = float(traces["total_bits"].min())
@@ -194,18 +194,18 @@ def test_a_higher_rate_buys_shorter_weights(digits: Data) -> None:
 
 
 def test_the_best_net_of_a_sweep_is_the_one_that_is_sent(digits: Data) -> None:
-    code = Compressed(RateAware(QUICK, min_steps=200, epochs=1), rates=(0.1, 0.3))
+    code = Compressed(RateAware(QUICK, min_steps=200, epochs=1), bit_prices=(0.1, 0.3))
     ledger = Ledger()
     code.weights.transmit(ledger, code.best_net(digits.shared, digits.labels).net)
     assert ledger.codelength(2).total_bits in code.measure(digits).received.traces["weights_bits"]
 
 
 def test_squeezed_to_nothing(digits: Data) -> None:
-    learner = RateAware(QUICK, rate=1e4, min_steps=200, epochs=1)
-    length = Compressed(learner, rates=(1e4,)).codelength(digits)
+    learner = RateAware(QUICK, bit_price=1e4, min_steps=200, epochs=1)
+    length = Compressed(learner, bit_prices=(1e4,)).codelength(digits)
     assert length.total_bits == pytest.approx(length.uniform_bits + 1)
-    with pytest.raises(PrunedError, match="at each rate"):
-        Compressed(learner, rates=(1e4,)).best_net(digits.shared, digits.labels)
+    with pytest.raises(PrunedError, match="at each price"):
+        Compressed(learner, bit_prices=(1e4,)).best_net(digits.shared, digits.labels)
     with pytest.raises(PrunedError, match="pruned to nothing"):
         TwoPart(learner, Quantised(AsTrained())).codelength(digits)
 
@@ -213,14 +213,14 @@ def test_squeezed_to_nothing(digits: Data) -> None:
 def test_rates_are_trained_from_one_first_training(digits: Data) -> None:
     learner = RateAware(QUICK, min_steps=50, epochs=1)
     each = learner.fit_each(digits.shared, digits.labels, (0.1, 1.0))
-    alone = RateAware(QUICK, min_steps=50, epochs=1, rate=1.0).fit(digits.shared, digits.labels)
+    alone = RateAware(QUICK, min_steps=50, epochs=1, bit_price=1.0).fit(digits.shared, digits.labels)
     assert np.array_equal(each[1].predict(digits.shared.inputs), alone.predict(digits.shared.inputs))
 
 
 def test_variational_dropout_cuts_more_where_bits_cost_more(digits: Data) -> None:
     kept = []
-    for rate in (0.01, 3.0):
-        learner = VariationalDropout(QUICK, rate=rate, min_steps=300, epochs=1, lr=3e-3, noise_lr=0.1)
+    for price in (0.01, 3.0):
+        learner = VariationalDropout(QUICK, bit_price=price, min_steps=300, epochs=1, lr=3e-3, noise_lr=0.1)
         weight = learner.fit(digits.shared, digits.labels).net[1].weight
         kept.append(int((weight != 0).sum()))
     assert 0 < kept[1] < 0.7 * kept[0]
@@ -234,7 +234,7 @@ def test_divergence_of_the_dropout_falls_to_zero() -> None:
 
 def test_figures_of_a_sweep_and_of_pruning(tmp_path: Path) -> None:
     totals = np.array([900.0, 700.0, np.inf, 800.0])
-    traces = {"rates": np.array([0.5, 1.0, 9.0, 2.0]), "weights_bits": np.array([800.0, 500, np.inf, 300])}
+    traces = {"bit_prices": np.array([0.5, 1.0, 9.0, 2.0]), "weights_bits": np.array([800.0, 500, np.inf, 300])}
     with drawing(columns=2) as (figure, axes):
         u_shape(axes[0], {**traces, "total_bits": totals})
         pruning_curves(axes[1], {"clean": np.array([[0.0, 1.0], [0.9, 0.8]]), "noise": np.array([[0.0, 1.0]])})

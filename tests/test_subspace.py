@@ -8,20 +8,20 @@ import pytest
 import torch
 
 from conftest import Run
-from mdlcode.channel import Ledger, Receiver, Sender
 from mdlcode.codes import Subspace
 from mdlcode.codes.base import parse_code
 from mdlcode.codes.subspace import send_coordinates
+from mdlcode.coding.channel import Ledger, Receiver, Sender
 from mdlcode.config import to_config
 from mdlcode.data import Data
 from mdlcode.errors import MdlError
 from mdlcode.learn import NetLearner, Real, Stepped, SubspaceLearner
-from mdlcode.learn.net import NetPredictor
-from mdlcode.learn.subspace_net import SubspaceNet, laplace_bits
+from mdlcode.learn.nets.predictor import NetPredictor
+from mdlcode.learn.subspace.net import SubspaceNet, laplace_bits
 from mdlcode.projections import Dense
 
 QUICK = SubspaceLearner(
-    arch="mlp", min_steps=12, max_steps=12, dimension=40, layers="joint", coordinates=Stepped(step=0.02, rate=0.1)
+    arch="mlp", min_steps=12, max_steps=12, dimension=40, layers="joint", coordinates=Stepped(step=0.02, bit_price=0.1)
 )
 
 
@@ -72,18 +72,18 @@ def test_what_is_sent_is_what_is_received(digits: Data) -> None:
 
 
 def test_coordinates_are_whole_steps(digits: Data) -> None:
-    net = moving(replace(QUICK, coordinates=Stepped(step=0.02, rate=0)).fit(digits.shared, digits.labels))
+    net = moving(replace(QUICK, coordinates=Stepped(step=0.02, bit_price=0)).fit(digits.shared, digits.labels))
     multiples = (net.values() / net.log_steps.exp()).detach()
     assert (multiples - multiples.round()).abs().max() < 1e-3
     assert multiples.abs().max() >= 1
 
 
 def test_paying_for_bits_saves_bits(digits: Data) -> None:
-    def model_bits(rate: float) -> float:
-        learner = replace(QUICK, max_steps=60, min_steps=60, coordinates=Stepped(step=0.02, rate=rate))
+    def model_bits(bit_price: float) -> float:
+        learner = replace(QUICK, max_steps=60, min_steps=60, coordinates=Stepped(step=0.02, bit_price=bit_price))
         return Subspace((learner,)).codelength(digits).model_bits
 
-    assert model_bits(rate=5.0) < 0.8 * model_bits(rate=0.0)
+    assert model_bits(bit_price=5.0) < 0.8 * model_bits(bit_price=0.0)
 
 
 def test_laplace_bits_are_those_of_its_distribution() -> None:
@@ -99,7 +99,10 @@ def test_laplace_bits_are_those_of_its_distribution() -> None:
 
 
 def test_the_shortest_learner_is_sent_and_the_choice_paid(digits: Data) -> None:
-    small, large = replace(QUICK, dimension=5), replace(QUICK, dimension=2000, coordinates=Stepped(step=0.01, rate=0))
+    small, large = (
+        replace(QUICK, dimension=5),
+        replace(QUICK, dimension=2000, coordinates=Stepped(step=0.01, bit_price=0)),
+    )
     both, alone = Subspace((large, small)).codelength(digits), Subspace((small,)).codelength(digits)
     assert both.bits_by_part["choice"] == 1
     assert "choice" not in alone.bits_by_part
@@ -141,7 +144,7 @@ def test_frozen_parameters_stay(digits: Data) -> None:
         ({"dimension": 651, "arch": "linear"}, "between 1 and 650 is needed"),
         ({"dimension": 3, "layers": "layerwise"}, "between 4"),
         ({"dimension": 600, "layers": "normalisation"}, "between 1 and 522"),
-        ({"coordinates": Stepped(step=1e-5, rate=0)}, "steps from zero"),
+        ({"coordinates": Stepped(step=1e-5, bit_price=0)}, "steps from zero"),
     ],
 )
 def test_what_is_refused(change: dict[str, object], says: str, digits: Data) -> None:

@@ -7,7 +7,7 @@ from mdlcode.bayes.densities import Normals, TwoNormals, kl_bits
 from mdlcode.bayes.expected import ExpectedLength
 from mdlcode.bayes.learner import BayesLearner, BayesPredictor, with_weights
 from mdlcode.bayes.posterior import Layout, MeanField
-from mdlcode.bayes.priors import Gaussian, ScaleMixture, Sparse
+from mdlcode.bayes.priors import Gaussian, ScaleMixture, SparsePrior
 from mdlcode.bayes.refinement import Refinement
 
 __all__ = [
@@ -20,7 +20,7 @@ __all__ = [
     "Normals",
     "Refinement",
     "ScaleMixture",
-    "Sparse",
+    "SparsePrior",
     "TwoNormals",
     "kl_bits",
     "with_weights",

@@ -9,7 +9,7 @@ from scipy import stats
 
 from mdlcode.bayes.learner import BayesPredictor
 from mdlcode.bayes.posterior import MeanField
-from mdlcode.channel import smooth
+from mdlcode.coding.channel import smooth
 from mdlcode.data.base import Shared
 from mdlcode.typing import FloatArray, IntArray
 

@@ -11,9 +11,9 @@ from mdlcode.bayes import svi
 from mdlcode.bayes.models import PriorModel
 from mdlcode.bayes.posterior import Layout
 from mdlcode.data.base import Shared
-from mdlcode.learn.determinism import reproducible
-from mdlcode.learn.net import NetPredictor
-from mdlcode.learn.network import batches
+from mdlcode.learn.nets.determinism import reproducible
+from mdlcode.learn.nets.predictor import NetPredictor
+from mdlcode.learn.nets.training import batches
 from mdlcode.typing import IntArray
 
 _AT_ONCE = 1000

@@ -17,14 +17,14 @@ from mdlcode.bayes.guides import Guide, MeanFieldGuide
 from mdlcode.bayes.inference import Inference
 from mdlcode.bayes.masks import mask_bits
 from mdlcode.bayes.posterior import Layout, MeanField, Sampled, prior_bits
-from mdlcode.bayes.priors import Gaussian, Prior, ScaleMixture, Sparse
+from mdlcode.bayes.priors import Gaussian, Prior, ScaleMixture, SparsePrior
 from mdlcode.bayes.refinement import Refinement
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
 from mdlcode.errors import MdlError
 from mdlcode.learn.base import Learner, Predictor, parse_learner
-from mdlcode.learn.net import NetPredictor, NetTrainer, Precision, new_net
-from mdlcode.learn.optimizer import rate
+from mdlcode.learn.nets.optimizer import lr_share
+from mdlcode.learn.nets.predictor import NetPredictor, NetTrainer, Precision, new_net
 from mdlcode.typing import BoolArray, FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -74,12 +74,12 @@ class BayesLearner(Learner):
     kl_weight: float = Field(default=1.0, gt=0)
     kl_start: float = Field(default=0.1, ge=0)
     annealing: float = Field(default=0.3, ge=0, le=1)
-    draws: int = Field(default=16, ge=1)
+    predictive_draws: int = Field(default=16, ge=1)
     precision: Precision = "fp32"
     seed: int = Field(default=0, ge=0)
 
     def __post_init__(self) -> None:
-        if isinstance(self.prior, Sparse) and (self.start is None or not self.guide.independent):
+        if isinstance(self.prior, SparsePrior) and (self.start is None or not self.guide.independent):
             raise MdlError("prior 'sparse' needs a `start` whose net has zeros, and guide 'mean-field'")
         if self.start is not None and self.arch not in ("auto", self.start.architecture()):
             raise MdlError(f"`start` trains '{self.start.architecture()}', not '{self.arch}': leave out `arch`")
@@ -124,7 +124,7 @@ class BayesLearner(Learner):
         steps = self._own_steps(len(labels))
         fitting = Fitting(learned, layout, shared, labels, self.batch_size, self.estimator, self.seed)
         means, deviations, scales = self._start(learned, layout)
-        if isinstance(self.prior, Sparse):
+        if isinstance(self.prior, SparsePrior):
             kept = means != 0
             prior: PriorModel = self.prior.sparse_model(layout, scales, kept)
         else:
@@ -143,7 +143,7 @@ class BayesLearner(Learner):
             make_guide,
             steps,
             (self.lr, self.sd_lr),
-            lambda step: (rate(step, steps, self.warmup), self._kl_weight(step / steps)),
+            lambda step: (lr_share(step, steps, self.warmup), self._kl_weight(step / steps)),
             lambda step, guide: watch(step, now(guide)) if every and step % every == 0 else None,
         )
         return now(guide)
@@ -183,7 +183,7 @@ class BayesLearner(Learner):
             lambda model: PartlyKnown(prior, start, sd, given),
             steps,
             (how.lr, how.sd_lr),
-            lambda step: (rate(step, steps, self.warmup), self.kl_weight),
+            lambda step: (lr_share(step, steps, self.warmup), self.kl_weight),
             lambda step, guide: None,
         )
         mean, deviation = posterior.mean.copy(), posterior.sd.copy()
@@ -215,7 +215,7 @@ class BayesLearner(Learner):
             sd = np.where(mask, sd, _NO_SD)
             return MeanField(layout, mean, sd, density, levels, mask, mask_bits(layout, mask))
         with svi.isolated():
-            drawn = [svi.draw(prior, guide) for _ in range(self.draws)]
+            drawn = [svi.draw(prior, guide) for _ in range(self.predictive_draws)]
         weights = np.stack([_array(each) for each, _ in drawn])
         return Sampled(layout, weights, np.array([bits for _, bits in drawn]), prior_bits(levels))
 
@@ -233,8 +233,8 @@ class BayesPredictor(Predictor):
 
     def predict(self, inputs: Tensor) -> FloatArray:
         """Probabilities (m, K) in float64: the mean over the learner's number of draws."""
-        total = sum(self.one(each).predict(inputs) for each in self.weights(self._learner.draws))
-        return np.asarray(total / self._learner.draws, dtype=np.float64)
+        total = sum(self.one(each).predict(inputs) for each in self.weights(self._learner.predictive_draws))
+        return np.asarray(total / self._learner.predictive_draws, dtype=np.float64)
 
     def weights(self, draws: int) -> list[FloatArray]:
         """That many draws (P,) of the weights."""

@@ -3,7 +3,7 @@
 import numpy as np
 
 from mdlcode.bayes.posterior import Layout
-from mdlcode.channel import Channel, Ledger
+from mdlcode.coding.channel import Channel, Ledger
 from mdlcode.typing import BoolArray
 from mdlcode.weights.masks import send_mask
 

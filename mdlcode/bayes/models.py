@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.distributions import register_kl
 
 from mdlcode.bayes.densities import Density, Normals, TwoNormals
-from mdlcode.bayes.priors import scale_levels, scales
+from mdlcode.bayes.levels import scale_levels, scales
 from mdlcode.typing import IntArray
 
 SITE = "weights"

@@ -9,37 +9,14 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from mdlcode.bayes.densities import Normals, TwoNormals
+from mdlcode.bayes.levels import scales
 from mdlcode.bayes.posterior import Layout
 from mdlcode.config import STRICT
 from mdlcode.errors import MdlError
-from mdlcode.typing import FloatArray, IntArray
+from mdlcode.typing import IntArray
 
 if TYPE_CHECKING:
     from mdlcode.bayes.models import PriorModel
-
-# A level stands for 2^(level / 16 - 12), so from 2^-12 to nearly 2^4.
-_PER_OCTAVE, _LEAST_LOG2 = 16, -12.0
-_MOST_LEVEL = 255
-
-
-def scales(levels: IntArray) -> FloatArray:
-    """The prior deviations that levels 0 .. 255 stand for.
-
-    >>> scales(np.array([0, 192, 255])).round(4)
-    array([2.00000e-04, 1.00000e+00, 1.53217e+01])
-    """
-    values: FloatArray = 2.0 ** (levels / _PER_OCTAVE + _LEAST_LOG2)
-    return values
-
-
-def scale_levels(deviations: FloatArray) -> IntArray:
-    """The nearest levels, on the log scale, of prior deviations.
-
-    >>> scale_levels(np.array([1.0, 1e-9]))
-    array([192,   0])
-    """
-    levels = np.rint((np.log2(deviations) - _LEAST_LOG2) * _PER_OCTAVE)
-    return np.clip(levels, 0, _MOST_LEVEL).astype(np.int64)
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -104,7 +81,7 @@ class ScaleMixture:
 
 
 @dataclass(frozen=True, config=STRICT)
-class Sparse(Gaussian):
+class SparsePrior(Gaussian):
     """As `Gaussian` for the weights that the learner's `start` left other than 0; which these are is sent as a mask.
 
     Worth it where whole rows, columns or kernels are 0: a mask says so in fewer bits than a mixture.
@@ -164,7 +141,7 @@ class NormalJeffreys:
 
 
 Prior = Annotated[
-    Gaussian | Sparse | ScaleMixture | NormalGamma | Horseshoe | NormalJeffreys, Field(discriminator="kind")
+    Gaussian | SparsePrior | ScaleMixture | NormalGamma | Horseshoe | NormalJeffreys, Field(discriminator="kind")
 ]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import betainc, betaincc, gammaln, ndtri_exp, rel_entr
 
-from mdlcode.bounds.inverse import excess, rate, risk_exponent, upper_kl
+from mdlcode.bounds.inverse import excess, risk_at, risk_exponent, upper_kl
 from mdlcode.bounds.numbers import Array, Numbers, counts, plain, reals, require, sizes
 
 # Below this log-level the tail starts 9 standard deviations away and FRACTION_TERMS give it to 1e-12;
@@ -36,7 +36,7 @@ def binomial_inverse(errors: npt.ArrayLike, n: npt.ArrayLike, log_level_nats: np
     level = reals(log_level_nats, "log_level_nats")
     require(level < 0, level, "log_level_nats", "is the log of a probability and must be below 0")
     k, size, level = np.broadcast_arrays(counts(errors, size), size, level)
-    result = np.where(k == 0, rate(np.zeros_like(level), -level / size), 1.0)
+    result = np.where(k == 0, risk_at(np.zeros_like(level), -level / size), 1.0)
     inner, deep = (k > 0) & (k < size), level < DEEP_NATS
     for part, tail in ((inner & deep, _deep_tail), (inner & ~deep, _beta_tail)):
         if np.any(part):
@@ -66,7 +66,7 @@ def _invert(k: Array, n: Array, level: Array, tail: Tail) -> Array:
         far = far[np.abs(error) > CLOSE_NATS - 1e-13 * level[far]]
         if far.size == 0:
             break
-    return rate(q, v * (1 + SLACK))
+    return risk_at(q, v * (1 + SLACK))
 
 
 def _deep_tail(k: Array, n: Array, p: Array, v: Array) -> tuple[Array, Array]:

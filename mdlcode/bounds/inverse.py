@@ -35,7 +35,7 @@ def kl_inverse(risk: npt.ArrayLike, budget_nats: npt.ArrayLike) -> Numbers:
     0.0985721677
     """
     q = risks(risk)
-    return plain(rate(q, risk_exponent(q, 1 - q, nonnegative(budget_nats, "budget_nats"))))
+    return plain(risk_at(q, risk_exponent(q, 1 - q, nonnegative(budget_nats, "budget_nats"))))
 
 
 def kl_inverse_lower(risk: npt.ArrayLike, budget_nats: npt.ArrayLike) -> Numbers:
@@ -53,7 +53,7 @@ def kl_inverse_lower(risk: npt.ArrayLike, budget_nats: npt.ArrayLike) -> Numbers
     return plain(np.where(low < TINY, 0.0, low))
 
 
-def rate(q: Array, exponent: Array) -> Array:
+def risk_at(q: Array, exponent: Array) -> Array:
     """p = 1 - e^-exponent, rounded up, between q and 1."""
     return np.clip(-np.expm1(-exponent) * (1 + ROUNDING), q, 1.0)
 

@@ -11,10 +11,10 @@ from mdlcode.cli.show import bounds_table, out, paid_table
 from mdlcode.errors import MdlError
 
 if TYPE_CHECKING:
+    from mdlcode.certify.certificate import Certificate
     from mdlcode.codes import Code
     from mdlcode.data import Data, View
     from mdlcode.experiments import Experiment
-    from mdlcode.experiments.certificate import Certificate
 
 NetFile = Annotated[Path | None, typer.Argument(help="A message of `encode` whose code sends a net, or a net's file.")]
 Weights = Annotated[Path | None, typer.Option(help="Weights of a net instead: .npz of arrays or .pt state dict.")]
@@ -40,7 +40,7 @@ Draws = Annotated[
     int, typer.Option(help="Of a stochastic net: how many random examples are drawn, with weights of their own.", min=1)
 ]
 Delta = Annotated[float, typer.Option(help="Failure probability of each bound.")]
-Choices = Annotated[int, typer.Option(help="Among how many alternatives this was chosen; log2 of it is paid.")]
+Candidates = Annotated[int, typer.Option(help="Among how many alternatives this was chosen; log2 of it is paid.")]
 Report = Annotated[Path | None, typer.Option("--out", "-o", help="JSON file for the certificate.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the file of --out.")]
 
@@ -57,8 +57,8 @@ def bound(
     std: Std = None,
     prior: Prior = None,
     delta: Delta = 0.05,
-    draws: Draws = 150_000,
-    choices: Choices = 1,
+    mc_draws: Draws = 150_000,
+    candidates: Candidates = 1,
     seed: o.Seed = None,
     device: o.Device = None,
     limit: o.Limit = None,
@@ -73,29 +73,29 @@ def bound(
 ) -> None:
     """Bounds on the test error: of the net in a file, of --weights, or of what --code or --config learns."""
     from mdlcode import bounds
-    from mdlcode.experiments.certificate import choice_bits
+    from mdlcode.certify.certificate import choice_bits
 
     if sum(given is not None for given in (file, weights, code or config)) != 1:
         raise MdlError("say what to bound: a file with a net, --weights with --arch, or --code (or --config)")
     _check_free(report, force)
     bounds.held_out(0, 1, delta)  # nothing is trained for a delta outside (0, 1)
-    choice_bits(choices)
+    choice_bits(candidates)
     fields = {"data": data, "device": device, "seed": seed, "limit": limit, "label_noise": label_noise}
     fields |= {"shuffle_pixels": shuffle_pixels, "order_seed": order_seed, "binary": binary}
     with o.computing(threads, workers):
         if file is not None:
             _refuse("a file", mean=mean, std=std, prior=prior, weight_code=weight_code, seed=seed)
-            made = _of_file(o.experiment(None, arch=arch, **fields), file, delta, choices)
+            made = _of_file(o.experiment(None, arch=arch, **fields), file, delta, candidates)
         elif weights is not None:
             _refuse("--weights", prior=prior, seed=seed)
             chosen = o.experiment(None, **fields)
             loaded = _scaled(_seen(chosen.view, chosen.load()), mean, std)
-            made = _of_weights(weights, arch, weight_code, loaded, delta, choices)
+            made = _of_weights(weights, arch, weight_code, loaded, delta, candidates)
         else:
             _refuse("--code", weight_code=weight_code)
             chosen = o.codes(config, code or None, arch=arch, **fields)
             loaded = _scaled(_seen(chosen.view, chosen.load()), mean, std)
-            made = _of_codes(chosen.named_codes(), loaded, prior, delta, choices, draws)
+            made = _of_codes(chosen.named_codes(), loaded, prior, delta, candidates, mc_draws)
     _finish(made, report)
 
 
@@ -104,15 +104,15 @@ def bound_numbers(
     examples: Examples,
     bits: Bits,
     delta: Delta = 0.05,
-    choices: Choices = 1,
+    candidates: Candidates = 1,
     report: Report = None,
     force: Force = False,
 ) -> None:
     """The same bounds from numbers, such as published sizes and errors; no net is looked at."""
-    from mdlcode.experiments.certificate import certify_numbers
+    from mdlcode.certify.certificate import certify_numbers
 
     _check_free(report, force)
-    _finish(certify_numbers(errors, examples, bits, delta, choices), report)
+    _finish(certify_numbers(errors, examples, bits, delta, candidates), report)
 
 
 def _check_free(report: Path | None, force: bool) -> None:
@@ -122,7 +122,7 @@ def _check_free(report: Path | None, force: bool) -> None:
 
 def _finish(made: "Certificate", report: Path | None) -> None:
     """Shows the certificate and writes it down."""
-    from mdlcode.experiments.results import write_json
+    from mdlcode.files import write_json
 
     show(made)
     if report is not None:
@@ -142,7 +142,7 @@ def show(made: "Certificate") -> None:
     out.print(bounds_table(made))
     out.print(
         "They hold with probability 1 - delta if the examples are i.i.d. and net, code and settings were fixed"
-        " before them; what was chosen by looking at them is paid with --choices.",
+        " before them; what was chosen by looking at them is paid with --candidates.",
         highlight=False,
     )
 
@@ -174,33 +174,33 @@ def _scaled(loaded: "Data", mean: str | None, std: str | None) -> "Data":
     return replace(loaded, shared=FixedMoments(loaded.shared.inputs, loaded.shared.num_classes, *moments))
 
 
-def _of_file(chosen: "Experiment", file: Path, delta: float, choices: int) -> "Certificate":
+def _of_file(chosen: "Experiment", file: Path, delta: float, candidates: int) -> "Certificate":
     """Of a message, whose header names its view of the data, or of a net's file."""
+    from mdlcode.certify.certificate import certify
+    from mdlcode.certify.hypothesis import from_message, from_net_file
     from mdlcode.cli.messages import trusted_header
     from mdlcode.data import View, load
     from mdlcode.environment import select_device
-    from mdlcode.experiments.certificate import certify
-    from mdlcode.experiments.hypothesis import from_message, from_net_file
-    from mdlcode.net_file import is_net, unpack_net
+    from mdlcode.weights.net_file import is_net, unpack_net
 
     trusted = [arch for arch in chosen.arch if ":" in arch]
     if is_net(content := o.read_file(file, "net or message")):
         if ":" in (asked := unpack_net(content)[0].arch) and asked not in trusted:
             raise MdlError(f"the net asks to import '{asked}': if you trust it, say --arch {asked}")
         loaded = _seen(chosen.view, chosen.load())
-        return certify(from_net_file(content, loaded.shared), loaded, delta, choices)
+        return certify(from_net_file(content, loaded.shared), loaded, delta, candidates)
     header = trusted_header(content, trusted)
     if chosen.view != View():
         raise MdlError("a message names its own view of the data: leave out --limit and the like")
     view = View(**(header.data or {}).get("view", {}))
     loaded = _seen(view, load(chosen.data, view)).to(select_device(chosen.device))
-    return certify(from_message(content, loaded.shared), loaded, delta, choices)
+    return certify(from_message(content, loaded.shared), loaded, delta, candidates)
 
 
 def _of_weights(
-    file: Path, arch: str | None, names: str | None, loaded: "Data", delta: float, choices: int
+    file: Path, arch: str | None, names: str | None, loaded: "Data", delta: float, candidates: int
 ) -> "Certificate":
-    from mdlcode.experiments.weights_file import NAMED, certify_tensors
+    from mdlcode.certify.tensors import NAMED, certify_tensors
     from mdlcode.nets.tensors import read_tensors
 
     if arch is None:
@@ -208,17 +208,17 @@ def _of_weights(
     chosen = [name.strip() for name in names.split(",")] if names else list(NAMED)
     if unknown := [name for name in chosen if name not in NAMED]:
         raise MdlError(f"no weight code named '{unknown[0]}': names: {', '.join(NAMED)}")
-    return certify_tensors(read_tensors(file), arch, [NAMED[name] for name in chosen], loaded, delta, choices)
+    return certify_tensors(read_tensors(file), arch, [NAMED[name] for name in chosen], loaded, delta, candidates)
 
 
 def _of_codes(
-    named: "list[tuple[str, Code]]", loaded: "Data", prior: float | None, delta: float, choices: int, draws: int
+    named: "list[tuple[str, Code]]", loaded: "Data", prior: float | None, delta: float, candidates: int, mc_draws: int
 ) -> "Certificate":
     """The tightest certificate of several codes, log2 of their number paid."""
-    from mdlcode.experiments.bound import certify_code, certify_prefix
-    from mdlcode.experiments.certificate import tightest
+    from mdlcode.certify.certificate import tightest
+    from mdlcode.certify.code import certify_code, certify_prefix
 
-    paid = choices * len(named)
+    paid = candidates * len(named)
     if prior is None:
-        return tightest([certify_code(code, loaded, delta, paid, draws) for _, code in named])
+        return tightest([certify_code(code, loaded, delta, paid, mc_draws) for _, code in named])
     return tightest([certify_prefix(code, loaded, prior, delta, paid) for _, code in named])

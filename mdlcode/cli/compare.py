@@ -85,8 +85,8 @@ def audit(
     workers: o.Workers = 1,
 ) -> None:
     """Holds a code to random labels: one that saves 30 bits on them uses labels that Bob has not got."""
-    from mdlcode.codes.laws import AUDIT_LIMIT_BITS
-    from mdlcode.codes.laws import audit as audited
+    from mdlcode.proof.checks import AUDIT_LIMIT_BITS
+    from mdlcode.proof.checks import audit as audited
 
     fields = {"data": data, "arch": arch, "seed": seed, "device": device, "limit": limit}
     chosen = o.single_code(config, code or None, **fields)

@@ -11,7 +11,7 @@ Runs = Annotated[list[Path], typer.Argument(help="Folders, as compare --out or d
 Kind = Annotated[
     str,
     typer.Option(
-        help="ratio, regret, blocks, accuracy, panels (these four), parts, weights, bound, rates, sweep, dimension."
+        help="ratio, regret, blocks, accuracy, panels (these four), parts, weights, bound, prices, sweep, dimension."
     ),
 ]
 OutFile = Annotated[
@@ -43,7 +43,7 @@ ReportFile = Annotated[
 
 def report(folder: Folder, file: ReportFile) -> None:
     """Everything in a folder as one file."""
-    from mdlcode.experiments.document import read_document, write_document
+    from mdlcode.report.document import read_document, write_document
 
     write_document(read_document(folder), file)
     out.print(f"report in {file}", highlight=False)

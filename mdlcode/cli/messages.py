@@ -13,8 +13,8 @@ from mdlcode.cli.show import out
 from mdlcode.errors import MdlError, MessageError
 
 if TYPE_CHECKING:
+    from mdlcode.coding.message import Header
     from mdlcode.experiments import Experiment
-    from mdlcode.message import Header
 
 Trusted = Annotated[
     list[str] | None, typer.Option("--arch", help="Allow a message to import this module:name; may be repeated.")
@@ -51,9 +51,9 @@ def encode(
 
 
 def _write_message(chosen: "Experiment", file: Path, threads: int | None, workers: int) -> tuple[float, int]:
+    from mdlcode.coding.message import payload_bits, unpack
     from mdlcode.config import to_config
-    from mdlcode.experiments.results import write_atomically
-    from mdlcode.message import payload_bits, unpack
+    from mdlcode.files import write_atomically
 
     loaded = chosen.load()
     [(name, code)] = chosen.named_codes()
@@ -88,7 +88,7 @@ def decode(
     from mdlcode.codes.base import parse_code
     from mdlcode.data import View, load_shared
     from mdlcode.environment import select_device
-    from mdlcode.experiments.results import write_atomically
+    from mdlcode.files import write_atomically
 
     message = o.read_file(file, "message")
     header = trusted_header(message, arch or [])
@@ -105,7 +105,7 @@ def trusted_header(message: bytes, trusted: list[str]) -> "Header":
 
     Raises MdlError for what is no message, and for one that asks to import another module:name.
     """
-    from mdlcode.message import unpack
+    from mdlcode.coding.message import unpack
 
     header = unpack(message)[0]
     if asked := sorted(_imports(header.code) - set(trusted)):
@@ -131,8 +131,8 @@ def verify(
     import numpy as np
     import torch
 
-    from mdlcode.codes.laws import within_tolerance
     from mdlcode.config import to_config
+    from mdlcode.proof.checks import within_tolerance
 
     fields = {
         "data": data,

@@ -41,8 +41,8 @@ def compress(
 ) -> None:
     """Writes a net into few bytes: one trained so that labels and weights are short together, or your own."""
     from mdlcode.codes.two_part import NetCode
-    from mdlcode.experiments.results import write_atomically
-    from mdlcode.net_file import decode_net, pack_net
+    from mdlcode.files import write_atomically
+    from mdlcode.weights.net_file import decode_net, pack_net
 
     fields = {"data": data, "arch": arch, "seed": seed, "device": device, "limit": limit}
     chosen = o.single_code(config, code or ("" if config else "compressed"), **fields)
@@ -77,7 +77,7 @@ def show(
 ) -> None:
     """Decodes a net's file and says what it holds, tensor by tensor; with --test also how well it predicts."""
     from mdlcode.data import View, load
-    from mdlcode.net_file import decode_net, unpack_net
+    from mdlcode.weights.net_file import decode_net, unpack_net
 
     try:
         packed = file.read_bytes()
@@ -122,7 +122,7 @@ def _print_sizes(packed: bytes) -> None:
     """Bytes of each tensor: as float32, under general compressors, and here by part."""
     from rich.table import Table
 
-    from mdlcode.net_file import decode_net, tensor_sizes, unpack_net
+    from mdlcode.weights.net_file import decode_net, tensor_sizes, unpack_net
 
     header, words = unpack_net(packed)
     rows = tensor_sizes(decode_net(packed).net, header.code())
@@ -138,7 +138,7 @@ def _print_sizes(packed: bytes) -> None:
 def _print_predictions(learned: "NetPredictor", loaded: "Data") -> None:
     import numpy as np
 
-    from mdlcode.channel import smooth
+    from mdlcode.coding.channel import smooth
 
     probs = smooth(learned.predict(loaded.shared.inputs.cpu()))
     bits = -np.log2(probs[np.arange(len(loaded)), loaded.labels]).sum()

@@ -35,8 +35,8 @@ def reproduce(
     from importlib import import_module
 
     from mdlcode.environment import select_device
-    from mdlcode.experiments.reproduction import Reproduction
     from mdlcode.papers import PAPERS, SCALES, Job, items, nearest
+    from mdlcode.report.reproduction import Reproduction
 
     known = items(paper)
     chosen = [nearest(name.strip(), known, "table or figure") for name in (only or ",".join(known)).split(",")]

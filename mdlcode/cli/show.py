@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from mdlcode.certify.certificate import Certificate
     from mdlcode.experiments import Result
-    from mdlcode.experiments.certificate import Certificate
 
 # A file or pipe gets whole lines; a terminal's own width holds there.
 out = Console(soft_wrap=True) if sys.stdout.isatty() else Console(soft_wrap=True, width=120)
@@ -73,7 +73,7 @@ def add_row(to: Table, result: "Result") -> None:
     to.add_row(
         result.code + (f" (best of {2**choice:.0f})" if choice else ""),
         f"{result.model_bits:,.1f}",
-        f"{result.data_bits:,.1f}",
+        f"{result.label_bits:,.1f}",
         f"{result.total_bits:,.1f}",
         f"{result.total_bits / 1000:,.2f}",
         f"{result.compression_ratio:.4f}",

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic.dataclasses import dataclass
 
-from mdlcode import message as envelope
-from mdlcode.channel import Channel, Ledger, Receiver, Sender, Words
 from mdlcode.codelength import Codelength
+from mdlcode.coding import message as envelope
+from mdlcode.coding.channel import Channel, Ledger, Receiver, Sender, Words
 from mdlcode.config import STRICT, parsed, to_config
 from mdlcode.data.base import Data, Shared
 from mdlcode.environment import Environment

@@ -6,9 +6,9 @@ import numpy as np
 from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
-from mdlcode.channel import Channel
 from mdlcode.codelength import CHOICE
 from mdlcode.codes.base import Code, Received, parse_code
+from mdlcode.coding.channel import Channel
 from mdlcode.config import STRICT
 from mdlcode.data.base import Data, Shared
 from mdlcode.typing import IntArray

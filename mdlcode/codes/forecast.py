@@ -5,9 +5,9 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
-from mdlcode.channel import Channel, smooth
 from mdlcode.codes.calibration import Calibration
 from mdlcode.codes.mixture import Mixture, Weights
+from mdlcode.coding.channel import Channel, smooth
 from mdlcode.errors import TrainingError
 from mdlcode.typing import FloatArray, IntArray
 
@@ -17,7 +17,7 @@ _CHUNK = 1024  # labels whose calibrated variants are held at once
 class Forecaster:
     """Two layers of running mixtures: each expert's calibrated variants, then the experts.
 
-    >>> from mdlcode.channel import Ledger
+    >>> from mdlcode.coding.channel import Ledger
     >>> from mdlcode.codes import Bayes, Identity
     >>> forecaster, ledger = Forecaster(2, Identity(), Bayes()), Ledger()
     >>> experts = np.array([[[0.9, 0.1]], [[0.5, 0.5]]])  # two experts, one label, two classes

@@ -10,17 +10,17 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from mdlcode import progress
-from mdlcode.channel import Channel
 from mdlcode.codes.base import Code, Received, uniform_rows
 from mdlcode.codes.calibration import Calibration, Temperature
 from mdlcode.codes.forecast import Forecaster
 from mdlcode.codes.mixture import Switch
+from mdlcode.coding.channel import Channel
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
-from mdlcode.learn.augment import Augment, NoAugment
-from mdlcode.learn.determinism import reproducible
-from mdlcode.learn.net import NetPredictor, Precision, new_net, running_average
-from mdlcode.learn.optimizer import AdamW, Optimizer
+from mdlcode.learn.nets.augment import Augment, NoAugment
+from mdlcode.learn.nets.determinism import reproducible
+from mdlcode.learn.nets.optimizer import AdamW, Optimizer
+from mdlcode.learn.nets.predictor import NetPredictor, Precision, new_net, running_average
 from mdlcode.typing import IntArray
 
 

@@ -10,12 +10,12 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from mdlcode import parallel, progress
-from mdlcode.channel import Channel
 from mdlcode.codes.base import Code, Received, uniform_rows
 from mdlcode.codes.calibration import Calibration, Identity
 from mdlcode.codes.forecast import Forecaster
 from mdlcode.codes.mixture import Mixture, Switch
 from mdlcode.codes.schedule import Geometric, Schedule
+from mdlcode.coding.channel import Channel
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
 from mdlcode.learn import Learner, NetLearner, Predictor, parse_learner

@@ -3,7 +3,8 @@
 import difflib
 from dataclasses import replace
 
-from mdlcode.bayes import BayesLearner, Refinement, Sparse
+from mdlcode.bayes import BayesLearner, Refinement, SparsePrior
+from mdlcode.bayes.bits_back import BitsBack
 from mdlcode.codes.base import Code
 from mdlcode.codes.best_of import BestOf
 from mdlcode.codes.calibration import Temperature
@@ -26,7 +27,6 @@ from mdlcode.learn import (
     SubspaceLearner,
     UniformLearner,
 )
-from mdlcode.weights.bits_back import BitsBack
 
 NET = NetLearner(optimizer=AdamW(lr=4e-3, weight_decay=0.05), batch_size=64)
 READOUTS = (
@@ -41,7 +41,7 @@ SUBSPACES = (
 )
 SPARSE = BayesLearner(
     start=RateAware(replace(NET, arch="small"), epochs=10),
-    prior=Sparse(),
+    prior=SparsePrior(),
     epochs=20,
     lr=3e-3,
     kl_start=1.0,
@@ -60,7 +60,7 @@ PRESETS: dict[str, Code] = {
         calibration=Temperature(),
     ),
     "online": Online(),
-    "variational": Variational(SPARSE, BitsBack(refinement=Refinement()), draws=2),
+    "variational": Variational(SPARSE, BitsBack(refinement=Refinement()), extra_draws=2),
     # For frozen features: Voita & Titov 2020, with the readouts switched as in Li et al. 2023.
     "readout": Prequential(READOUTS, schedule=NAMED["probing"], calibration=Temperature()),
 }

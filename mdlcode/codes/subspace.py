@@ -8,18 +8,18 @@ from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
 from mdlcode import parallel, progress
-from mdlcode.channel import Channel, Ledger
 from mdlcode.codelength import CHOICE
 from mdlcode.codes.base import Code, Received
+from mdlcode.coding.channel import Channel, Ledger
+from mdlcode.coding.integers import send_choice, send_float16
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
 from mdlcode.errors import MdlError
 from mdlcode.learn import Real, SubspaceLearner, parse_learner
-from mdlcode.learn.net import NetPredictor
-from mdlcode.learn.subspace import settle
-from mdlcode.learn.subspace_net import SubspaceNet
+from mdlcode.learn.nets.predictor import NetPredictor
+from mdlcode.learn.subspace.learner import settle
+from mdlcode.learn.subspace.net import SubspaceNet
 from mdlcode.typing import FloatArray, IntArray
-from mdlcode.weights.integers import send_choice, send_float16
 from mdlcode.weights.masks import UNORDERED
 from mdlcode.weights.quantisers import LARGEST, Alphabet, grid, send_alphabet, symbols_of
 from mdlcode.weights.symbols import Adaptive

@@ -7,8 +7,8 @@ from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
 from mdlcode import progress
-from mdlcode.channel import Channel
 from mdlcode.codes.base import Code, Received
+from mdlcode.coding.channel import Channel
 from mdlcode.config import STRICT, parsed
 from mdlcode.data.base import Shared
 from mdlcode.learn import NetLearner, NetPredictor, NetTrainer, parse_learner

@@ -5,8 +5,8 @@ from typing import ClassVar, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from mdlcode.channel import Channel
 from mdlcode.codes.base import Code, Received, uniform_rows
+from mdlcode.coding.channel import Channel
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
 from mdlcode.typing import IntArray

@@ -8,20 +8,20 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from mdlcode import progress
-from mdlcode.bayes import BayesLearner, ExpectedLength, Gaussian, Layout, ScaleMixture, Sparse, with_weights
+from mdlcode.bayes import BayesLearner, ExpectedLength, Gaussian, Layout, ScaleMixture, SparsePrior, with_weights
+from mdlcode.bayes.bits_back import BitsBack
 from mdlcode.bayes.densities import Density
 from mdlcode.bayes.inference import Inference
 from mdlcode.bayes.masks import send_masks
 from mdlcode.bayes.posterior import SCALE_LEVELS
-from mdlcode.channel import Channel, Sender
+from mdlcode.bayes.relative_entropy import RelativeEntropy
 from mdlcode.codelength import CHOICE
 from mdlcode.codes.base import Code, Received
+from mdlcode.coding.channel import Channel, Sender
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
 from mdlcode.errors import MdlError
 from mdlcode.typing import BoolArray, FloatArray, IntArray
-from mdlcode.weights.bits_back import BitsBack
-from mdlcode.weights.relative_entropy import RelativeEntropy
 
 Coding = Annotated[BitsBack | RelativeEntropy, Field(discriminator="kind")]
 
@@ -32,13 +32,13 @@ class Variational(Code):
 
     What is reported and sent is one draw w: its log2 q(w) / p(w), by `coding` bits-back, or the numbers of
     blocks, by relative entropy coding, and the labels' bits under w. What was learned of the prior is sent
-    first, 8 bits a number. `draws` more draws tell the expected length, as traces and notes.
+    first, 8 bits a number. `extra_draws` more draws tell the expected length, as traces and notes.
     """
 
     kind: Literal["variational"] = Field(default="variational", kw_only=True)
     learner: BayesLearner = BayesLearner()
     coding: Coding = BitsBack()
-    draws: int = Field(default=4, ge=2)
+    extra_draws: int = Field(default=4, ge=2)
 
     def __post_init__(self) -> None:
         if not (self.learner.guide.independent and isinstance(self.learner.prior, Gaussian | ScaleMixture)):
@@ -64,15 +64,15 @@ class Variational(Code):
         inference = self.learner.continued(inferred.posterior, shared, labels)
         received = self.speak(channel, shared, labels, inference)
         if not self.coding.repeats_inference:
-            expected = ExpectedLength.of(inferred, shared, labels, self.draws)
+            expected = ExpectedLength.of(inferred, shared, labels, self.extra_draws)
             return replace(received, traces=expected.traces(), notes=(str(expected),))
-        messages = [self._message(shared, labels, inference, draw) for draw in range(1, self.draws + 1)]
+        messages = [self._message(shared, labels, inference, draw) for draw in range(1, self.extra_draws + 1)]
         lines = tuple(map(_line, messages))
         lengths = [each.codelength(shared.num_classes) for each in messages]
         if self.refines:
             totals = np.array([each.total_bits for each in lengths])
             return replace(received, traces={"total_bits_by_draw": totals}, notes=(_mean(totals), *lines))
-        expected = ExpectedLength.of_posterior(inference.posterior, np.array([each.data_bits for each in lengths]))
+        expected = ExpectedLength.of_posterior(inference.posterior, np.array([each.label_bits for each in lengths]))
         return Received(labels, inferred, expected.traces(), (str(expected), *lines))
 
     def speak(self, channel: Channel, shared: Shared, labels: IntArray, inference: Inference) -> Received:
@@ -126,7 +126,7 @@ class Variational(Code):
 
     def _send_kept(self, channel: Channel, layout: Layout, inference: Inference | None) -> BoolArray:
         """Which weights (P,) are not 0: all of them but under a sparse prior."""
-        if not isinstance(self.learner.prior, Sparse):
+        if not isinstance(self.learner.prior, SparsePrior):
             return np.ones(len(layout), dtype=np.bool_)
         return send_masks(channel, layout, None if inference is None else inference.posterior.kept)
 
@@ -139,6 +139,6 @@ def _mean(totals: FloatArray) -> str:
 def _line(message: Sender) -> str:
     length, net = message.codelength(2), 32 * (len(message.words()) - len(message.spare))
     return (
-        f"a draw: prior and log2 q/p {length.model_bits:,.1f} + labels {length.data_bits:,.1f}"
+        f"a draw: prior and log2 q/p {length.model_bits:,.1f} + labels {length.label_bits:,.1f}"
         f" = {length.total_bits:,.1f} bits; message less spare bits {net:,}"
     )

@@ -15,7 +15,7 @@ from mdlcode.typing import IntArray
 
 
 class Described(Protocol):
-    """What a net must know of the inputs: the shape of one, their mean and deviation, and the number of classes."""
+    """What a net must know of the inputs: shape, mean and standard deviation, and the number of classes."""
 
     @property
     def num_classes(self) -> int:
@@ -77,14 +77,14 @@ class Shared:
             total, square = total + values.sum(axes), square + values.square().sum(axes)
         count = self.inputs.numel() / torch.as_tensor(total).numel()
         mean = torch.as_tensor(total) / count
-        deviation = (torch.as_tensor(square) / count - mean.square()).clamp(min=0).sqrt()
-        deviation = torch.where(deviation > 0, deviation, torch.ones_like(deviation))
+        std = (torch.as_tensor(square) / count - mean.square()).clamp(min=0).sqrt()
+        std = torch.where(std > 0, std, torch.ones_like(std))
         shape = (1, -1, 1, 1) if self.inputs.ndim == 4 else (1, *self.shape)
-        return mean.float().reshape(shape), deviation.float().reshape(shape)
+        return mean.float().reshape(shape), std.float().reshape(shape)
 
     @property
     def moment_bits(self) -> float:
-        """32 bits for each mean and deviation that is read off the inputs.
+        """32 bits for each mean and standard deviation that is read off the inputs.
 
         Alice and Bob both hold the inputs, so that a code has these for free; a bound on new inputs pays.
         """

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from mdlcode.certify.certificate import certify
+from mdlcode.certify.hypothesis import from_transmission
 from mdlcode.codes.base import Code, Transmission
 from mdlcode.codes.presets import preset
 from mdlcode.config import to_config
 from mdlcode.data.base import Data
 from mdlcode.environment import Environment
 from mdlcode.errors import MdlError, TrainingError
-from mdlcode.experiments.certificate import certify
-from mdlcode.experiments.hypothesis import from_transmission
 from mdlcode.experiments.results import Result, ResultsFolder, command_line, versions
 
 
@@ -72,7 +72,7 @@ def _result(name: str, code: Code, data: Data, transmission: Transmission, secon
         num_labels=length.num_labels,
         num_classes=length.num_classes,
         model_bits=length.model_bits,
-        data_bits=length.data_bits,
+        label_bits=length.label_bits,
         total_bits=length.total_bits,
         uniform_bits=length.uniform_bits,
         compression_ratio=length.compression_ratio,

@@ -6,7 +6,8 @@ from mdlcode.config import to_config
 from mdlcode.data.base import Data
 from mdlcode.environment import Environment
 from mdlcode.errors import MdlError
-from mdlcode.experiments.results import versions, write_json
+from mdlcode.experiments.results import versions
+from mdlcode.files import write_json
 from mdlcode.measures.dimension import IntrinsicDimension
 from mdlcode.measures.dimension_search import DimensionSearch
 from mdlcode.typing import Config

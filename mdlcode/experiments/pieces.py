@@ -13,8 +13,8 @@ from mdlcode.config import to_config
 from mdlcode.data.base import Data
 from mdlcode.errors import MdlError
 from mdlcode.experiments.compare import measure_each
-from mdlcode.experiments.results import write_json
 from mdlcode.experiments.stored import Stored, read_results
+from mdlcode.files import write_json
 
 T_co = TypeVar("T_co", covariant=True)
 

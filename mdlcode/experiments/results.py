@@ -1,23 +1,20 @@
 """Results as files that a person can read: `results.json`, and each label's bits beside it."""
 
-import json
-import os
 import platform
 import re
 import shlex
 import sys
-import tempfile
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mdlcode.codes.base import Transmission
 from mdlcode.errors import MdlError
+from mdlcode.files import write_atomically, write_json
 from mdlcode.typing import Config
 
 _PACKAGES = ("mdlcode", "torch", "numpy", "scikit-learn", "constriction")
@@ -36,7 +33,7 @@ class Result:
     num_labels: int
     num_classes: int
     model_bits: float
-    data_bits: float
+    label_bits: float
     total_bits: float
     uniform_bits: float
     compression_ratio: float
@@ -101,34 +98,3 @@ class ResultsFolder:
         path = self._folder / f"{stem(len(results) - 1, last.code)}.npz"
         write_atomically(path, lambda file: np.savez_compressed(file, allow_pickle=False, **arrays))
         write_json(self._folder / "results.json", [asdict(result) for result in results])
-
-
-def write_json(path: Path, values: Any) -> None:
-    """Writes a JSON file that a person can read. Raises MdlError as `write_atomically` does."""
-    write_text(path, json.dumps(values, indent=1))
-
-
-def write_text(path: Path, text: str) -> None:
-    """Writes a text file. Raises MdlError as `write_atomically` does."""
-    write_atomically(path, lambda file: file.write(text.encode()))
-
-
-def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Writes a file whole or not at all: a full disk or Ctrl-C leaves what was there before.
-
-    Raises MdlError where the folder is not there or not writable, or the disk is full.
-    """
-    try:
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise MdlError(f"{path} can't be written: {error.strerror}") from None
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            write(file)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException as error:
-        os.unlink(temporary)
-        if isinstance(error, OSError):
-            raise MdlError(f"{path} can't be written: {error.strerror}") from None
-        raise

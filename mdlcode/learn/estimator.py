@@ -93,6 +93,6 @@ class EstimatorLearner(Learner):
 
 def standardised(inputs: Tensor, shared: Shared) -> FloatArray:
     """Inputs (m, features) in float64, flat, of mean 0 and deviation 1 over the shared inputs' channels."""
-    mean, deviation = shared.moments
-    flat: FloatArray = ((inputs.float() - mean) / deviation).flatten(1).double().cpu().numpy()
+    mean, std = shared.moments
+    flat: FloatArray = ((inputs.float() - mean) / std).flatten(1).double().cpu().numpy()
     return flat

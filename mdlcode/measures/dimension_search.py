@@ -14,7 +14,7 @@ from mdlcode.config import STRICT
 from mdlcode.data.base import Data
 from mdlcode.errors import MdlError
 from mdlcode.learn import NetLearner, Predictor, Real, SubspaceLearner
-from mdlcode.learn.together import can_train_together, fit_together
+from mdlcode.learn.nets.together import can_train_together, fit_together
 from mdlcode.measures.dimension import IntrinsicDimension, Trial
 
 OWN = "the net's own"

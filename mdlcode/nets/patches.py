@@ -23,11 +23,11 @@ class RandomPatches(nn.Module):
         count = 2 * filters * grid**2
         given = partial(nn.Parameter, requires_grad=False)
         self.weight, self.bias = given(torch.zeros(filters, channels, size, size)), given(torch.zeros(filters))
-        self.mean, self.deviation = given(torch.zeros(count)), given(torch.ones(count))
+        self.mean, self.std = given(torch.zeros(count)), given(torch.ones(count))
 
     def forward(self, x: Tensor) -> Tensor:
         """As the class says."""
-        return torch.cat([self._features(each) for each in torch.split(x, _CHUNK)]).sub(self.mean).div(self.deviation)
+        return torch.cat([self._features(each) for each in torch.split(x, _CHUNK)]).sub(self.mean).div(self.std)
 
     def _features(self, x: Tensor) -> Tensor:
         shrunk = F.softshrink(F.conv2d(x, self.weight, self.bias, self._stride), self._threshold)
@@ -37,7 +37,7 @@ class RandomPatches(nn.Module):
 
     @torch.no_grad()
     def look_at(self, inputs: Tensor) -> None:
-        """Sets filters, and mean and deviation of the features, from standardised inputs (n, C, H, W)."""
+        """Sets filters, and mean and standard deviation of the features, from standardised inputs (n, C, H, W)."""
         some = inputs[:2000].cpu()
         patches = F.unfold(some, self.weight.shape[-1]).transpose(1, 2).flatten(0, 1)  # (patches, C size^2)
         order = torch.randperm(len(patches), generator=Generator().manual_seed(0))[:_SAMPLE]
@@ -52,7 +52,7 @@ class RandomPatches(nn.Module):
         self.bias.copy_(-chosen @ mean)
         seen = torch.cat([self._features(each.to(self.weight.device)) for each in torch.split(inputs[:2000], _CHUNK)])
         self.mean.copy_(seen.mean(0))
-        self.deviation.copy_(seen.std(0) + 1e-3 * seen.std())
+        self.std.copy_(seen.std(0) + 1e-3 * seen.std())
 
 
 def patches(

@@ -10,7 +10,7 @@ import torch
 
 from mdlcode.data import Data, View, load
 from mdlcode.errors import MdlError
-from mdlcode.experiments.reproduction import Reproduction
+from mdlcode.report.reproduction import Reproduction
 
 PAPERS = {"blier-ollivier": "blier_ollivier", "zhou": "zhou", "li": "li"}
 SCALES = ("smoke", "cpu", "full")

@@ -12,20 +12,20 @@ from mdlcode.typing import FloatArray
 def u_shape(axes: Axes, traces: Mapping[str, FloatArray]) -> Axes:
     """Draws total, label and weights' bits of a sweep against its weights' bits, and marks the least total.
 
-    `traces` are those of a `Compressed` code: `rates`, `weights_bits` and `total_bits`, (m,) each. Nets that
+    `traces` are those of a `Compressed` code: `bit_prices`, `weights_bits` and `total_bits`, (m,) each. Nets that
     were squeezed to nothing are left out.
     """
     finite = np.isfinite(traces["total_bits"])
     order = np.argsort(traces["weights_bits"][finite])
-    rates, weights, total = (traces[name][finite][order] for name in ("rates", "weights_bits", "total_bits"))
+    prices, weights, total = (traces[name][finite][order] for name in ("bit_prices", "weights_bits", "total_bits"))
     for bits, name, marker in ((total, "total", "o"), (total - weights, "labels", "s"), (weights, "weights", "^")):
         axes.plot(weights / 1000, bits / 1000, marker=marker, label=name)
-    for rate, x, y in zip(rates, weights, total, strict=True):
-        axes.annotate(f"{rate:g}", (x / 1000, y / 1000), (0, 5), textcoords="offset points", ha="center", fontsize=7)
+    for price, x, y in zip(prices, weights, total, strict=True):
+        axes.annotate(f"{price:g}", (x / 1000, y / 1000), (0, 5), textcoords="offset points", ha="center", fontsize=7)
     best = int(total.argmin())
     least = f"least total {total[best] / 1000:.2f} kbit"
     axes.plot(weights[best] / 1000, total[best] / 1000, "o", color=COLOURS[2], markersize=8, zorder=5, label=least)
-    axes.set(xlabel="bits of the weights (kbit; rate at each point)", ylabel="kbit", ylim=(0, None))
+    axes.set(xlabel="bits of the weights (kbit; price at each point)", ylabel="kbit", ylim=(0, None))
     axes.legend()
     return axes
 

@@ -71,9 +71,9 @@ def bound(runs: Sequence[Stored]) -> Figure:
     return figure
 
 
-def rates(runs: Sequence[Stored]) -> Figure:
+def bit_prices(runs: Sequence[Stored]) -> Figure:
     """The sweep over trade-offs of each `compressed` code. Raises MdlError where there is none."""
-    swept = [run for run in runs if "rates" in run.arrays]
+    swept = [run for run in runs if "bit_prices" in run.arrays]
     if not swept:
         raise MdlError("no code of these results swept trade-offs: plot a 'compressed' code")
     with drawing(len(swept)) as (figure, axes):
@@ -98,7 +98,7 @@ KINDS: dict[str, Callable[..., Figure]] = {
     "parts": _one(bits_by_part, width=7.0),
     "weights": weights,
     "bound": bound,
-    "rates": rates,
+    "prices": bit_prices,
     "sweep": sweep,
 }
 

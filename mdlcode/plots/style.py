@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mdlcode.errors import MdlError
-from mdlcode.experiments.results import write_atomically
+from mdlcode.files import write_atomically
 
 # Okabe & Ito 2008: told apart by colour-blind readers too; black first.
 COLOURS = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")

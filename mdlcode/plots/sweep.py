@@ -21,7 +21,7 @@ def total_bits_over(axes: Axes, runs: Sequence[Stored], name: str | None = None)
     values = [value for value, _ in points]
     axes.plot(values, [result.total_bits for _, result in points], marker="o", label="total")
     if any(result.model_bits for _, result in points):
-        axes.plot(values, [result.data_bits for _, result in points], marker="s", label="labels")
+        axes.plot(values, [result.label_bits for _, result in points], marker="s", label="labels")
         axes.plot(values, [result.model_bits for _, result in points], marker="^", label="model")
     if min(values) > 0 and max(values) / min(values) > _LOG_SPAN:
         axes.set_xscale("log")

@@ -7,7 +7,7 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
-from mdlcode.channel import Channel, Ledger
+from mdlcode.coding.channel import Channel, Ledger
 from mdlcode.errors import MdlError
 
 # Counts batches alone: both sides know it, and no prediction reads it.

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from mdlcode.channel import Channel
+from mdlcode.coding.channel import Channel
+from mdlcode.coding.counts import send_adaptive_counts
+from mdlcode.coding.integers import pieces
+from mdlcode.coding.subsets import send_subsets
 from mdlcode.typing import IntArray
-from mdlcode.weights.counts import send_adaptive_counts
-from mdlcode.weights.integers import pieces
 from mdlcode.weights.masks import WIDTH
-from mdlcode.weights.subsets import send_subsets
 
 
 def send_symbols(channel: Channel, symbols: IntArray | None, count: int, size: int, part: str) -> IntArray:

@@ -7,17 +7,17 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import nn
 
-from mdlcode.channel import Channel
+from mdlcode.coding.channel import Channel
+from mdlcode.coding.integers import send_float16
 from mdlcode.config import STRICT
 from mdlcode.weights.base import WeightCode, coded_tensors
-from mdlcode.weights.integers import send_float16
 
 
 @dataclass(frozen=True, config=STRICT)
 class Float16(WeightCode):
     """16 bits for each parameter and each buffer, rounded to float16; both sides predict with those.
 
-    >>> from mdlcode.channel import Ledger
+    >>> from mdlcode.coding.channel import Ledger
     >>> ledger, net = Ledger(), nn.Linear(3, 2)
     >>> Float16().transmit(ledger, net)
     >>> ledger.codelength(num_classes=2).bits_by_part

@@ -8,7 +8,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import nn
 
-from mdlcode.channel import Channel
+from mdlcode.coding.channel import Channel
 from mdlcode.config import STRICT
 from mdlcode.weights.base import WeightCode, coded_tensors
 

@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from mdlcode.channel import Channel
+from mdlcode.coding.channel import Channel
+from mdlcode.coding.counts import KT
+from mdlcode.coding.distributions import beta_binomial
 from mdlcode.typing import IntArray
-from mdlcode.weights.counts import KT
-from mdlcode.weights.distributions import beta_binomial
 
 Mask = NDArray[np.bool_]
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import gammaln
 
-from mdlcode.channel import Channel, Ledger
+from mdlcode.coding.channel import Channel, Ledger
+from mdlcode.coding.counts import send_adaptive_counts, send_fitted_counts
+from mdlcode.coding.integers import pieces, send_choice
+from mdlcode.coding.subsets import send_subsets
 from mdlcode.typing import IntArray
-from mdlcode.weights.counts import send_adaptive_counts, send_fitted_counts
 from mdlcode.weights.groups import Mask, send_sorted
-from mdlcode.weights.integers import pieces, send_choice
-from mdlcode.weights.subsets import send_subsets
 
 WIDTH = 4096  # of a row at most: a count in it is one symbol
 

@@ -5,12 +5,12 @@ from typing import Literal
 
 import numpy as np
 
-from mdlcode.channel import Channel
+from mdlcode.coding.channel import Channel
+from mdlcode.coding.integers import send_choice
 from mdlcode.errors import MdlError
 from mdlcode.typing import FloatArray, IntArray
 from mdlcode.weights.canonical import RULES, choose_rules, order_of, sorted_units
 from mdlcode.weights.hidden import Hidden
-from mdlcode.weights.integers import send_choice
 from mdlcode.weights.masks import UNORDERED, Order, send_mask
 from mdlcode.weights.units import Arrays, Picks, live_units, picks
 

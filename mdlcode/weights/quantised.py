@@ -12,13 +12,13 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
-from mdlcode.channel import Channel, Ledger
+from mdlcode.coding.channel import Channel, Ledger
+from mdlcode.coding.integers import send_choice, send_float16
 from mdlcode.config import STRICT
 from mdlcode.errors import PrunedError
 from mdlcode.typing import FloatArray
 from mdlcode.weights.base import WeightCode, coded_tensors
 from mdlcode.weights.hidden import hidden_layers
-from mdlcode.weights.integers import send_choice, send_float16
 from mdlcode.weights.masks import Order
 from mdlcode.weights.plan import Units, send_units
 from mdlcode.weights.quantisers import (
@@ -57,7 +57,7 @@ class Quantised(WeightCode):
     "sorted" the live ones come in canonical order, and their number is all that is sent: equal up to
     rounding, as sums are taken in another order, and about log2(units!) bits shorter.
 
-    >>> from mdlcode.channel import Ledger
+    >>> from mdlcode.coding.channel import Ledger
     >>> net = nn.Linear(30, 2, bias=False)
     >>> _ = net.weight.data.copy_((torch.arange(60).reshape(2, 30) % 15 == 0) * 0.5)
     >>> ledger = Ledger()

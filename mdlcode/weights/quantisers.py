@@ -8,12 +8,12 @@ import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from mdlcode.channel import Channel
+from mdlcode.coding.channel import Channel
+from mdlcode.coding.integers import send_choice, send_float16, send_integer
 from mdlcode.config import STRICT
 from mdlcode.errors import MdlError
-from mdlcode.learn.compress import kmeans_levels, nearest, uniform_levels
+from mdlcode.learn.squeeze.compress import kmeans_levels, nearest, uniform_levels
 from mdlcode.typing import FloatArray, IntArray
-from mdlcode.weights.integers import send_choice, send_float16, send_integer
 
 _GRID, _LEVELS = range(2)
 _DIVISORS = 16  # the least value may be so many steps away from zero

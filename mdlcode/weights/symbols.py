@@ -7,12 +7,12 @@ import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from mdlcode.channel import Channel
+from mdlcode.coding.channel import Channel
+from mdlcode.coding.integers import send_integer
 from mdlcode.config import STRICT
 from mdlcode.errors import MdlError
 from mdlcode.typing import IntArray
 from mdlcode.weights.compositions import send_symbols
-from mdlcode.weights.integers import send_integer
 from mdlcode.weights.masks import Order, send_mask
 from mdlcode.weights.quantisers import Alphabet
 

@@ -30,7 +30,7 @@ def test_message_is_decoded_evaluated_and_bounded(mdlcode: Run, tmp_path: Path) 
     (tmp_path / "c.yaml").write_text(QUANTISED)
     made = mdlcode("encode", "digits", "--config", tmp_path / "c.yaml", "-o", tmp_path / "m")
     assert made.returncode == 0, made.stderr
-    ran = mdlcode("bound", "digits", tmp_path / "m", "-o", tmp_path / "b.json", "--choices", 4)
+    ran = mdlcode("bound", "digits", tmp_path / "m", "-o", tmp_path / "b.json", "--candidates", 4)
     assert ran.returncode == 0, ran.stderr
     report = json.loads((tmp_path / "b.json").read_text())
     assert report["n"] == 300
@@ -70,7 +70,7 @@ def test_compare_shows_bounds(mdlcode: Run, tmp_path: Path) -> None:
         (("digits",), "say what to bound"),
         (("digits", "--code", "float32", "--delta", "1"), "delta is a failure probability"),
         (("digits", "--code", "float32", "--delta", "nan"), "delta must be a finite number"),
-        (("digits", "--code", "float32", "--choices", "0"), "count the candidates"),
+        (("digits", "--code", "float32", "--candidates", "0"), "count the candidates"),
         (("digits", "--code", "prequential", "--limit", "50"), "sends no net"),
         (("digits", "--code", "float32", "--prior", "1.5"), "between 0 and 1"),
         (("digits", "{bad}"), "no message"),

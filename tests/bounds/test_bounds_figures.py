@@ -5,12 +5,12 @@ from dataclasses import asdict
 import pytest
 
 from mdlcode import bounds
+from mdlcode.certify.certificate import certify_numbers
 from mdlcode.codes import TwoPart
 from mdlcode.data import View, load
 from mdlcode.errors import MdlError
-from mdlcode.experiments.certificate import certify_numbers
-from mdlcode.experiments.limits import limits, split
 from mdlcode.learn import NetLearner
+from mdlcode.papers.zhou.limits import limits, split
 from mdlcode.plots.bounds import bound_over_bits, bounds_side_by_side, limits_over_noise
 from mdlcode.plots.style import drawing
 from mdlcode.weights import Grid, Quantised

@@ -11,15 +11,15 @@ from torch import Tensor, nn
 
 from mdlcode import bounds
 from mdlcode.bayes import BayesLearner, Layout, MeanField, Normals
+from mdlcode.certify.certificate import certify, rest
+from mdlcode.certify.errors import count_errors
+from mdlcode.certify.stochastic import OwnWeights, StochasticNet, certify_stochastic
+from mdlcode.certify.tensors import certify_tensors
 from mdlcode.codes import BestOf, Prequential, Subspace, TwoPart, Uniform
 from mdlcode.data import Data, Shared, View, load
 from mdlcode.data.moments import FixedMoments
 from mdlcode.errors import MdlError, MessageError
 from mdlcode.experiments import bound, compare, hypothesis
-from mdlcode.experiments.certificate import certify, rest
-from mdlcode.experiments.evaluate import count_errors
-from mdlcode.experiments.stochastic import OwnWeights, StochasticNet, certify_stochastic
-from mdlcode.experiments.weights_file import certify_tensors
 from mdlcode.learn import Affine, FrequencyLearner, NetLearner, NetPredictor, SubspaceLearner
 from mdlcode.weights import Float16, Float32, Quantised
 
@@ -186,7 +186,7 @@ def test_noise_and_kl_read_one_posterior(few: Data) -> None:
     """Perturb the scale: both the KL and the sampled risk move."""
     net = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
     made = {sd: StochasticNet(net, posterior(sd), few.shared) for sd in (0.01, 0.5)}
-    quiet, loud = (certify_stochastic(each, few, "test", draws=2000) for each in made.values())
+    quiet, loud = (certify_stochastic(each, few, "test", mc_draws=2000) for each in made.values())
     assert quiet.total_bits > loud.total_bits
     assert quiet.errors != loud.errors
     kl = bounds.gaussian_kl_nats(posterior(0.5).mean, 0.5, 0.0, 1.0) / np.log(2)
@@ -197,7 +197,7 @@ def test_noise_and_kl_read_one_posterior(few: Data) -> None:
 
 def test_draws_of_several_candidates_share_their_delta(few: Data) -> None:
     net = StochasticNet(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), posterior(0.1), few.shared)
-    made = certify_stochastic(net, few, "test", candidates=8, draws=1000)
+    made = certify_stochastic(net, few, "test", candidates=8, mc_draws=1000)
     assert made.bits_by_part["choice"] == 3
     assert made.risk == bounds.sample_convergence(made.errors / 1000, 1000, 0.01 / 8)
 
@@ -207,13 +207,13 @@ def test_random_weights_outside_layers_are_refused(few: Data) -> None:
     net = nn.Sequential(nn.Flatten(), nn.Linear(64, 10, bias=False), nn.LayerNorm(10))
     random = MeanField(layout, np.zeros(660), np.ones(660), Normals(np.ones(660)))
     with pytest.raises(MdlError, match=r"'2\.bias' is random but of no dense layer"):
-        certify_stochastic(StochasticNet(net, random, few.shared), few, "test", draws=10)
+        certify_stochastic(StochasticNet(net, random, few.shared), few, "test", mc_draws=10)
 
 
 def test_fixed_layers_of_the_inputs_are_refused(few: Data) -> None:
     learner = BayesLearner(arch="lenet-patches", min_steps=5, max_steps=5)
     with pytest.raises(MdlError, match=r"'0\.weight' of the net is read off the inputs"):
-        bound.certify_posterior(learner, few, draws=10)
+        bound.certify_posterior(learner, few, mc_draws=10)
 
 
 def test_posterior_of_a_learner_is_certified(few: Data) -> None:
@@ -221,7 +221,7 @@ def test_posterior_of_a_learner_is_certified(few: Data) -> None:
     fitted = learner.fit(few.shared, few.labels).posterior
     assert isinstance(fitted, MeanField)
     assert np.ptp(fitted.sd) > 0.1 * learner.initial_sd  # trained, not left as they started
-    made = bound.certify_posterior(learner, few, draws=5000)
+    made = bound.certify_posterior(learner, few, mc_draws=5000)
     assert made.bits_by_part["prior scales"] == 16
     assert made.evaluated == 5000
     assert made.delta + made.mc_delta == pytest.approx(0.05)
@@ -239,7 +239,7 @@ def test_binary_view_halves_the_classes() -> None:
 
 def test_certify_checks_its_numbers(few: Data, tmp_path: Path) -> None:
     learned = hypothesis.from_prefix(Prequential((FrequencyLearner(),)), few, 200)
-    for arguments, words in (((0.0, 1), "delta"), ((1.0, 1), "delta"), ((0.05, 0), "--choices 0")):
+    for arguments, words in (((0.0, 1), "delta"), ((1.0, 1), "delta"), ((0.05, 0), "--candidates 0")):
         with pytest.raises(MdlError, match=words):
             certify(learned, rest(few, 200), *arguments)
 

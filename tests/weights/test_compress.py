@@ -11,7 +11,7 @@ from sklearn.cluster import KMeans
 from torch import nn
 
 from mdlcode.errors import MdlError
-from mdlcode.learn.compress import (
+from mdlcode.learn.squeeze.compress import (
     apply_masks,
     gradual_density,
     kmeans_levels,

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from torch import nn
 from weights_helpers import conv_net, dense_net, inputs, same_weights, sparse, transmitted
 
-from mdlcode.channel import Ledger
-from mdlcode.codes.laws import within_tolerance
+from mdlcode.coding.channel import Ledger
 from mdlcode.config import from_config, to_config
 from mdlcode.data.load import data_root
 from mdlcode.errors import MdlError
 from mdlcode.nets import build
+from mdlcode.proof.checks import within_tolerance
 from mdlcode.weights import (
     WEIGHT_CODES,
     Adaptive,

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from weights_helpers import conv_net, dense_net, sparse
 
-from mdlcode.channel import Ledger, Receiver, Sender
+from mdlcode.coding.channel import Ledger, Receiver, Sender
 from mdlcode.errors import MdlError
 from mdlcode.weights import AsTrained, Float16, Float32, Quantised, WeightCode
 

@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 from scipy import stats
 from weights_helpers import there_and_back
 
-from mdlcode.channel import Ledger, Receiver, Sender
-from mdlcode.codes.laws import within_tolerance
+from mdlcode.coding.channel import Ledger, Receiver, Sender
+from mdlcode.coding.counts import send_fitted_counts
+from mdlcode.coding.distributions import beta_binomial, next_largest, split
+from mdlcode.coding.integers import pieces, send_float16, send_integer
+from mdlcode.coding.subsets import send_subsets
 from mdlcode.errors import MdlError
+from mdlcode.proof.checks import within_tolerance
 from mdlcode.weights import masks
 from mdlcode.weights.compositions import send_symbols
-from mdlcode.weights.counts import send_fitted_counts
-from mdlcode.weights.distributions import beta_binomial, next_largest, split
 from mdlcode.weights.groups import send_sorted
-from mdlcode.weights.integers import pieces, send_float16, send_integer
-from mdlcode.weights.subsets import send_subsets
 
 seeds = st.integers(0, 10_000)
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from mdlcode.channel import Receiver, Sender
+from mdlcode.coding.channel import Receiver, Sender
 from mdlcode.weights import WeightCode
 
 Talk = Callable[..., np.ndarray]

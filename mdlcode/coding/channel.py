@@ -1,0 +1,294 @@
+"""Who listens to Alice: a ledger that counts bits, a sender that writes them, a receiver that reads them.
+
+A code is one conversation over a `Channel`. The Ledger turns it into a codelength, the Sender into the
+words of a message, the Receiver into the labels. This file, `cells` and `entropy_models` alone know the coder,
+an ANS stack (Duda 2013; `constriction`). The stack is last in, first out, so the Sender keeps what it
+is told and pushes it in reverse order at the end; the Receiver pops in the order of the conversation.
+
+Bits-back (Hinton & van Camp 1993): Alice holds spare bits, any words she wants Bob to have besides. She
+borrows from them: what she pops under a distribution is a draw from it, and the message starts from the
+spare bits that are left. Bob, once he knows the distribution too, gives the draw back.
+"""
+
+from abc import ABC, abstractmethod
+from collections import defaultdict
+
+import constriction
+import numpy as np
+from numpy.typing import NDArray
+
+from mdlcode.codelength import LABELS, Codelength
+from mdlcode.coding.entropy_models import Categories, EntropyModel, Even
+from mdlcode.errors import MdlError
+from mdlcode.typing import BoolArray, FloatArray, IntArray
+
+Words = NDArray[np.uint32]
+
+_ROW_SUM_TOLERANCE = 1e-4
+# An empty stack swallows symbols 0 for nothing, so that a message could be shorter than what is reported.
+_FULL_STACK: Words = np.array([1, 1], dtype=np.uint32)
+_EMPTY: Words = np.zeros(0, dtype=np.uint32)
+_SPARE_KEY = 4  # of the random words that stand for spare bits where nobody gives any
+_PAD_KEY = 7
+_SPARE_MARGIN_WORDS = 64
+
+
+def smoothing(num_symbols: int) -> float:
+    """Share eps of the uniform distribution that every row of probabilities gets: max(2^-16, K 2^-20).
+
+    The coder keeps 24 bits of a probability. Without a floor, what a confident and wrong row costs in
+    the ledger (-log2 p) and in the message would differ; with it no symbol costs more than log2(K / eps).
+
+    >>> smoothing(10) == 2**-16, smoothing(1000) == 1000 * 2**-20
+    (True, True)
+    """
+    return max(2.0**-16, num_symbols * 2.0**-20)
+
+
+def smooth(probs: FloatArray) -> FloatArray:
+    """Rows (n, K) of float64 that sum to 1 and are never 0: (1 - eps) p + eps / K, after `p / sum p`.
+
+    Raises MdlError for rows that are no distribution: NaN, negative, or a sum away from 1 by over 1e-4.
+
+    >>> smooth(np.array([[1.0, 0.0]])).round(6)
+    array([[9.99992e-01, 8.00000e-06]])
+    """
+    probs = np.ascontiguousarray(probs, dtype=np.float64)
+    if probs.ndim != 2 or probs.shape[1] < 2:
+        raise MdlError(f"probabilities must have shape (labels, classes >= 2), not {probs.shape}")
+    sums = probs.sum(axis=1, keepdims=True)
+    # A NaN fails every comparison, so one test refuses NaN, infinities and rows off 1 alike.
+    if not (np.abs(sums - 1.0) <= _ROW_SUM_TOLERANCE).all() or (probs < 0).any():
+        raise MdlError("a predictor gave rows that are no probabilities: finite, >= 0 and of sum 1 is needed")
+    eps = smoothing(probs.shape[1])
+    smoothed: FloatArray = (1.0 - eps) * (probs / sums) + eps / probs.shape[1]
+    return smoothed
+
+
+class Channel(ABC):
+    """What a code speaks into. `sending` says whether this side knows the labels (Alice) or not (Bob)."""
+
+    sending: bool
+
+    def send(self, symbols: IntArray | None, probs: FloatArray, part: str = LABELS) -> IntArray:
+        """The symbols (n,), sent under the rows `probs` (n, K), which are smoothed first.
+
+        Alice passes the symbols, Bob passes None and gets them. `part` names what the bits are spent on.
+        """
+        return self.send_under(symbols, Categories(smooth(probs)), part)
+
+    def send_uniform(self, symbols: IntArray | None, count: int, size: int, part: str) -> IntArray:
+        """The `count` symbols from 0 .. size-1, sent at log2(size) bits each (size at most 2^16)."""
+        return self.send_under(symbols, Even(count, size), part)
+
+    @abstractmethod
+    def send_under(self, symbols: IntArray | None, model: EntropyModel, part: str) -> IntArray:
+        """The symbols (n,), sent under the distributions `model`."""
+
+    @abstractmethod
+    def scramble(self, key: int) -> None:
+        """From here on spare bits are read through a pad of that number; 0 is none. Before any loan.
+
+        So a sender may choose among draws without choosing her spare bits: she tells the number.
+        """
+
+    def rehearsal(self) -> "Ledger":
+        """A ledger with the same spare bits and nothing else: what a draw would cost. Alice's side."""
+        raise MdlError("only the sender has spare bits to rehearse with: a code must ask channel.sending first")
+
+    @abstractmethod
+    def borrow(self, model: EntropyModel, part: str) -> IntArray:
+        """A draw (n,) from `model`, popped from the spare bits: its bits count as negative ones. Alice's side."""
+
+    @abstractmethod
+    def give_back(self, symbols: IntArray, model: EntropyModel) -> None:
+        """The inverse of `borrow`, the last loan first. On Alice's side nothing happens."""
+
+
+class Ledger(Channel):
+    """Adds up -log2 p of every symbol, by part and by label.
+
+    >>> ledger = Ledger()
+    >>> _ = ledger.send(np.array([0, 1]), np.array([[0.5, 0.5], [0.75, 0.25]]))
+    >>> round(ledger.codelength(num_classes=2).total_bits, 3)
+    3.0
+    """
+
+    sending = True
+
+    def __init__(self, spare: Words | None = None, seed: int = 0) -> None:
+        """With spare bits of one's own; otherwise pseudo-random ones stand for them, as many as are borrowed."""
+        self._bits: defaultdict[str, list[FloatArray]] = defaultdict(list)
+        self._correct: list[BoolArray] = [np.zeros(0, dtype=np.bool_)]
+        self._given, self._seed = spare is not None, seed
+        self._spare = _EMPTY if spare is None else spare
+        self._left, self._key = self._spare, 0
+        if spare is not None and (len(spare) < len(_FULL_STACK) or spare[-1] == 0):
+            raise MdlError("spare bits must be at least two 32-bit words, the last one not zero")
+
+    @property
+    def spare(self) -> Words:
+        """The spare bits as they were before anything was borrowed; none where nothing was."""
+        return self._spare
+
+    def send_under(self, symbols: IntArray | None, model: EntropyModel, part: str) -> IntArray:
+        """The symbols again; -log2 of their probabilities are counted."""
+        known = _known(symbols, model)
+        self._bits[part].append(model.bits(known))
+        if part == LABELS and isinstance(model, Categories):
+            self._correct.append(model.probs.argmax(axis=1) == known)
+        return known
+
+    def scramble(self, key: int) -> None:
+        """The spare bits that are there, and all lent later, get the pad."""
+        self._key = key
+        self._left = self._spare ^ pad(key, len(self._spare))
+
+    def rehearsal(self) -> "Ledger":
+        """As of `Channel`."""
+        return Ledger(self._spare if self._given else None, self._seed)
+
+    def borrow(self, model: EntropyModel, part: str) -> IntArray:
+        """The draw. Raises MdlError where the spare bits given are too few for it."""
+        if not self._given:
+            self._lend(int(1.02 * model.entropy_bits() / 32) + _SPARE_MARGIN_WORDS)
+        needed = len(self._spare) - len(self._left) + int(model.entropy_bits() / 32) + _SPARE_MARGIN_WORDS
+        coder = constriction.stream.stack.AnsCoder(self._left)
+        symbols = model.pop(coder)
+        self._left = np.asarray(coder.get_compressed(), dtype=np.uint32)
+        if len(self._left) <= len(_FULL_STACK):
+            have = 32 * len(self._spare)
+            raise MdlError(f"{have:,} spare bits are too few for the draw: give {32 * needed:,} or more")
+        self._bits[part].append(-model.bits(symbols))
+        return symbols
+
+    def give_back(self, symbols: IntArray, model: EntropyModel) -> None:
+        """Nothing: Alice has what she lent herself."""
+
+    def _lend(self, count: int) -> None:
+        """More spare words, below those that are there."""
+        random = np.random.Generator(np.random.Philox(key=[_SPARE_KEY + (self._seed << 8), len(self._spare)]))
+        fresh = random.integers(2**32, size=count, dtype=np.uint32)
+        fresh[-1] |= 1
+        padded = fresh ^ pad(self._key, len(self._spare) + count)[:count]
+        self._spare, self._left = np.concatenate([fresh, self._spare]), np.concatenate([padded, self._left])
+
+    def codelength(self, num_classes: int) -> Codelength:
+        """What was sent so far, as a `Codelength`."""
+        arrays = {part: np.concatenate(pieces) for part, pieces in self._bits.items()}
+        return Codelength(
+            bits_by_part={part: float(bits.sum()) for part, bits in arrays.items()},
+            bits_by_label=arrays.get(LABELS, np.zeros(0)),
+            num_classes=num_classes,
+            correct_by_label=np.concatenate(self._correct),
+        )
+
+
+class Sender(Ledger):
+    """A ledger that also writes: `words()` are the message, within a few words of the ledger's bits.
+
+    >>> sender = Sender()
+    >>> _ = sender.send(np.zeros(640, dtype=np.int64), np.full((640, 2), 0.5))
+    >>> 640 <= 32 * len(sender.words()) <= 640 + 64
+    True
+    """
+
+    def __init__(self, spare: Words | None = None, seed: int = 0) -> None:
+        super().__init__(spare, seed)
+        self._sent: list[tuple[IntArray, EntropyModel]] = []
+
+    def send_under(self, symbols: IntArray | None, model: EntropyModel, part: str) -> IntArray:
+        """The symbols again; they are counted and kept for the message."""
+        known = super().send_under(symbols, model, part)
+        self._sent.append((known, model))
+        return known
+
+    def words(self) -> Words:
+        """The message: 32-bit words, to be read by a `Receiver` in the order of the conversation.
+
+        Where bits were borrowed, `spare` of these words are Bob's gain: he gets them back.
+        """
+        coder = constriction.stream.stack.AnsCoder(self._left if len(self._spare) else _FULL_STACK)
+        for symbols, model in reversed(self._sent):
+            model.push(coder, symbols)
+        return np.asarray(coder.get_compressed(), dtype=np.uint32)
+
+
+class Receiver(Channel):
+    """Reads the symbols back. Wrong probabilities read wrong symbols: the message's checksum tells.
+
+    >>> sender = Sender()
+    >>> _ = sender.send(np.array([1, 0, 1]), np.full((3, 2), 0.5))
+    >>> Receiver(sender.words()).send(None, np.full((3, 2), 0.5))
+    array([1, 0, 1])
+    """
+
+    sending = False
+
+    def __init__(self, words: Words) -> None:
+        self._coder = constriction.stream.stack.AnsCoder(words)
+        self._key = 0
+
+    def send_under(self, symbols: IntArray | None, model: EntropyModel, part: str) -> IntArray:
+        """The next symbols of the message."""
+        return model.pop(self._coder)
+
+    def scramble(self, key: int) -> None:
+        """What is left at the end is read through the same pad."""
+        self._key = key
+
+    def borrow(self, model: EntropyModel, part: str) -> IntArray:
+        """Raises MdlError: Bob has no spare bits, he gives Alice's back."""
+        raise MdlError("only the sender borrows spare bits: a code must ask channel.sending first")
+
+    def give_back(self, symbols: IntArray, model: EntropyModel) -> None:
+        """The spare bits that the draw took are back on the stack."""
+        model.push(self._coder, symbols)
+
+    def rest(self) -> Words:
+        """The words that are left: after the whole conversation Alice's spare bits, if she had any."""
+        words = np.asarray(self._coder.get_compressed(), dtype=np.uint32)
+        return words ^ pad(self._key, len(words))
+
+
+def pad(key: int, count: int) -> Words:
+    """Pseudo-random words (count,) to be added to spare bits, the same from the top whatever their number.
+
+    >>> pad(1, 4)[1:].tolist() == pad(1, 3).tolist(), pad(0, 2).tolist(), int(pad(7, 2)[-1])
+    (True, [0, 0], 0)
+    """
+    if key == 0 or count == 0:
+        return np.zeros(count, dtype=np.uint32)
+    words = np.random.Generator(np.random.Philox(key=[_PAD_KEY, key])).integers(2**32, size=count, dtype=np.uint32)
+    words[0] = 0  # the word on top must not become zero
+    return words[::-1]
+
+
+class CountingReceiver(Receiver):
+    """Reads as a receiver does and counts, on its `ledger`, the bits of what it reads by part.
+
+    -log2 p summed over one conversation is the length of a prefix-free code (the conversation says where it
+    ends), so these are the bits that a bound charges for what was decoded.
+
+    >>> sender = Sender()
+    >>> _ = sender.send(np.array([1, 0]), np.full((2, 2), 0.5), part="weights")
+    >>> receiver = CountingReceiver(sender.words())
+    >>> _ = receiver.send(None, np.full((2, 2), 0.5), part="weights")
+    >>> receiver.ledger.codelength(num_classes=2).bits_by_part
+    {'weights': 2.0}
+    """
+
+    def __init__(self, words: Words) -> None:
+        super().__init__(words)
+        self.ledger = Ledger()
+
+    def send_under(self, symbols: IntArray | None, model: EntropyModel, part: str) -> IntArray:
+        """The next symbols of the message, counted."""
+        return self.ledger.send_under(super().send_under(symbols, model, part), model, part)
+
+
+def _known(symbols: IntArray | None, model: EntropyModel) -> IntArray:
+    """The symbols, checked; raises MdlError where Alice does not give one for each place."""
+    if symbols is None or len(symbols) != len(model):
+        raise MdlError(f"{len(model)} symbols were to be sent, {0 if symbols is None else len(symbols)} were given")
+    return symbols

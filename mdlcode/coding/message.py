@@ -1,0 +1,100 @@
+"""The envelope of a message: what it was made with, checksums, and the coded words.
+
+The words are what a codelength counts. The envelope (a few hundred bytes) is not charged: it tells Bob
+which code, inputs and software to use, and lets him notice an altered message or a failed decoding.
+"""
+
+import hashlib
+import json
+import struct
+import zlib
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from mdlcode.coding.channel import Words
+from mdlcode.environment import Environment
+from mdlcode.errors import MessageError
+from mdlcode.typing import Config, IntArray
+
+_MAGIC = b"MDLCODE1"
+_NUMBER = struct.Struct("<I")  # first the CRC-32 of all that follows it, then the bytes of the header
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a message says of itself. `data` names the data set and view where a command made it.
+
+    `spare_words` of its words are the sender's spare bits, which the receiver gets besides the labels.
+    """
+
+    code: Config
+    inputs: str
+    num_labels: int
+    num_classes: int
+    labels_checksum: str
+    environment: Environment
+    data: Config | None = None
+    spare_words: int = 0
+    spare_checksum: str = ""
+
+
+def checksum(labels: IntArray) -> str:
+    """Eight bytes of SHA-256 of the labels, in hex: a wrong decoding passes with probability 2^-64.
+
+    >>> checksum(np.array([0, 1]))
+    '9d34149fbd1fe777'
+    """
+    return hashlib.sha256(labels.astype("<i8").tobytes()).hexdigest()[:16]
+
+
+def words_checksum(words: Words) -> str:
+    """Eight bytes of SHA-256 of the words, in hex.
+
+    >>> words_checksum(np.array([1], dtype=np.uint32))
+    '67abdd721024f0ff'
+    """
+    return hashlib.sha256(words.astype("<u4").tobytes()).hexdigest()[:16]
+
+
+def pack(header: Header, words: Words) -> bytes:
+    """The bytes of a message."""
+    return seal(_MAGIC, asdict(header), words)
+
+
+def unpack(message: bytes) -> tuple[Header, Words]:
+    """Header and words of a message. Raises MessageError where it is none, cut short or altered."""
+    fields, words = opened(_MAGIC, message, "message")
+    try:
+        return Header(**{**fields, "environment": Environment(**fields["environment"])}), words
+    except (TypeError, KeyError):
+        raise MessageError("the message's header is of another version of mdlcode: encode it again") from None
+
+
+def seal(magic: bytes, fields: Config, words: Words) -> bytes:
+    """The bytes of a file: what it is, a checksum, `fields` as compressed JSON, and the coded words."""
+    head = zlib.compress(json.dumps(fields, sort_keys=True).encode())
+    body = _NUMBER.pack(len(head)) + head + words.astype("<u4").tobytes()
+    return magic + _NUMBER.pack(zlib.crc32(body)) + body
+
+
+def opened(magic: bytes, file: bytes, what: str) -> tuple[Config, Words]:
+    """Fields and words of a file that `seal` made. Raises MessageError where it is none, cut short or altered."""
+    start = len(magic) + _NUMBER.size
+    if file[: len(magic)] != magic or len(file) < start + _NUMBER.size:
+        raise MessageError(f"this is no {what} of mdlcode (or only its first few bytes): make it again")
+    [crc], body = _NUMBER.unpack(file[len(magic) : start]), file[start:]
+    if zlib.crc32(body) != crc:
+        raise MessageError(f"the {what} is cut short or altered (its checksum does not fit): copy it again")
+    end = _NUMBER.size + _NUMBER.unpack(body[: _NUMBER.size])[0]
+    try:
+        fields = json.loads(zlib.decompress(body[_NUMBER.size : end]))
+        return dict(fields), np.frombuffer(body[end:], dtype="<u4").astype(np.uint32)
+    except (TypeError, ValueError, zlib.error):
+        raise MessageError(f"the {what}'s header is of another version of mdlcode: make it again") from None
+
+
+def payload_bits(message: bytes) -> int:
+    """Bits of the coded words alone, less the spare bits: what the reported codelength is held to."""
+    header, words = unpack(message)
+    return 32 * (len(words) - header.spare_words)

@@ -1,0 +1,1 @@
+"""Training nets: one at a time or many at once."""

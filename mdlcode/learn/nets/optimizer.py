@@ -1,0 +1,57 @@
+"""Optimisers by kind, and the course of the learning rate."""
+
+from collections.abc import Iterable
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+from torch import Tensor, optim
+
+from mdlcode.config import STRICT
+from mdlcode.learn.nets.muon import Muon
+
+
+@dataclass(frozen=True, config=STRICT)
+class AdamW:
+    """Adam with decoupled weight decay (Loshchilov & Hutter 2019)."""
+
+    kind: Literal["adamw"] = Field(default="adamw", kw_only=True)
+    lr: float = Field(default=2e-3, gt=0)
+    weight_decay: float = Field(default=0.01, ge=0)
+
+    def build(self, parameters: Iterable[Tensor]) -> optim.Optimizer:
+        """The optimiser of those parameters that take a gradient."""
+        return optim.AdamW(_trained(parameters), lr=self.lr, weight_decay=self.weight_decay, fused=True)
+
+
+@dataclass(frozen=True, config=STRICT)
+class Sgd:
+    """Stochastic gradient descent with Nesterov momentum."""
+
+    kind: Literal["sgd"] = Field(default="sgd", kw_only=True)
+    lr: float = Field(default=0.1, gt=0)
+    momentum: float = Field(default=0.9, gt=0, lt=1)
+    weight_decay: float = Field(default=5e-4, ge=0)
+
+    def build(self, parameters: Iterable[Tensor]) -> optim.Optimizer:
+        """The optimiser of those parameters that take a gradient."""
+        decay = self.weight_decay
+        return optim.SGD(_trained(parameters), self.lr, self.momentum, weight_decay=decay, nesterov=True, fused=True)
+
+
+Optimizer = Annotated[AdamW | Sgd | Muon, Field(discriminator="kind")]
+
+
+def _trained(parameters: Iterable[Tensor]) -> list[Tensor]:
+    return [parameter for parameter in parameters if parameter.requires_grad]
+
+
+def lr_share(step: int, steps: int, warmup: float) -> float:
+    """Share of the peak learning rate at a step: linear warm-up, then linear decay to zero.
+
+    >>> [round(lr_share(step, steps=4, warmup=0.25), 2) for step in range(5)]
+    [0.5, 0.83, 0.5, 0.17, 0.0]
+    """
+    # Taken at the middle of the step: neither the first nor the last one is wasted at rate 0.
+    done = (step + 0.5) / steps
+    return done / warmup if done < warmup else max(0.0, (1 - done) / (1 - warmup))

@@ -1,0 +1,142 @@
+"""A torch net as a predictor, new or averaged along its training."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from functools import cache
+from typing import Literal
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.func import functional_call
+from torch.optim.swa_utils import AveragedModel
+
+from mdlcode import nets
+from mdlcode.data.base import Described, Shared
+from mdlcode.learn.base import Learner, Predictor
+from mdlcode.learn.nets.augment import Augment, NoAugment
+from mdlcode.learn.nets.determinism import bf16_is_fast, reproducible
+from mdlcode.nets.convolutional import PatchWhitening
+from mdlcode.nets.patches import RandomPatches
+from mdlcode.typing import FloatArray, IntArray
+
+_PREDICT_BATCH = 500  # large enough for speed, small beside the resident data
+_WHITENING_INPUTS = 5000
+Forward = Callable[[dict[str, Tensor], Tensor], Tensor]
+Precision = Literal["auto", "fp32", "bf16"]
+
+
+class NetPredictor(Predictor):
+    """A net behind the standardisation of its inputs; it predicts in evaluation mode.
+
+    The mean over `views` views, in probability space, is predicted: the inputs as they are and
+    `views` - 1 random augmentations of them, the same ones at every call.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        shared: Described,
+        bf16: bool,
+        augment: Augment | None = None,
+        views: int = 1,
+        compiled: str | None = None,
+    ) -> None:
+        """With the name of its architecture in `compiled`, the net trains as one compiled function."""
+        self.net = net
+        self._compiled = compiled
+        self._shapes = shared.shape, shared.num_classes
+        self.bf16 = bf16
+        self.moments = shared.moments
+        self._memory = torch.channels_last if len(shared.shape) == 3 else torch.contiguous_format
+        self.augment, self.views = augment or NoAugment(), views
+
+    def logits(self, raw: Tensor) -> Tensor:
+        """Float32 logits (m, K) of raw inputs (m, ...)."""
+        x = self.standardised(raw)
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bf16):
+            if self._compiled is not None and self.net.training:
+                return self._run_compiled(self._compiled, x).float()
+            logits: Tensor = self.net(x)
+        return logits.float()
+
+    def standardised(self, raw: Tensor) -> Tensor:
+        """The inputs (m, ...) as the net itself takes them."""
+        mean, std = self.moments
+        return ((raw - mean) / std).contiguous(memory_format=self._memory)
+
+    def _run_compiled(self, arch: str, x: Tensor) -> Tensor:
+        forward = compiled_forward(arch, *self._shapes)
+        weights = {**dict(self.net.named_parameters()), **dict(self.net.named_buffers())}
+        return forward(weights, x)
+
+    @torch.no_grad()
+    def predict(self, inputs: Tensor) -> FloatArray:
+        """Probabilities (m, K) in float64: the mean over the views of softmax(logits)."""
+        self.net.eval()
+        generator = Generator().manual_seed(0)
+        chunks = []
+        for chunk in torch.split(inputs, _PREDICT_BATCH):
+            raw = chunk.float()
+            views = [raw] + [self.augment.apply(raw, generator) for _ in range(self.views - 1)]
+            chunks.append(torch.stack([self.logits(view).double().softmax(1) for view in views]).mean(0))
+        probs: FloatArray = torch.cat(chunks).cpu().numpy()
+        return probs
+
+
+class NetTrainer(Learner):
+    """A learner whose predictor is a net, so that a weight code can send it."""
+
+    @abstractmethod
+    def architecture(self) -> str:
+        """Name of the net that is trained."""
+
+    @abstractmethod
+    def initial(self, shared: Shared) -> NetPredictor:
+        """The net before it sees a label, the same for everybody: what a decoder fills with weights."""
+
+    @abstractmethod
+    def fit(self, shared: Shared, labels: IntArray) -> NetPredictor:
+        """The net learned from the labels (t,) of the first t inputs."""
+
+
+@cache
+def compiled_forward(arch: str, input_shape: tuple[int, ...], num_classes: int) -> Forward:
+    """The compiled forward pass (weights, inputs) -> logits of a net in training.
+
+    The weights are arguments, so that what is compiled for one block of a batch shape serves all others.
+    """
+    template = nets.build(arch, input_shape, num_classes)
+
+    def forward(weights: dict[str, Tensor], x: Tensor) -> Tensor:
+        logits: Tensor = functional_call(template, weights, (x,))
+        return logits
+
+    return torch.compile(forward, dynamic=False)
+
+
+def new_net(arch: str, shared: Shared, seed: int, precision: Precision) -> tuple[nn.Module, bool]:
+    """A net with weights drawn from `seed`, on the inputs' device, and whether it runs in bfloat16."""
+    device = shared.inputs.device
+    with reproducible(seed, device):
+        net = nets.build(arch, shared.shape, shared.num_classes)
+    for layer in net.modules():
+        if isinstance(layer, PatchWhitening | RandomPatches):
+            mean, std = shared.moments
+            layer.look_at((shared.inputs[:_WHITENING_INPUTS].float() - mean) / std)
+    net = net.to(device)
+    convolutional = any(isinstance(layer, nn.Conv2d) for layer in net.modules())
+    if convolutional:
+        net = net.to(memory_format=torch.channels_last)
+    return net, convolutional and bf16_is_fast(device) if precision == "auto" else precision == "bf16"
+
+
+def running_average(net: nn.Module, decay: float) -> AveragedModel:
+    """An exponential average of a net's weights and buffers, faster at first so that the start fades."""
+
+    def update(average: Tensor, value: Tensor, num_averaged: Tensor | int) -> Tensor:
+        if not average.is_floating_point():
+            return value
+        share = max(1 - decay, 1 / (1 + int(num_averaged)))
+        return average + share * (value - average)
+
+    return AveragedModel(net, avg_fn=update, use_buffers=True)

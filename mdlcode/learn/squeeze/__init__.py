@@ -1,0 +1,1 @@
+"""Nets that take few bits: pruning, grids, and trainings in which bits are part of the loss."""

@@ -1,0 +1,1 @@
+"""Nets that move in a random subspace of their weights."""

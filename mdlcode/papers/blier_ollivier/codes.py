@@ -1,0 +1,162 @@
+"""The codes of Blier & Ollivier 2018 at each scale: `smoke`, `cpu` on two cores, `full` on a GPU."""
+
+from dataclasses import replace
+
+from mdlcode.bayes import BayesLearner, Refinement, ScaleMixture, SparsePrior
+from mdlcode.bayes.bits_back import BitsBack
+from mdlcode.bayes.priors import Prior
+from mdlcode.codes import Code, Geometric, Prequential, Temperature, TwoPart, Uniform
+from mdlcode.codes.compressed import Compressed
+from mdlcode.codes.subspace import Subspace
+from mdlcode.codes.variational import Variational
+from mdlcode.learn import (
+    AdamW,
+    Affine,
+    Crop,
+    EstimatorLearner,
+    FrequencyLearner,
+    Muon,
+    NetLearner,
+    NoAugment,
+    RateAware,
+    StagedLearner,
+    SubspaceLearner,
+    UniformLearner,
+)
+
+ARCHS = {"MLP": "mlp-512", "shallow": "shallow", "tinyCNN": "tinycnn", "VGGa": "vgga", "VGGb": "vggb"}
+
+
+def _small() -> dict[str, Code]:
+    net = NetLearner(arch="mlp", optimizer=AdamW(lr=4e-3), batch_size=64, epochs=5, min_steps=60)
+    start = replace(net, arch="small", min_steps=100)
+    moving = SubspaceLearner(arch="mlp", dimension=300, epochs=20, min_steps=400)
+    return {
+        "uniform": Uniform(),
+        "float32": TwoPart(net),
+        "compressed": Compressed(RateAware(start, epochs=1, min_steps=400), bit_prices=(1.0,)),
+        "subspace": Subspace((moving,)),
+        "variational": Variational(BayesLearner(min_steps=800, max_steps=800)),
+        "prequential": Prequential((net,), calibration=Temperature()),
+    }
+
+
+def _mnist(scale: str) -> dict[str, Code]:
+    """Nets and rates of configs/*mnist.yaml, with shorter trainings."""
+    quick = scale == "cpu"
+    early = NetLearner(
+        arch="convnet", optimizer=Muon(lr=0.12), batch_size=64, epochs=8, min_steps=400, augment=Affine()
+    )
+    late = NetLearner(
+        arch="convnet", optimizer=AdamW(lr=6e-3, weight_decay=0.2), batch_size=64, epochs=7, augment=Affine()
+    )
+    warped = Affine(rotate_degrees=6, scale=0.06, shear=0.07, shift_pixels=1)
+    start = NetLearner(arch="lenet-readout", optimizer=AdamW(lr=4e-3, weight_decay=0.05), augment=warped, epochs=4)
+    coordinates = SubspaceLearner(
+        arch="lenet-readout",
+        dimension=1500,
+        optimizer=AdamW(lr=0.05, weight_decay=0.0),
+        epochs=12 if quick else 40,
+    )
+    return {
+        "uniform": Uniform(),
+        "float32": TwoPart(late),
+        "compressed": Compressed(
+            RateAware(start, epochs=10 if quick else 20), bit_prices=(1.0,) if quick else (0.7, 1, 1.4)
+        ),
+        "subspace": Subspace((coordinates,)),
+        "variational": _bits_back(
+            RateAware(start, epochs=5 if quick else 10), ScaleMixture(), epochs=8 if quick else 20, lr=3e-3
+        ),
+        "prequential": Prequential((StagedLearner((early, late), until=(4096,)),), calibration=Temperature()),
+    }
+
+
+def _bits_back(start: RateAware, prior: Prior, epochs: float, lr: float, parts: int = 2) -> Variational:
+    """From a sparse start, the weights drawn part by part."""
+    learner = BayesLearner(start=start, prior=prior, epochs=epochs, lr=lr, kl_start=1.0, annealing=0.0)
+    return Variational(learner, BitsBack(refinement=Refinement(parts=parts)), extra_draws=2)
+
+
+def _cifar10(scale: str) -> dict[str, Code]:
+    """Nets and rates of configs/*cifar10.yaml, with shorter trainings."""
+    quick, flipped = scale == "cpu", Crop(pad=2, flip=True)
+    net = NetLearner(
+        arch="whitened",
+        optimizer=Muon(lr=0.2),
+        batch_size=128,
+        epochs=6 if quick else 12,
+        min_steps=60 if quick else 300,
+        augment=flipped,
+        views=4,
+    )
+    start = NetLearner(arch="convnet-small", optimizer=Muon(lr=0.12), augment=flipped, epochs=8)
+    coordinates = SubspaceLearner(
+        arch="convnet-small",
+        dimension=3000 if quick else 9000,
+        optimizer=AdamW(lr=0.05, weight_decay=0.0),
+        epochs=18 if quick else 30,
+    )
+    squeezed = RateAware(start, epochs=30, overshoot=3, lr=0.06)
+    return {
+        "uniform": Uniform(),
+        "float32": TwoPart(net),
+        "compressed": Compressed(squeezed, bit_prices=(1.0,)),
+        "subspace": Subspace((coordinates,)),
+        "variational": _bits_back(squeezed, SparsePrior(), epochs=20, lr=2e-3, parts=1),
+        "prequential": Prequential((net,), schedule=Geometric(first=10, ratio=1.41), calibration=Temperature()),
+    }
+
+
+def table1_codes(scale: str, dataset: str) -> dict[str, Code]:
+    """The six codes of Table 1 by name, with the settings of a scale."""
+    made = {"mnist": _mnist, "cifar10": _cifar10}.get(dataset)
+    return _small() if scale == "smoke" or made is None else made(scale)
+
+
+def figure2_codes(scale: str) -> dict[str, Code]:
+    """One plain prequential code for each net, by the name that the paper gives it."""
+    steps = {"smoke": (4.0, 15, 40), "cpu": (8.0, 30, 100_000), "full": (20.0, 100, 100_000)}[scale]
+    epochs, least, most = steps
+    return {
+        name: Prequential(
+            (
+                NetLearner(
+                    arch=arch,
+                    optimizer=AdamW(lr=1e-3, weight_decay=0.0),
+                    batch_size=64,
+                    epochs=epochs,
+                    min_steps=least,
+                    max_steps=most,
+                    augment=Crop(pad=2, flip=True) if name == "VGGb" and scale != "smoke" else NoAugment(),
+                ),
+            ),
+            schedule=Geometric(first=10),
+        )
+        for name, arch in ARCHS.items()
+    }
+
+
+def switching_codes(scale: str) -> dict[str, Code]:
+    """One net alone, its stopping times switched, and several models switched."""
+    arch = {"smoke": "mlp", "cpu": "convnet", "full": "vggb"}[scale]
+    net = NetLearner(
+        arch=arch,
+        optimizer=AdamW(lr=4e-3, weight_decay=0.05),
+        batch_size=64,
+        epochs=8,
+        min_steps=60 if scale == "smoke" else 150,
+    )
+    others = (
+        NetLearner(arch="mlp-512", epochs=8, min_steps=60),
+        NetLearner(arch="linear", epochs=8, min_steps=60),
+        EstimatorLearner("sklearn.neighbors:KNeighborsClassifier", (("n_neighbors", 1),)),
+        UniformLearner(),
+        FrequencyLearner(),
+    )
+    schedule = Geometric(first=10)
+    return {
+        "one net": Prequential((net,), schedule=schedule),
+        "self-switch": Prequential((replace(net, checkpoints=(0.1, 0.25, 0.5)),), schedule=schedule),
+        "switch": Prequential((net, *others), schedule=schedule),
+    }

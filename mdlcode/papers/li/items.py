@@ -1,0 +1,130 @@
+"""Li et al. 2018, "Measuring the Intrinsic Dimension of Objective Landscapes" (arXiv 1804.08838)."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import product
+from typing import Any
+
+from mdlcode.config import to_config
+from mdlcode.data import Data
+from mdlcode.experiments.pieces import Values
+from mdlcode.learn import AdamW, NetLearner, Real, SubspaceLearner
+from mdlcode.measures.dimension_search import DimensionSearch
+from mdlcode.papers import Job, sizes
+from mdlcode.plots.dimension import draw_dimensions
+from mdlcode.plots.style import COLOURS, drawing
+from mdlcode.report.tables import Table, percent
+
+PUBLISHED = {
+    ("mnist", "mlp-2x200"): 750,
+    ("mnist", "lenet"): 290,
+    ("cifar10", "mlp-2x200"): 9000,
+    ("cifar10", "lenet"): 2900,
+}
+TABLE1 = {"smoke": ("mlp-1x20",), "cpu": ("mlp-2x200", "lenet"), "full": ("mlp-2x200", "lenet")}
+FIGURE3 = {"smoke": ("mlp-1x20", "mlp-2x20"), "cpu": ("mlp-1x100", "mlp-2x100", "mlp-3x100")}
+LABELS = {"smoke": 400, "cpu": 20_000, "full": None}
+
+
+def search(scale: str, arch: str) -> DimensionSearch:
+    """The search for d_int90 with the settings of a scale."""
+    epochs, least = {"smoke": (3.0, 150), "cpu": (2.0, 300), "full": (10.0, 1000)}[scale]
+    moving = SubspaceLearner(
+        arch=arch,
+        coordinates=Real(),
+        layers="joint",
+        optimizer=AdamW(lr=5e-2, weight_decay=0.0),
+        epochs=epochs,
+        min_steps=least,
+    )
+    direct = NetLearner(arch=arch, epochs=epochs, min_steps=least)
+    return DimensionSearch(
+        moving,
+        direct,
+        seeds=1 if scale == "smoke" else 3,
+        start=64 if scale == "smoke" else 256,
+        precision=2.0 if scale == "smoke" else 1.3,
+        on="train" if scale == "smoke" else "test",
+    )
+
+
+def _measured(job: Job, datasets: Sequence[str], archs: Sequence[str]) -> list[dict[str, Any]]:
+    wanted = list(product(datasets, archs))
+    found = job.store.all([_piece(job, *each) for each in wanted])
+    return [{**each, "dataset": dataset, "arch": arch} for each, (dataset, arch) in zip(found, wanted, strict=True)]
+
+
+def _piece(job: Job, dataset: str, arch: str) -> Values:
+    looked, limit = search(job.scale, arch), LABELS[job.scale]
+    settings = {"search": to_config(looked), "data": dataset, "limit": limit}
+    return Values(f"d-{dataset}-{arch}", settings, partial(_report, looked, job.data(dataset, limit)))
+
+
+def _report(looked: DimensionSearch, load: Callable[[], Data]) -> dict[str, Any]:
+    return looked.run(load()).report()
+
+
+def _scale(job: Job) -> str:
+    return sizes(
+        job.scale,
+        "400 labels of the digits, accuracy on them, one seed, tiny nets.",
+        "20,000 labels, 2 epochs, three seeds.",
+        "all labels, 10 epochs, three seeds.",
+    )
+
+
+def table1(job: Job) -> None:
+    """d_int90 of dense and convolutional nets."""
+    rows = []
+    for found in _measured(job, job.datasets, TABLE1[job.scale]):
+        low, high = ("-" if each is None else f"{each:,.0f}" for each in found["interval"])
+        shown = "not reached" if found["dimension"] is None else f"{found['dimension']:,.0f}"
+        published = PUBLISHED.get((found["dataset"], found["arch"]))
+        size = f"{found['num_parameters']:,}"
+        own = "-" if published is None else f"{published:,}"
+        rows.append((found["dataset"], found["arch"], size, own, shown, f"{low} - {high}", percent(found["baseline"])))
+    caption = (
+        "Table 1 of Li et al. 2018: d_int90, the dimension at which a random subspace reaches 90 % of the baseline, the"
+        " net's own accuracy; the interval is a bootstrap over seeds at 95 %. d_int depends on the training."
+    )
+    header = ("data", "net", "D", "published", "d_int90", "interval", "baseline")
+    job.store.table("table1", Table(f"{caption} {_scale(job)}", header, tuple(rows)))
+
+
+def fig2(job: Job) -> None:
+    """Accuracy against the dimension of the subspace."""
+    measured = _measured(job, job.datasets, TABLE1[job.scale])
+    with drawing() as (figure, [axes]):
+        draw_dimensions(axes, measured)
+    caption = (
+        "Figure 2 of Li et al. 2018: accuracy against the dimension of the subspace; dashed: 90 % of the baseline."
+    )
+    job.store.figure("fig2", figure, f"{caption} {_scale(job)}")
+
+
+def fig3(job: Job) -> None:
+    """d_int90 against the number of parameters of dense nets."""
+    archs = FIGURE3.get(job.scale, FIGURE3["cpu"])
+    measured = _measured(job, job.datasets[:1], archs)
+    reached = [each for each in measured if each["dimension"] is not None]
+    with drawing() as (figure, [axes]):
+        axes.plot(
+            [each["num_parameters"] for each in reached],
+            [each["dimension"] for each in reached],
+            marker="o",
+            linestyle="",
+            color=COLOURS[1],
+        )
+        for each in reached:
+            axes.annotate(each["arch"], (each["num_parameters"], each["dimension"]), (5, 5), textcoords="offset points")
+        highest = max((each["dimension"] for each in reached), default=1.0)
+        axes.set(xlabel="parameters D", ylabel="d_int90", ylim=(0, 1.4 * highest))
+        axes.margins(x=0.25)
+    caption = (
+        f"Figure 3 of Li et al. 2018: d_int90 of dense nets against their number of parameters, {job.datasets[0]}."
+    )
+    job.store.figure("fig3", figure, f"{caption} {_scale(job)}")
+
+
+ITEMS = {"table1": table1, "fig2": fig2, "fig3": fig3}
+DATA = {"smoke": ("digits",), "cpu": ("mnist",), "full": ("mnist", "cifar10")}

@@ -1,0 +1,1 @@
+"""A number proved, and the laws that every code is held to."""

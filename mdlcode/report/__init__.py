@@ -1,0 +1,1 @@
+"""Tables and documents of stored results, and the folders in which papers are reproduced."""

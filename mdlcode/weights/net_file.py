@@ -1,0 +1,183 @@
+"""A net as a file: the words of its weights' message, and a header that tells how to predict with it.
+
+The words decode without data and on any machine, since every probability of a weight code comes from whole
+numbers; a checksum of the decoded tensors stands behind that. The header (a few hundred bytes) names what
+a codelength takes as shared: architecture, shapes, standardisation of the inputs, settings of the weight code.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from typing import Any
+
+import torch
+from pydantic import TypeAdapter
+from torch import Tensor, nn
+
+from mdlcode import nets
+from mdlcode.coding.channel import Receiver, Sender, Words
+from mdlcode.coding.message import opened, seal
+from mdlcode.config import from_config, to_config
+from mdlcode.errors import MdlError, MessageError
+from mdlcode.learn.nets.augment import Augment
+from mdlcode.learn.nets.predictor import NetPredictor
+from mdlcode.learn.squeeze.folding import fold_batch_norm
+from mdlcode.typing import Config
+from mdlcode.weights import WEIGHT_CODES, WeightCode, general_compressors
+from mdlcode.weights.base import coded_tensors
+
+_MAGIC = b"MDLNET01"
+
+
+@dataclass(frozen=True)
+class NetHeader:
+    """How to build a net and predict with it; `mean` and `std` standardise the inputs, as nested lists."""
+
+    arch: str
+    input_shape: list[int]
+    num_classes: int
+    mean: list[Any]
+    std: list[Any]
+    bf16: bool
+    augment: Config
+    views: int
+    weights: Config
+    tensors_checksum: str
+    mdlcode: str
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one input."""
+        return tuple(self.input_shape)
+
+    @property
+    def moments(self) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation, shaped to broadcast over a batch."""
+        return torch.tensor(self.mean), torch.tensor(self.std)
+
+    def code(self) -> WeightCode:
+        """The weight code of the words."""
+        return from_config(self.weights, WEIGHT_CODES, "weight code")
+
+    def initial(self) -> NetPredictor:
+        """The predictor before its weights are filled in."""
+        augment: Augment = TypeAdapter(Augment).validate_python(self.augment)
+        net = build_folded(self.arch, self.shape, self.num_classes)
+        return NetPredictor(net, self, self.bf16, augment, self.views)
+
+
+def build_folded(arch: str, input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
+    """A new net of that architecture, its batch norms folded away, in evaluation mode."""
+    return fold_batch_norm(nets.build(arch, input_shape, num_classes))
+
+
+def pack_net(learned: NetPredictor, arch: str, shape: tuple[int, ...], num_classes: int, weights: WeightCode) -> bytes:
+    """The file of a net, built and folded as `build_folded` does it; the net itself is not changed.
+
+    Raises MdlError where a tensor of the net has no code (see `coded_tensors`), and for a net of another layout.
+    """
+    alice, sender = deepcopy(learned.net), Sender()
+    _check_layout(alice, build_folded(arch, shape, num_classes))
+    weights.transmit(sender, alice)  # from here on with decoded values
+    mean, std = learned.moments
+    header = NetHeader(
+        arch=nets.resolve(arch, shape),
+        input_shape=list(shape),
+        num_classes=num_classes,
+        mean=mean.tolist(),
+        std=std.tolist(),
+        bf16=learned.bf16,
+        augment=to_config(learned.augment),
+        views=learned.views,
+        weights=to_config(weights),
+        tensors_checksum=tensors_checksum(alice),
+        mdlcode=version("mdlcode"),
+    )
+    return seal(_MAGIC, asdict(header), sender.words())
+
+
+def unpack_net(file: bytes) -> tuple[NetHeader, Words]:
+    """Header and words of a net's file. Raises MessageError where it is none, cut short or altered."""
+    fields, words = opened(_MAGIC, file, "net")
+    try:
+        return NetHeader(**fields), words
+    except TypeError:
+        raise MessageError("the net's header is of another version of mdlcode: make it again") from None
+
+
+def is_net(file: bytes) -> bool:
+    """Whether bytes begin as a net's file does.
+
+    >>> is_net(b"MDLCODE1...")
+    False
+    """
+    return file.startswith(_MAGIC)
+
+
+def decode_net(file: bytes) -> NetPredictor:
+    """The predictor of a net's file, on the CPU, from its bytes alone.
+
+    Raises MessageError for an altered file, and where other tensors are decoded than were sent. A net that
+    is named `module:factory` is imported: decode only what you trust.
+    """
+    header, words = unpack_net(file)
+    learned = header.initial()
+    try:
+        header.code().transmit(Receiver(words), learned.net)
+    except (ValueError, AssertionError, IndexError, MdlError) as error:
+        raise MessageError(f"the net does not decode: {error}") from None
+    if tensors_checksum(learned.net) != header.tensors_checksum:
+        raise MessageError(f"the net decodes to other tensors than were sent: install mdlcode {header.mdlcode}")
+    return learned
+
+
+def words_bytes(file: bytes) -> int:
+    """Bytes of the weights' message alone, without the header."""
+    return 4 * len(unpack_net(file)[1])
+
+
+def tensors_checksum(net: nn.Module) -> str:
+    """Eight bytes of SHA-256 of all coded tensors' names, shapes and float32 values, in hex."""
+    digest = hashlib.sha256()
+    for name, tensor in coded_tensors(net).items():
+        digest.update(f"{name}{tuple(tensor.shape)}".encode())
+        digest.update(_float32_bytes(tensor))
+    return digest.hexdigest()[:16]
+
+
+def _shapes(net: nn.Module) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in coded_tensors(net).items()}
+
+
+def _check_layout(net: nn.Module, expected: nn.Module) -> None:
+    if _shapes(net) != _shapes(expected):
+        raise MdlError("the net's tensors are not those of its architecture: name the one it was built with")
+
+
+def tensor_sizes(net: nn.Module, weights: WeightCode) -> list[tuple[str, dict[str, float | None]]]:
+    """Bytes of each tensor as float32, under general compressors, by part under the weight code, and their sum.
+
+    The first row is of all tensors; a row that only the weight code has, such as that of the live units,
+    holds None elsewhere.
+    """
+    raw = {name: _float32_bytes(tensor) for name, tensor in coded_tensors(net).items()}
+    coded = weights.sizes(net)
+    parts = list(dict.fromkeys(part for bits in coded.values() for part in bits))
+    whole = {part: sum(bits.get(part, 0.0) for bits in coded.values()) for part in parts}
+    rows = [("(all)", _row(b"".join(raw.values()), whole, parts))]
+    names = [name for name in (*coded, *raw) if name != "(all)"]
+    rows += [(name, _row(raw.get(name), coded.get(name, {}), parts)) for name in dict.fromkeys(names)]
+    return rows
+
+
+def _row(raw: bytes | None, bits: Mapping[str, float], parts: list[str]) -> dict[str, float | None]:
+    general = {name: None if raw is None else len(pack(raw)) for name, pack in general_compressors().items()}
+    ours = {part: bits.get(part, 0.0) / 8 for part in parts}
+    total = sum(bits.values()) / 8 if bits else None
+    return {"float32": None if raw is None else len(raw), **general, **ours, "here": total}
+
+
+def _float32_bytes(tensor: Tensor) -> bytes:
+    return (tensor.detach().cpu().contiguous() + 0.0).numpy().tobytes()  # +0.0, since -0.0 predicts the same
