@@ -10,7 +10,7 @@ from scipy.stats import norm
 
 from mdlcode import bounds
 from mdlcode.errors import MdlError
-from mdlcode.experiments import zhou
+from mdlcode.papers.zhou import table as zhou
 
 BYTE_NATS = 8 * np.log(2)
 
