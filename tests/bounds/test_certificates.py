@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from mdlcode import bounds
 from mdlcode.bayes import BayesLearner, Layout, MeanField, Normals
 from mdlcode.certify import code as bound
-from mdlcode.certify import compare, hypothesis
+from mdlcode.certify import hypothesis
 from mdlcode.certify.certificate import certify, rest
 from mdlcode.certify.errors import count_errors
 from mdlcode.certify.stochastic import OwnWeights, StochasticNet, certify_stochastic
@@ -21,6 +21,7 @@ from mdlcode.codes import BestOf, Prequential, Subspace, TwoPart, Uniform
 from mdlcode.data import Data, Shared, View, load
 from mdlcode.data.moments import FixedMoments
 from mdlcode.errors import MdlError, MessageError
+from mdlcode.experiments import compare
 from mdlcode.learn import Affine, FrequencyLearner, NetLearner, NetPredictor, SubspaceLearner
 from mdlcode.weights import Float16, Float32, Quantised
 
