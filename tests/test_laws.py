@@ -45,7 +45,8 @@ def test_every_code_decodes_in_one_fresh_process(tmp_path: Path, digits: Data) -
     script = """if True:
         import sys, pathlib, numpy as np, torch
         torch.set_num_threads(1)
-        from mdlcode import Shared, message
+        from mdlcode import Shared
+        from mdlcode.coding import message
         from mdlcode.codes.base import parse_code
         folder = pathlib.Path(sys.argv[1])
         shared = Shared(torch.from_numpy(np.load(folder / "inputs.npy")), 10)

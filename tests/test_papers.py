@@ -84,7 +84,7 @@ def test_plot_and_report_through_the_command(mdlcode: Run, stored: Path, tmp_pat
         (("plot", "{stored}", "--codes", "unifrom", "-o", "x.png"), "no code 'unifrom'"),
         (("plot", "{empty}", "-o", "x.png"), "no results folder"),
         (("plot", "{empty}", "--kind", "dimension", "-o", "x.png"), "not the folder of a dimension"),
-        (("plot", "{stored}", "--kind", "bit_prices", "-o", "x.png"), "swept trade-offs"),
+        (("plot", "{stored}", "--kind", "prices", "-o", "x.png"), "swept trade-offs"),
         (("plot", "{stored}", "--kind", "bound", "-o", "x.png"), "at least one certificate"),
         (("plot", "{old}", "-o", "x.png"), "was made by mdlcode 0.0.1"),
         (("report", "{damaged}", "-o", "x.html"), "damaged"),
