@@ -13,7 +13,7 @@ HOUSE = Path(mdlcode.__file__).parent
 ROOMS = [
     *("typing", "errors", "codelength", "config", "environment", "files", "progress", "parallel"),
     *("coding", "data", "nets", "projections", "learn", "weights", "bayes", "codes", "proof"),
-    *("bounds", "certify", "measures", "experiments", "plots", "report", "papers", "cli"),
+    *("bounds", "certify", "ranking", "measures", "experiments", "plots", "report", "papers", "cli"),
 ]
 
 

@@ -6,7 +6,7 @@ import warnings
 
 import typer
 
-from mdlcode.cli import bound, compare, dimension, figures, listing, messages, nets, reproduce
+from mdlcode.cli import bound, compare, dimension, figures, listing, messages, nets, rank, reproduce
 from mdlcode.cli.show import err
 from mdlcode.errors import MdlError
 
@@ -31,6 +31,7 @@ app.command()(bound.bound_numbers)
 app.command()(nets.compress)
 app.command()(nets.show)
 app.command()(dimension.dimension)
+app.command()(rank.rank)
 app.command("list")(listing.list_names)
 
 
