@@ -1,7 +1,7 @@
 """The whole evaluation of a table of models: every measure and control against every target."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from mdlcode.errors import MdlError
 from mdlcode.ranking.cmi import conditional_information, information_null
 from mdlcode.ranking.controls import controls
+from mdlcode.ranking.fitted import best_single, fitted
 from mdlcode.ranking.granulated import Granulated, granulated
 from mdlcode.ranking.kendall import Correlation, kendall, partial_tau
 from mdlcode.ranking.models import Models
@@ -18,6 +19,7 @@ from mdlcode.typing import FloatArray
 
 TARGETS = ("gap", "test_error", "test_ce")
 _LEAST_MODELS = 4
+_MARGINS = "margin-"
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ def rank(
                 else math.nan
             )
             named = {name: (part.columns[name], models.signs.get(name, 1), False) for name in chosen}
+            named |= {name: (each, 1, False) for name, each in _fitted(part, wanted, chosen).items()}
             named |= {name: (each, 1, True) for name, each in controls(part, wanted, seed).items()}
             for name, (values, sign, control) in named.items():
                 scores, n, reason = _scored(part, sign * values, wanted, null, test_size, seed)
@@ -86,6 +89,24 @@ def _subsets(models: Models) -> Iterator[tuple[str, Models]]:
     yield "all", models
     if "train_error" in models.columns and 0 < models.fitted.sum() < len(models):
         yield "fitted", models.where(models.fitted)
+
+
+def _fitted(models: Models, target: FloatArray, chosen: Sequence[str]) -> Mapping[str, FloatArray]:
+    """Two predictors of the target from all margin columns, out of fold, for the models that have them all."""
+    names = [name for name in chosen if name.startswith(_MARGINS)]
+    if len(names) < 2:
+        return {}
+    features = np.stack([models.columns[name] for name in names], axis=1)
+    known = np.isfinite(features).all(axis=1) & np.isfinite(target)
+    configuration = models.configuration[known]
+    if len(np.unique(configuration)) < _LEAST_MODELS:
+        return {}
+    made = {}
+    for name, predict in (("margins, fitted", fitted), ("margins, best single", best_single)):
+        values = np.full(len(target), np.nan)
+        values[known] = predict(features[known], target[known], configuration)
+        made[name] = values
+    return made
 
 
 def _null(models: Models, target: FloatArray, seed: int) -> float:

@@ -316,3 +316,18 @@ def test_the_command_ranks_and_stores(mdlcode, tmp_path: Path) -> None:  # type:
     assert (again.returncode, again.stderr.count("\n")) == (2, 1)
     missing = mdlcode("rank", tmp_path / "none.csv", "--axes", "width")
     assert (missing.returncode, missing.stderr.count("\n")) == (2, 1)
+
+
+def test_fitted_margins_are_held_out() -> None:
+    """Fifteen useless columns rank nothing out of fold, though in the sample they would; a useful one is found."""
+    levels, random = grid(), np.random.default_rng(0)
+    target = random.standard_normal(324)
+    useless = {f"margin-{index}": random.standard_normal(324) for index in range(15)}
+    good = {**useless, "margin-3": target + 0.5 * random.standard_normal(324)}
+    for columns, least, most in ((useless, -0.2, 0.12), (good, 0.6, 1.0)):
+        models = Models(levels, dict.fromkeys(levels, ("0", "1", "2")), {**columns, "gap": target})
+        rows = {row.measure: row.scores for row in rank(models, ["gap"])}
+        for name in ("margins, fitted", "margins, best single"):
+            scores = rows[name]
+            assert scores is not None
+            assert least < scores.correlation.tau_a < most
