@@ -92,7 +92,7 @@ class NetLearner(GradientLearner, NetTrainer):
 class CheckpointedLearner(Learner):
     """A net with its stopping times as experts: `checkpoints` names shares of its training after which it is kept.
 
-    A prequential code switches between these (Blier & Ollivier 2018, figure 3): a short training is best for few labels.
+    A prequential code switches between these (Blier & Ollivier 2018, figure 3): few labels want a short training.
     """
 
     kind: Literal["checkpointed"] = Field(default="checkpointed", kw_only=True)
