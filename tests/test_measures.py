@@ -78,7 +78,7 @@ def test_staged_learner_takes_the_stage_of_the_number_of_labels(digits: Data) ->
 def test_stacked_nets_learn_as_each_alone_would(digits: Data) -> None:
     """With one member's batches and weights, the stack is that member, but for rounding."""
     training = Steps(min_steps=20, max_steps=20)
-    stacked = StackedLearner(training=training, size=3).fit(digits.shared, digits.labels[:60]).stack
+    stacked = StackedLearner(training=training, size=3).fit(digits.shared, digits.labels[:60])
     alone = NetLearner(arch="mlp", training=training).fit(digits.shared, digits.labels[:60])
     raw = digits.shared.inputs[60:].float()
     assert torch.allclose(stacked.logits(raw)[0], alone.logits(raw), atol=1e-3)

@@ -1,7 +1,6 @@
 """Many dense nets of one architecture trained at once: each product of matrices one for all."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass as plain_dataclass
 from dataclasses import replace
 from typing import Literal
 
@@ -28,36 +27,31 @@ _PREDICT_BATCH = 500
 _DENSE = (nn.Sequential, nn.Flatten, nn.Linear, nn.ReLU, nn.GELU, nn.Tanh, nn.Identity)
 
 
-@plain_dataclass(frozen=True)
-class Stack:
-    """Nets of one architecture as one function; `weights` gives their tensors by name, (nets, ...) each."""
+def stacked_logits(net: nn.Module, weights: dict[str, Tensor], x: Tensor) -> Tensor:
+    """Logits (nets, m, K) of inputs (m, ...) under weights by name, (nets, ...) each, of one architecture."""
+    logits: Tensor = torch.vmap(lambda each: functional_call(net, each, (x,)))(weights)
+    return logits
 
-    net: nn.Module
-    weights: Callable[[], dict[str, Tensor]]
-    shared: Shared
 
-    def logits(self, raw: Tensor) -> Tensor:
-        """Logits (nets, m, K) of raw inputs (m, ...)."""
-        mean, std = self.shared.moments
-        x = (raw - mean) / std
-        logits: Tensor = torch.vmap(lambda each: functional_call(self.net, each, (x,)))(self.weights())
-        return logits
+def train_stacked(
+    learner: GradientLearner,
+    logits: Callable[[Tensor], Tensor],
+    parameters: Iterable[Tensor],
+    shared: Shared,
+    labels: IntArray,
+    price: Callable[[], Tensor | float] = lambda: 0.0,
+) -> None:
+    """Minimises the price and the sum of the nets' mean cross-entropies, all nets on the batches of `learner`.
 
-    def train(
-        self,
-        learner: GradientLearner,
-        parameters: Iterable[Tensor],
-        labels: IntArray,
-        price: Callable[[], Tensor | float] = lambda: 0.0,
-    ) -> None:
-        """Minimises the sum of the nets' mean cross-entropies and the price, on the same batches for all nets."""
-        optimizer, generator = learner.optimizer.build(parameters), Generator().manual_seed(learner.seed)
-        with reproducible(learner.seed, self.shared.inputs.device):
-            for raw, targets in learner.training.minibatches(optimizer, self.shared, labels, generator):
-                logits = self.logits(raw)
-                every = targets.repeat(len(logits), 1)  # (nets, m)
-                each = F.cross_entropy(logits.flatten(0, 1), every.flatten(), reduction="none").view_as(every)
-                descend(optimizer, each.mean(1).sum() + price())  # one net's gradient knows nothing of the others
+    `logits` gives those of all nets (nets, m, K) for raw inputs (m, ...). No net's gradient knows of the others.
+    """
+    optimizer, generator = learner.optimizer.build(parameters), Generator().manual_seed(learner.seed)
+    with reproducible(learner.seed, shared.inputs.device):
+        for raw, targets in learner.training.minibatches(optimizer, shared, labels, generator):
+            stacked = logits(raw)
+            every = targets.repeat(len(stacked), 1)  # (nets, m)
+            losses = F.cross_entropy(stacked.flatten(0, 1), every.flatten(), reduction="none").view_as(every)
+            descend(optimizer, losses.mean(1).sum() + price())
 
 
 def can_stack(arch: str, shared: Shared) -> bool:
@@ -75,31 +69,38 @@ def fit_seeds(learner: SubspaceLearner, seeds: int, shared: Shared, labels: IntA
     learned = [each.initial(shared) for each in learners]
     moving = [each.net for each in learned if isinstance(each.net, SubspaceNet)]
 
-    def weights() -> dict[str, Tensor]:
+    def logits(raw: Tensor) -> Tensor:
         moved = [net.weights() for net in moving]
-        return {name: torch.stack([each[name] for each in moved]) for name in moved[0]}
+        weights = {name: torch.stack([each[name] for each in moved]) for name in moved[0]}
+        scales = torch.stack([net.log_scale for net in moving]).exp()
+        return stacked_logits(moving[0].net, weights, learned[0].standardised(raw)) * scales[:, None, None]
 
     def price() -> Tensor | float:
         return sum(learner.price(net, len(labels)) for net in moving)
 
     parameters = [value for net in moving for value in net.parameters()]
-    Stack(moving[0].net, weights, shared).train(learner, parameters, labels, price)
+    train_stacked(learner, logits, parameters, shared, labels, price)
     for each, net in zip(learners, learned, strict=True):
         each.finish(net, shared, len(labels))
     return learned
 
 
 class StackedPredictor(Predictor):
-    """The mean of the stacked nets' probabilities."""
+    """The mean of the probabilities of nets of one architecture, `weights` by name, (nets, ...) each."""
 
-    def __init__(self, stack: Stack) -> None:
-        self.stack = stack
+    def __init__(self, net: nn.Module, weights: dict[str, Tensor], shared: Shared) -> None:
+        self._net, self._weights = net, weights
+        self._mean, self._std = shared.moments
+
+    def logits(self, raw: Tensor) -> Tensor:
+        """Logits (nets, m, K) of raw inputs (m, ...)."""
+        return stacked_logits(self._net, self._weights, (raw - self._mean) / self._std)
 
     @torch.no_grad()
     def predict(self, inputs: Tensor) -> FloatArray:
         """Mean probabilities (m, K) in float64."""
         parts = torch.split(inputs, _PREDICT_BATCH)
-        means = [self.stack.logits(part.float()).double().softmax(2).mean(0) for part in parts]
+        means = [self.logits(part.float()).double().softmax(2).mean(0) for part in parts]
         probs: FloatArray = torch.cat(means).cpu().numpy()
         return probs
 
@@ -121,9 +122,9 @@ class StackedLearner(GradientLearner):
         _require_dense(self.arch, shared)
         nets = [new_net(self.arch, shared, self.seed + index, "fp32")[0] for index in range(self.size)]
         weights, _ = stack_module_state(nets)
-        stack = Stack(nets[0], lambda: weights, shared)
-        stack.train(self, weights.values(), labels)
-        return StackedPredictor(stack)
+        learned = StackedPredictor(nets[0], weights, shared)
+        train_stacked(self, learned.logits, weights.values(), shared, labels)
+        return learned
 
 
 def _require_dense(arch: str, shared: Shared) -> None:
