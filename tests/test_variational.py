@@ -175,7 +175,7 @@ def test_nan_brings_back_the_last_good_state_or_says_that_there_is_none() -> Non
 
 def test_a_training_that_explodes_is_an_error(digits: Data) -> None:
     with pytest.raises(TrainingError, match="lower the learning rate"):
-        replace(LINEAR, lr=1e30).fit(digits.shared, digits.labels)
+        replace(LINEAR, rates=Rates(lr=1e30)).fit(digits.shared, digits.labels)
 
 
 def test_pyro_is_not_imported_before_a_training() -> None:

@@ -18,6 +18,7 @@ from mdlcode.learn.nets.steps import Steps, descend
 from mdlcode.typing import IntArray
 
 _AT_ONCE = 1000
+_CHECK_EVERY = 100  # steps between looks for NaN: each look waits for the device
 MakeGuide = Callable[[svi.Model], nn.Module]
 
 
@@ -63,7 +64,9 @@ class Fitting:
             for step, indices in training.paced(optimizer, order):
                 loss = elbo(*batch(indices), kl_weight(step / len(order)))
                 descend(optimizer, loss)
-                if kept.fails(step + 1, loss, last=step + 1 == len(order)):
+                kept.note(loss)
+                look = (step + 1) % _CHECK_EVERY == 0 or step + 1 == len(order)
+                if look and kept.fails(step + 1):
                     break
                 watch(step + 1, guide)
             return guide

@@ -28,7 +28,6 @@ ESTIMATORS: dict[str, type[OneDraw]] = {
     "mixed": FlipoutConvolutions,
     "one-draw": OneDraw,
 }
-_CHECK_EVERY = 100  # steps between looks for NaN
 
 
 class Independents(PyroModule):
@@ -170,15 +169,15 @@ class LastGood:
         self._state: tuple[int, dict[str, Tensor]] | None = None
         self._losses: list[Tensor] = []
 
-    def fails(self, step: int, loss: Tensor, last: bool) -> bool:
+    def note(self, loss: Tensor) -> None:
+        """Remembers a loss, to be looked at later."""
+        self._losses.append(loss.detach())
+
+    def fails(self, step: int) -> bool:
         """Whether there was a NaN since the last look; then what was kept is brought back, with a warning.
 
-        It looks every 100 steps and after the `last` one, since each look waits for the device. Raises TrainingError
-        where nothing was good yet.
+        Each look waits for the device. Raises TrainingError where nothing was good yet.
         """
-        self._losses.append(loss.detach())
-        if step % _CHECK_EVERY and not last:
-            return False
         finite = bool(torch.isfinite(torch.stack(self._losses)).all())
         self._losses.clear()
         if finite and all(bool(torch.isfinite(each).all()) for each in self._modules.parameters()):
