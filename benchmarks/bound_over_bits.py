@@ -12,13 +12,15 @@ from pathlib import Path
 import torch
 
 from mdlcode import load
-from mdlcode.bayes import BayesLearner
+from mdlcode.bayes import BayesLearner, FreshNet, KlWeight
 from mdlcode.certify.code import certify_posterior
+from mdlcode.learn import Steps
 from mdlcode.papers.zhou.limits import split
 from mdlcode.plots.bounds import bound_over_bits, bounds_side_by_side
 from mdlcode.plots.style import drawing, save
 
 WEIGHTS = (0.05, 0.2, 0.5, 1.0, 2.0, 4.0)
+TRAINING = Steps(min_steps=1500, max_steps=1500, warmup=0.05)
 
 
 def main(out: Path) -> None:
@@ -26,7 +28,7 @@ def main(out: Path) -> None:
     data = split(load("digits"), 1400)
     made = []
     for weight in WEIGHTS:
-        learner = BayesLearner(arch="linear", min_steps=1500, max_steps=1500, kl_weight=weight)
+        learner = BayesLearner(FreshNet("linear"), training=TRAINING, kl=KlWeight(weight=weight))
         each = certify_posterior(learner, data, candidates=len(WEIGHTS), mc_draws=20_000)
         print(f"KL weight {weight}: {each.total_bits:,.0f} bits, at most {100 * each.tightest.value:.2f} %")
         made.append(each)

@@ -12,7 +12,7 @@ import torch
 
 from mdlcode import load, parallel
 from mdlcode.experiments.results import versions
-from mdlcode.learn import AdamW, Real, SubspaceLearner
+from mdlcode.learn import AdamW, Real, Steps, SubspaceLearner
 from mdlcode.measures import DimensionSearch, IntrinsicDimension
 
 WIDTHS, DEPTHS = (50, 100, 200, 400), (1, 2, 3, 4, 5)
@@ -21,7 +21,7 @@ WIDTHS, DEPTHS = (50, 100, 200, 400), (1, 2, 3, 4, 5)
 def search(arch: str, options: argparse.Namespace) -> DimensionSearch:
     moving = SubspaceLearner(
         arch=arch,
-        epochs=options.epochs,
+        training=Steps(epochs=options.epochs),
         layers="joint",
         coordinates=Real(),
         optimizer=AdamW(lr=0.05, weight_decay=0.0),

@@ -14,37 +14,51 @@ from mdlcode import NetLearner, Prequential, View, load
 from mdlcode.codes import Identity, Temperature
 from mdlcode.config import shifted_seeds
 from mdlcode.experiments.results import versions
-from mdlcode.learn import AdamW, Affine, EnsembleLearner, FixMatch, FrequencyLearner, Muon, NoAugment, UniformLearner
+from mdlcode.learn import (
+    AdamW,
+    Affine,
+    CheckpointedLearner,
+    EnsembleLearner,
+    FixMatch,
+    FrequencyLearner,
+    Muon,
+    Prediction,
+    Regularisation,
+    Steps,
+    UniformLearner,
+    Views,
+)
 
 NET = NetLearner(
     arch="convnet",
     optimizer=Muon(lr=0.12),
-    batch_size=64,
-    epochs=8,
-    min_steps=150,
-    augment=Affine(),
-    views=4,
-    checkpoints=(0.5,),
+    training=Steps(epochs=8, batch_size=64),
+    regularisation=Regularisation(augment=Affine()),
+    prediction=Prediction(views=Views(Affine(), count=4)),
 )
 
 
+SWITCHED = CheckpointedLearner(NET, (0.5,))
+OTHERS = (UniformLearner(), FrequencyLearner())
+
+
 def code(net: NetLearner) -> Prequential:
-    return Prequential((net, UniformLearner(), FrequencyLearner()), calibration=Temperature())
+    return Prequential((replace(SWITCHED, member=net), *OTHERS), calibration=Temperature())
 
 
 FULL = code(NET)
 VARIANTS = {
     "all": FULL,
     "without Muon (AdamW)": code(replace(NET, optimizer=AdamW(lr=6e-3, weight_decay=0.1))),
-    "without augmentation and views": code(replace(NET, augment=NoAugment(), views=1)),
-    "without views": code(replace(NET, views=1)),
-    "without self-switch": code(replace(NET, checkpoints=())),
-    "without the other experts": replace(FULL, learners=(NET,)),
+    "without augmentation and views": code(replace(NET, regularisation=Regularisation(), prediction=Prediction())),
+    "without views": code(replace(NET, prediction=Prediction())),
+    "without self-switch": replace(FULL, learners=(NET, *OTHERS)),
+    "without the other experts": replace(FULL, learners=(SWITCHED,)),
     "without calibration": replace(FULL, calibration=Identity()),
-    "with an ensemble of 3": replace(
-        FULL, learners=(EnsembleLearner(replace(NET, checkpoints=()), 3), *FULL.learners[1:])
+    "with an ensemble of 3": replace(FULL, learners=(EnsembleLearner(NET, 3), *OTHERS)),
+    "with unlabelled inputs (FixMatch)": code(
+        replace(NET, regularisation=replace(NET.regularisation, unlabelled=FixMatch(batch_size=64)))
     ),
-    "with unlabelled inputs (FixMatch)": code(replace(NET, unlabelled=FixMatch(batch_size=64))),
 }
 
 

@@ -13,12 +13,14 @@ import torch
 
 from mdlcode import load
 from mdlcode.codes import TwoPart
-from mdlcode.learn import AdamW, NetLearner
+from mdlcode.learn import AdamW, NetLearner, Steps
 from mdlcode.papers.zhou.limits import NOISES, Limit, limits, split
 from mdlcode.weights import Grid, Quantised
 
 TRAIN, SEEDS = 1000, (0, 1, 2)
-NET = NetLearner(arch="mlp-1x64", epochs=150, optimizer=AdamW(lr=4e-3, weight_decay=0.05), batch_size=32)
+NET = NetLearner(
+    arch="mlp-1x64", optimizer=AdamW(lr=4e-3, weight_decay=0.05), training=Steps(epochs=150, batch_size=32)
+)
 CODE = TwoPart(NET, Quantised(Grid(63), units="sorted"))
 
 

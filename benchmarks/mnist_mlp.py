@@ -23,12 +23,16 @@ from mdlcode.codes import Temperature
 from mdlcode.coding.channel import smooth
 from mdlcode.data.load import data_root
 from mdlcode.experiments.results import versions
-from mdlcode.learn import AdamW
+from mdlcode.learn import AdamW, Steps
 
-LEARNER = NetLearner(arch="mlp-dropout", optimizer=AdamW(lr=2e-3, weight_decay=0.05), epochs=20, min_steps=100)
+LEARNER = NetLearner(
+    arch="mlp-dropout", optimizer=AdamW(lr=2e-3, weight_decay=0.05), training=Steps(epochs=20, min_steps=100)
+)
 
 
-FAST = NetLearner(arch="mlp", optimizer=AdamW(lr=4e-3, weight_decay=0.1), batch_size=256, epochs=5, min_steps=50)
+FAST = NetLearner(
+    arch="mlp", optimizer=AdamW(lr=4e-3, weight_decay=0.1), training=Steps(epochs=5, min_steps=50, batch_size=256)
+)
 
 
 def plain_loop(limit: int) -> float:

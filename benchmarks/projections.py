@@ -15,7 +15,7 @@ import torch.nn.functional as F
 
 from mdlcode import MdlError, Shared
 from mdlcode.experiments.results import versions
-from mdlcode.learn import NetLearner
+from mdlcode.learn import NetLearner, Prediction
 from mdlcode.projections import PROJECTIONS, CountSketch, Kronecker, Projection, Srht
 
 BATCH = 128
@@ -35,7 +35,7 @@ def milliseconds(work: Callable[[], object], repeats: int) -> float:
 def step(precision: str, repeats: int) -> float:
     """Milliseconds of a forward and backward pass and an AdamW step of LeNet-5."""
     shared = Shared(torch.randint(256, (BATCH, 1, 28, 28), dtype=torch.uint8), num_classes=10)
-    learned = NetLearner(arch=ARCH, precision=precision).initial(shared)
+    learned = NetLearner(arch=ARCH, prediction=Prediction(precision=precision)).initial(shared)
     optimizer = torch.optim.AdamW(learned.net.parameters(), fused=True)
     labels = torch.randint(10, (BATCH,))
 

@@ -22,7 +22,7 @@ from torch import Generator, optim
 from mdlcode import Data, View, load
 from mdlcode.environment import Environment
 from mdlcode.experiments.results import versions
-from mdlcode.learn import AdamW, NetLearner, NetPredictor
+from mdlcode.learn import AdamW, NetLearner, NetPredictor, Steps
 from mdlcode.learn.nets.training import batches
 from mdlcode.learn.squeeze.compress import apply_masks, magnitude_masks
 from mdlcode.learn.squeeze.pruning import MaskedNet
@@ -74,7 +74,7 @@ def operate(learned: NetPredictor, data: Data, density: float, seed: int) -> Non
 def main(out: Path, name: str, limit: int, arch: str, seed: int) -> None:
     torch.set_num_threads(1)
     start = time.perf_counter()
-    learner = NetLearner(arch=arch, optimizer=AdamW(lr=LR, weight_decay=0.0), batch_size=128, epochs=EPOCHS, seed=seed)
+    learner = NetLearner(arch=arch, optimizer=AdamW(lr=LR, weight_decay=0.0), training=Steps(epochs=EPOCHS), seed=seed)
     curves: dict[str, dict[str, list[tuple[float, float]]]] = {"one-shot": {}, "surgery": {}}
     for noise in NOISE:
         data = load(name, View(limit=limit, label_noise=noise))

@@ -9,13 +9,14 @@ import time
 import torch
 
 from mdlcode import NetLearner, Prequential, View, load
+from mdlcode.learn import Steps
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--threads", type=int, default=1)
     torch.set_num_threads(parser.parse_args().threads)
-    code = Prequential((NetLearner(arch="mlp", epochs=5, min_steps=1),))
+    code = Prequential((NetLearner(arch="mlp", training=Steps(epochs=5, min_steps=1)),))
     for limit in (1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000):
         data = load("mnist", View(limit=limit))
         learned = sum(code.schedule.stops(limit)[:-1])

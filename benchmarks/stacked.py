@@ -9,7 +9,7 @@ import time
 import torch
 
 from mdlcode import NetLearner, View, load
-from mdlcode.learn import EnsembleLearner, StackedLearner
+from mdlcode.learn import EnsembleLearner, StackedLearner, Steps
 
 
 def main() -> None:
@@ -17,10 +17,10 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     torch.set_num_threads(parser.parse_args().threads)
     data = load("digits", View(limit=512))
-    member = NetLearner(arch="mlp-3x200", batch_size=64, min_steps=200, max_steps=200)
+    net = {"arch": "mlp-3x200", "training": Steps(min_steps=200, max_steps=200, batch_size=64)}
     for size in (2, 4, 8, 16, 32):
         seconds = []
-        for learner in (EnsembleLearner(member, size), StackedLearner(member, size)):
+        for learner in (EnsembleLearner(NetLearner(**net), size), StackedLearner(**net, size=size)):
             learner.fit(data.shared, data.labels)
             begin = time.perf_counter()
             learner.fit(data.shared, data.labels)

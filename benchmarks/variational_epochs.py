@@ -7,14 +7,14 @@ writes figure1.json and figure1.png.
 import argparse
 import json
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from mdlcode.bayes import BayesLearner, BayesPredictor, ExpectedLength
+from mdlcode.bayes import BayesLearner, BayesPredictor, ExpectedLength, FreshNet, KlWeight
 from mdlcode.codelength import uniform_bits
 from mdlcode.data import Data, View, load
+from mdlcode.learn import Steps
 from mdlcode.plots.epochs import codelength_by_epoch
 from mdlcode.plots.style import drawing, save
 
@@ -27,7 +27,7 @@ def run(learner: BayesLearner, data: Data, labels: str, points: int) -> list[dic
         length = ExpectedLength.of(state, data.shared, data.labels, draws=2)
         row = {
             "labels": labels,
-            "epoch": step * learner.batch_size / len(data),
+            "epoch": step * learner.training.size(len(data)) / len(data),
             "total_bits": length.total_bits,
             "kl_bits": length.kl_bits + length.prior_bits,
             "label_bits": length.label_bits,
@@ -52,9 +52,12 @@ def main() -> None:
     parser.add_argument("--points", type=int, default=30)
     chosen = parser.parse_args()
     torch.set_num_threads(1)
-    learner = BayesLearner(arch=chosen.arch, epochs=chosen.epochs, min_steps=1, estimator="local", batch_size=256)
-    # With the full KL from the start: what is drawn is what is minimised.
-    learner = replace(learner, kl_start=1.0, annealing=0.0)
+    learner = BayesLearner(
+        FreshNet(chosen.arch),
+        estimator="local",
+        training=Steps(epochs=chosen.epochs, min_steps=1, batch_size=256, warmup=0.05),
+        kl=KlWeight(start=1.0, annealing=0.0),  # the full KL from the start: what is drawn is what is minimised
+    )
     rows = []
     for labels, noise in (("true", 0.0), ("random", 1.0)):
         data = load(chosen.data, View(limit=chosen.limit, label_noise=noise))

@@ -14,11 +14,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mdlcode.bayes import BayesLearner, ExpectedLength
+from mdlcode.bayes import BayesLearner, ExpectedLength, FreshNet, Rates
 from mdlcode.bayes.guides import LowRankGuide
 from mdlcode.bayes.priors import Gaussian, Horseshoe, NormalGamma, ScaleMixture
+from mdlcode.config import shifted_seeds
 from mdlcode.data import View, load
-from mdlcode.learn import NetLearner, RateAware
+from mdlcode.learn import NetLearner, RateAware, Steps
 from mdlcode.plots.style import drawing, save
 from mdlcode.plots.variants import bits_by_variant
 
@@ -27,17 +28,22 @@ DRAWS = 8
 
 def variants(base: BayesLearner) -> Iterator[tuple[str, BayesLearner]]:
     for arch in ("linear", "mlp-small", "mlp-512", "mlp-3x200", "lenet-small", "lenet-patches", "tinycnn"):
-        yield f"net {arch}", replace(base, arch=arch)
-    small = replace(base, arch="lenet-small")
+        yield f"net {arch}", replace(base, start=FreshNet(arch))
+    small = replace(base, start=FreshNet("lenet-small"))
     for prior in (Gaussian(scale=0.1), Gaussian(per="output"), ScaleMixture(), NormalGamma(), Horseshoe()):
         name = prior.kind + (" given" if isinstance(prior, Gaussian) and prior.scale else "")
         name += " per output" if isinstance(prior, Gaussian) and prior.per == "output" else ""
         yield f"prior {name}", replace(small, prior=prior)
     for estimator in ("local", "flipout", "one-draw"):
         yield f"estimator {estimator}", replace(small, estimator=estimator)
-    squeezed = RateAware(NetLearner(arch="lenet-small"), epochs=1, min_steps=base.max_steps // 2)
+    squeezed = RateAware(
+        NetLearner(arch="lenet-small"), training=Steps(epochs=1, min_steps=base.training.max_steps // 2, warmup=0.05)
+    )
     for prior in (Gaussian(), ScaleMixture()):
-        yield f"sparse start, {prior.kind}", replace(base, start=squeezed, prior=prior, lr=3e-3, kl_start=1.0)
+        yield (
+            f"sparse start, {prior.kind}",
+            replace(base, start=squeezed, prior=prior, rates=Rates(lr=3e-3), kl=replace(base.kl, start=1.0)),
+        )
     yield "guide low-rank", replace(small, guide=LowRankGuide(), estimator="one-draw")
 
 
@@ -51,12 +57,13 @@ def main() -> None:
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     data = load(chosen.data, View(limit=chosen.limit))
-    base = BayesLearner(min_steps=chosen.steps, max_steps=chosen.steps, batch_size=64, predictive_draws=DRAWS)
+    training = Steps(min_steps=chosen.steps, max_steps=chosen.steps, batch_size=64, warmup=0.05)
+    base = BayesLearner(training=training, predictive_draws=DRAWS)
     rows = []
     for name, learner in variants(base):
         for seed in range(chosen.seeds):
             begin = time.perf_counter()
-            state = replace(learner, seed=seed).fit(data.shared, data.labels)
+            state = shifted_seeds(learner, seed).fit(data.shared, data.labels)
             length = ExpectedLength.of(state, data.shared, data.labels, DRAWS)
             right = state.predict(data.test_inputs[:2000]).argmax(1) == data.test_labels[:2000]
             row = {

@@ -13,9 +13,10 @@ import torch.nn.functional as F
 from pyvarinf import Variationalize
 
 from mdlcode import nets
-from mdlcode.bayes import BayesLearner, ExpectedLength
+from mdlcode.bayes import BayesLearner, ExpectedLength, FreshNet
 from mdlcode.bayes.expected import label_bits
 from mdlcode.data import Data, View, load
+from mdlcode.learn import Steps
 
 ARCH = "lenet-small"
 BATCH = 64
@@ -41,7 +42,9 @@ def theirs(data: Data, epochs: int, seed: int) -> tuple[float, float]:
 
 
 def ours(data: Data, epochs: int, seed: int) -> tuple[float, float]:
-    learner = BayesLearner(arch=ARCH, epochs=epochs, min_steps=1, batch_size=BATCH, seed=seed)
+    learner = BayesLearner(
+        FreshNet(ARCH, seed=seed), training=Steps(epochs, min_steps=1, batch_size=BATCH, warmup=0.05), seed=seed
+    )
     length = ExpectedLength.of(learner.fit(data.shared, data.labels), data.shared, data.labels, DRAWS)
     return length.kl_bits + length.prior_bits, length.label_bits
 

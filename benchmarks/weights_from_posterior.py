@@ -8,12 +8,13 @@ import time
 
 import torch
 
-from mdlcode.bayes import BayesLearner, ExpectedLength, Refinement
+from mdlcode.bayes import BayesLearner, ExpectedLength, FreshNet, Refinement
 from mdlcode.bayes.bits_back import BitsBack
 from mdlcode.bayes.relative_entropy import RelativeEntropy
 from mdlcode.codes import Variational
 from mdlcode.coding.channel import Ledger, Sender
 from mdlcode.data import View, load
+from mdlcode.learn import Steps
 
 
 def main() -> None:
@@ -25,7 +26,7 @@ def main() -> None:
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     data = load(chosen.data, View(limit=chosen.limit))
-    learner = BayesLearner(arch=chosen.arch, epochs=chosen.epochs, min_steps=1)
+    learner = BayesLearner(FreshNet(chosen.arch), training=Steps(epochs=chosen.epochs, min_steps=1, warmup=0.05))
     inferred = learner.fit(data.shared, data.labels)
     print(ExpectedLength.of(inferred, data.shared, data.labels, 8))
     inference = learner.continued(inferred.posterior, data.shared, data.labels)

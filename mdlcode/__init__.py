@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mdlcode.data import Data, Shared, View, from_arrays, from_dataset, load
     from mdlcode.errors import MdlError, MessageError, TrainingError
     from mdlcode.experiments.compare import compare
-    from mdlcode.learn import EstimatorLearner, Learner, NetLearner, Predictor
+    from mdlcode.learn import EstimatorLearner, Learner, NetLearner, Predictor, Steps
     from mdlcode.proof.checks import check_code
 
 _HOMES = {
@@ -24,7 +24,7 @@ _HOMES = {
     "mdlcode.data": ("Data", "Shared", "View", "from_arrays", "from_dataset", "load"),
     "mdlcode.errors": ("MdlError", "MessageError", "TrainingError"),
     "mdlcode.experiments": ("compare",),
-    "mdlcode.learn": ("EstimatorLearner", "Learner", "NetLearner", "Predictor"),
+    "mdlcode.learn": ("EstimatorLearner", "Learner", "NetLearner", "Predictor", "Steps"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -42,6 +42,7 @@ __all__ = [
     "Predictor",
     "Prequential",
     "Shared",
+    "Steps",
     "Subspace",
     "TrainingError",
     "TwoPart",

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from mdlcode.bayes import (
     BayesLearner,
+    FreshNet,
     Layout,
     MeanField,
     Normals,
+    Rates,
     Refinement,
     SparsePrior,
     TwoNormals,
@@ -35,6 +37,7 @@ from mdlcode.coding.channel import Ledger, Receiver, Sender
 from mdlcode.coding.gaussian_cells import GaussianCells, gaussian_cells
 from mdlcode.data import Data
 from mdlcode.errors import MdlError, MessageError
+from mdlcode.learn import Steps
 
 
 def gaussians(count: int, seed: int = 0) -> MeanField:
@@ -184,10 +187,16 @@ def test_a_weight_under_a_mixture_costs_what_its_density_says() -> None:
 
 
 def test_refined_posteriors_keep_to_the_known_weights_and_shorten_the_code(digits: Data) -> None:
-    learner = BayesLearner(arch="linear", lr=0.02, min_steps=300, max_steps=300, batch_size=64)
+    learner = BayesLearner(
+        FreshNet("linear"),
+        training=Steps(min_steps=300, max_steps=300, batch_size=64, warmup=0.05),
+        rates=Rates(lr=0.02),
+    )
     posterior = learner.fit(digits.shared, digits.labels).posterior
     known = np.where(np.arange(650) % 2, np.nan, posterior.mean + 2 * posterior.sd)
-    fresh = learner.refitted(digits.shared, digits.labels, posterior, Refinement(epochs=60, lr=0.01), known)
+    training = Steps(epochs=3, min_steps=100, batch_size=64, warmup=0.05)
+    how = Refinement(last_training=training, rates=Rates(lr=0.01, sd_lr=0.01))
+    fresh = learner.refitted(digits.shared, digits.labels, posterior, how, known)
     moved = np.abs(fresh.mean - posterior.mean) > 0
     assert moved[1::2].all()
     assert not moved[:640:2].all()

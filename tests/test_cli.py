@@ -19,7 +19,7 @@ codes:
   - uniform
   - name: Few steps
     kind: prequential
-    learners: [{kind: net, min_steps: 10, max_steps: 10}]
+    learners: [{kind: net, training: {min_steps: 10, max_steps: 10}}]
     schedule: {kind: listed, steps: [50]}
 limit: 100
 """
@@ -203,7 +203,7 @@ def test_full_disk_is_one_clear_line(mdlcode: Run) -> None:
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_ctrl_c_keeps_what_is_done(workers: str, tmp_path: Path) -> None:
-    slow = "codes:\n  - uniform\n  - {kind: prequential, learners: [{kind: net, min_steps: 100000}]}\n"
+    slow = "codes:\n  - uniform\n  - {kind: prequential, learners: [{kind: net, training: {min_steps: 100000}}]}\n"
     (tmp_path / "slow.yaml").write_text(slow)
     command = [sys.executable, "-m", "mdlcode", "compare", "digits", "--config", str(tmp_path / "slow.yaml")]
     command += ["-o", str(tmp_path / "out"), "--workers", workers]

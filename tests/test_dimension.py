@@ -13,20 +13,34 @@ from typer.testing import CliRunner
 
 from conftest import Run
 from mdlcode.cli.app import app
+from mdlcode.config import from_config
 from mdlcode.data import Data, View, load
 from mdlcode.errors import MdlError
-from mdlcode.learn import AdamW, NetLearner, Real, SubspaceLearner
-from mdlcode.learn.nets.together import can_train_together, fit_together
+from mdlcode.learn import (
+    AdamW,
+    Crop,
+    FixMatch,
+    NetLearner,
+    Prediction,
+    Real,
+    Regularisation,
+    Stepped,
+    Steps,
+    SubspaceLearner,
+)
+from mdlcode.learn.nets.many import can_stack, fit_seeds
+from mdlcode.learn.subspace.net import Coordinates
 from mdlcode.measures import DimensionSearch, IntrinsicDimension, Trial
 from mdlcode.measures.dimension import crossing
 from mdlcode.measures.dimension_search import Bracket
 from mdlcode.plots.dimension import draw_dimensions
 from mdlcode.plots.style import drawing
 
-QUICK = SubspaceLearner(
-    arch="mlp", layers="joint", max_steps=30, min_steps=30, optimizer=AdamW(lr=0.1), coordinates=Real()
+THIRTY = Steps(min_steps=30, max_steps=30)
+QUICK = SubspaceLearner(arch="mlp", layers="joint", training=THIRTY, optimizer=AdamW(lr=0.1), coordinates=Real())
+SEARCH = DimensionSearch(
+    QUICK, NetLearner(arch="mlp", training=Steps(min_steps=60, max_steps=60)), seeds=2, start=50, on="train"
 )
-SEARCH = DimensionSearch(QUICK, NetLearner(arch="mlp", max_steps=60, min_steps=60), seeds=2, start=50, on="train")
 
 
 def curve(d: float) -> float:
@@ -150,12 +164,50 @@ def test_a_users_mistake_is_one_line(option: str, value: str, says: str) -> None
     assert "\n" not in str(ran.exception)
 
 
-def test_nets_trained_together_are_those_trained_alone(digits: Data) -> None:
-    """On the same batches, up to the order in which sums are taken; the others only on other batches."""
-    learners = [replace(QUICK, dimension=d, max_steps=5, min_steps=5) for d in (20, 90)]
-    together = fit_together(learners, digits.shared, digits.labels)
-    for learner, predictor in zip(learners, together, strict=True):
-        alone = learner.fit(digits.shared, digits.labels)
-        assert np.allclose(predictor.predict(digits.shared.inputs), alone.predict(digits.shared.inputs), atol=1e-3)
-    assert can_train_together(QUICK, digits.shared)
-    assert not can_train_together(replace(QUICK, arch="convnet"), digits.shared)
+@pytest.mark.parametrize("coordinates", [Real(), Stepped(step=0.02, bit_price=0.1)])
+def test_seeds_trained_at_once_are_each_what_it_is_alone(coordinates: Coordinates, digits: Data) -> None:
+    """The first one on its own batches: up to the order in which sums are taken."""
+    learner = replace(QUICK, coordinates=coordinates, dimension=20, training=Steps(min_steps=5, max_steps=5))
+    inputs = digits.shared.inputs
+    one, three = (fit_seeds(learner, seeds, digits.shared, digits.labels) for seeds in (1, 3))
+    assert np.array_equal(one[0].predict(inputs), three[0].predict(inputs))
+    alone = learner.fit(digits.shared, digits.labels)
+    assert np.allclose(one[0].predict(inputs), alone.predict(inputs), atol=1e-3)
+    assert not np.allclose(three[1].predict(inputs), three[0].predict(inputs), atol=1e-2)
+    with pytest.raises(MdlError, match="only dense nets"):
+        fit_seeds(replace(learner, arch="convnet"), 2, digits.shared, digits.labels)
+
+
+@pytest.mark.parametrize("arch", ["mlp", "tinycnn"])
+def test_more_seeds_change_nothing_for_the_first(arch: str, digits: Data) -> None:
+    """A search with one seed finds what one with two finds for its first, with every setting that it takes."""
+    moving = replace(
+        QUICK, arch=arch, seed=3, coordinates=Stepped(bit_price=2.0), training=replace(THIRTY, warm_start=0.5)
+    )
+    direct = NetLearner(
+        arch=arch,
+        seed=3,
+        training=THIRTY,
+        regularisation=Regularisation(augment=Crop(pad=1), label_smoothing=0.2, unlabelled=FixMatch(batch_size=16)),
+        prediction=Prediction(ema_decay=0.5, precision="bf16"),
+    )
+    search = DimensionSearch(moving, direct, start=50, precision=4, on="train", seeds=1)
+    one, two = search.run(digits), replace(search, seeds=2).run(digits)
+    assert one.baselines[0] == two.baselines[0]
+    first = {trial.dimension: trial.accuracy for trial in two.trials if trial.seed == 3}
+    again = {trial.dimension: trial.accuracy for trial in one.trials}
+    both = first.keys() & again.keys()
+    assert len(both) >= 4
+    assert {d: first[d] for d in both} == {d: again[d] for d in both}
+    assert {trial.seed for trial in two.trials} == {3, 4}
+
+
+def test_only_dense_nets_are_stacked(digits: Data) -> None:
+    assert can_stack("mlp", digits.shared)
+    assert not can_stack("convnet", digits.shared)
+
+
+def test_a_search_takes_no_settings_that_it_would_drop() -> None:
+    for setting in ("regularisation", "prediction", "compiled"):
+        with pytest.raises(MdlError, match=f"unknown key 'learner.{setting}'"):
+            from_config({"kind": "dimension-search", "learner": {setting: {}}}, (DimensionSearch,), "measurement")

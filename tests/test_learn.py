@@ -10,26 +10,35 @@ from mdlcode.errors import MdlError
 from mdlcode.learn import (
     AdamW,
     Affine,
+    CheckpointedLearner,
     Crop,
     EnsembleLearner,
     EstimatorLearner,
     Learner,
     NetLearner,
+    Prediction,
+    Regularisation,
     Sgd,
+    Steps,
+    Views,
 )
 from mdlcode.learn.base import parse_learner
 from mdlcode.nets import NETS, build
 
-QUICK = NetLearner(min_steps=15, max_steps=15)
+STEPS = Steps(min_steps=15, max_steps=15)
+QUICK = NetLearner(training=STEPS)
+WARPED = Affine()
 VARIANTS = {
     "adamw": QUICK,
-    "sgd": NetLearner(min_steps=15, optimizer=Sgd(lr=0.02)),
-    "bf16": NetLearner(min_steps=15, precision="bf16"),
-    "average": NetLearner(min_steps=15, ema_decay=0.9),
-    "affine": NetLearner(min_steps=15, augment=Affine(), views=3),
-    "crop": NetLearner(min_steps=15, augment=Crop(flip=True)),
-    "checkpoints": NetLearner(min_steps=15, checkpoints=(0.2, 0.6)),
-    "mlp-dropout": NetLearner(arch="mlp-dropout", min_steps=15),
+    "sgd": replace(QUICK, optimizer=Sgd(lr=0.02)),
+    "bf16": replace(QUICK, prediction=Prediction(precision="bf16")),
+    "average": replace(QUICK, prediction=Prediction(ema_decay=0.9)),
+    "affine": replace(
+        QUICK, regularisation=Regularisation(augment=WARPED), prediction=Prediction(views=Views(WARPED, count=3))
+    ),
+    "crop": replace(QUICK, regularisation=Regularisation(augment=Crop(flip=True))),
+    "checkpoints": CheckpointedLearner(QUICK, (0.2, 0.6)),
+    "mlp-dropout": replace(QUICK, arch="mlp-dropout"),
     "ensemble": EnsembleLearner(QUICK, size=2),
     "forest": EstimatorLearner("sklearn.ensemble:RandomForestClassifier", {"n_estimators": 5}),
 }
@@ -62,14 +71,14 @@ def test_only_the_past_is_learned_from(name: str, digits: Data) -> None:
 
 
 def test_seed_matters(digits: Data) -> None:
-    fits = [NetLearner(min_steps=5, seed=seed).fit(digits.shared, digits.labels) for seed in (0, 1)]
+    fits = [NetLearner(training=Steps(min_steps=5), seed=seed).fit(digits.shared, digits.labels) for seed in (0, 1)]
     one, other = (fit.predict(digits.shared.inputs) for fit in fits)
     assert np.abs(one - other).max() > 0.01
 
 
 def test_net_learns_digits() -> None:
     data = load("digits", View(limit=1000))
-    predictor = NetLearner(epochs=5).fit(data.shared, data.labels[:800])
+    predictor = NetLearner(training=Steps(epochs=5)).fit(data.shared, data.labels[:800])
     assert (predictor.predict(data.shared.inputs[800:]).argmax(1) == data.labels[800:]).mean() > 0.95
 
 
@@ -84,7 +93,7 @@ def test_prediction_is_in_evaluation_mode(digits: Data) -> None:
 
 def test_checkpoints_are_experts_along_one_training(digits: Data) -> None:
     path = VARIANTS["checkpoints"].fit_path(digits.shared, digits.labels)
-    alone = NetLearner(min_steps=15).fit(digits.shared, digits.labels)
+    alone = QUICK.fit(digits.shared, digits.labels)
     assert len(path) == 3
     assert np.array_equal(path[-1].predict(digits.shared.inputs), alone.predict(digits.shared.inputs))
     assert not np.array_equal(path[0].predict(digits.shared.inputs), alone.predict(digits.shared.inputs))
@@ -92,7 +101,7 @@ def test_checkpoints_are_experts_along_one_training(digits: Data) -> None:
 
 def test_warm_start_begins_with_the_first_half(digits: Data) -> None:
     """With all but the last step on the first half, what the other labels are hardly matters."""
-    learner = replace(QUICK, warm_start=0.999)
+    learner = replace(QUICK, training=replace(STEPS, warm_start=0.999))
     other = np.concatenate([digits.labels[:60], np.zeros(60, dtype=np.int64)])
     fits = [learner.fit(digits.shared, labels).predict(digits.shared.inputs) for labels in (digits.labels, other)]
     alone = QUICK.fit(digits.shared, digits.labels[:60]).predict(digits.shared.inputs)
@@ -102,7 +111,7 @@ def test_warm_start_begins_with_the_first_half(digits: Data) -> None:
 
 def test_ensemble_is_the_mean_of_its_members(digits: Data) -> None:
     mean = EnsembleLearner(QUICK, size=2).fit(digits.shared, digits.labels).predict(digits.shared.inputs)
-    members = [NetLearner(min_steps=15, max_steps=15, seed=seed).fit(digits.shared, digits.labels) for seed in (0, 1)]
+    members = [replace(QUICK, seed=seed).fit(digits.shared, digits.labels) for seed in (0, 1)]
     assert mean == pytest.approx(np.mean([each.predict(digits.shared.inputs) for each in members], axis=0))
 
 
@@ -141,7 +150,7 @@ def test_augmentations_keep_what_they_should() -> None:
 def test_compiled_net_is_compiled_once_and_learns_the_same(digits: Data) -> None:
     from mdlcode.learn.nets.predictor import compiled_forward
 
-    plain = NetLearner(arch="linear", min_steps=10, max_steps=10)
+    plain = NetLearner(arch="linear", training=Steps(min_steps=10, max_steps=10))
     compiled = replace(plain, compiled=True)
     for past in (100, 110):
         one, other = (
@@ -160,7 +169,7 @@ def test_nets_take_their_inputs(arch: str) -> None:
 
 
 def test_users_own_net(digits: Data) -> None:
-    predictor = NetLearner(arch="nets_of_mine:tiny", min_steps=5).fit(digits.shared, digits.labels)
+    predictor = NetLearner(arch="nets_of_mine:tiny", training=Steps(min_steps=5)).fit(digits.shared, digits.labels)
     assert predictor.predict(digits.shared.inputs).shape == (120, 10)
 
 
@@ -190,12 +199,14 @@ def test_convolutional_net_on_features_is_refused() -> None:
     [
         ({"kind": "nut"}, "did you mean 'net'"),
         ({"kind": "net", "epoch": 3}, "unknown key 'epoch'"),
-        ({"kind": "net", "batch_size": 0}, "batch_size"),
+        ({"kind": "net", "training": {"batch_size": 0}}, "batch_size"),
         ({"kind": "net", "optimizer": {"kind": "sgd", "lr": -1}}, "lr"),
         ({"kind": "estimator", "estimator": "sklearn.svm:LinearSVC"}, "no predict_proba"),
         ({"kind": "estimator", "estimator": "sklearn.svm:SVM"}, "can't be made"),
         ({"kind": "estimator", "estimator": "os:system", "params": {"command": "false"}}, "no scikit-learn estimator"),
-        ({"kind": "net", "views": 3}, "views"),
+        ({"kind": "net", "prediction": {"views": {"count": 3}}}, "views.augment"),
+        ({"kind": "net", "prediction": {"views": {"augment": {"kind": "none"}}}}, "views.augment"),
+        ({"kind": "checkpointed", "checkpoints": [1.5]}, "checkpoints.0"),
     ],
 )
 def test_bad_learners_are_one_clear_line(config: dict[str, object], message: str, digits: Data) -> None:

@@ -10,7 +10,15 @@ from mdlcode.codes import Prequential
 from mdlcode.codes.schedule import NAMED
 from mdlcode.data import Data, View, load
 from mdlcode.errors import MdlError
-from mdlcode.learn import FrequencyLearner, NetLearner, StackedLearner, StagedLearner, UniformLearner
+from mdlcode.learn import (
+    FrequencyLearner,
+    NetLearner,
+    StackedLearner,
+    StagedLearner,
+    Steps,
+    UniformLearner,
+    parse_learner,
+)
 from mdlcode.learn.features import featurized
 from mdlcode.learn.nets.muon import orthogonalised
 from mdlcode.measures import LearningCurve
@@ -69,21 +77,20 @@ def test_staged_learner_takes_the_stage_of_the_number_of_labels(digits: Data) ->
 
 def test_stacked_nets_learn_as_each_alone_would(digits: Data) -> None:
     """With one member's batches and weights, the stack is that member, but for rounding."""
-    member = NetLearner(arch="mlp", min_steps=20, max_steps=20, precision="auto")
-    stacked = StackedLearner(member, size=3).fit(digits.shared, digits.labels[:60])
-    alone = [
-        NetLearner(arch="mlp", min_steps=20, max_steps=20, seed=0).fit(digits.shared, digits.labels[:60]),
-    ]
+    training = Steps(min_steps=20, max_steps=20)
+    stacked = StackedLearner(training=training, size=3).fit(digits.shared, digits.labels[:60])
+    alone = NetLearner(arch="mlp", training=training).fit(digits.shared, digits.labels[:60])
     raw = digits.shared.inputs[60:].float()
-    assert torch.allclose(stacked.logits(raw)[0], alone[0].logits(raw), atol=1e-3)
+    assert torch.allclose(stacked.logits(raw)[0], alone.logits(raw), atol=1e-3)
     assert not torch.allclose(stacked.logits(raw)[1], stacked.logits(raw)[0], atol=1e-1)
 
 
 def test_stacked_nets_refuse_what_they_would_not_do(digits: Data) -> None:
     with pytest.raises(MdlError, match="only dense nets"):
-        StackedLearner(NetLearner(arch="tinycnn"), size=2).fit(digits.shared, digits.labels)
-    with pytest.raises(MdlError, match="turn them off"):
-        StackedLearner(NetLearner(arch="mlp", ema_decay=0.9), size=2)
+        StackedLearner(arch="tinycnn", size=2).fit(digits.shared, digits.labels)
+    for setting in ("regularisation", "prediction", "checkpoints", "compiled"):
+        with pytest.raises(MdlError, match=f"unknown key '{setting}'"):
+            parse_learner({"kind": "stacked", setting: {}})
 
 
 def test_newton_schulz_brings_singular_values_near_one() -> None:

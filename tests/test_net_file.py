@@ -16,7 +16,7 @@ from mdlcode.cli.app import app
 from mdlcode.data import Shared, load
 from mdlcode.data.load import data_root
 from mdlcode.errors import MdlError, MessageError
-from mdlcode.learn import Affine, NetPredictor, fold_batch_norm
+from mdlcode.learn import Affine, NetPredictor, Views, fold_batch_norm
 from mdlcode.nets import build
 from mdlcode.nets.tensors import load_weights, read_tensors
 from mdlcode.weights import AsTrained, Float16, Float32, Grid, Quantised, general_compressors
@@ -51,7 +51,7 @@ def test_the_decoded_net_predicts_as_the_packed_one(arch: str, weights: Float32 
 
 
 def test_views_and_scales_are_kept() -> None:
-    net = NetPredictor(predictor().net, DIGITS, bf16=False, augment=Affine(shift_pixels=1.0), views=3)
+    net = NetPredictor(predictor().net, DIGITS, bf16=False, views=Views(Affine(shift_pixels=1.0), count=3))
     net.moments = torch.full((1, 1, 1, 1), 3.25), torch.full((1, 1, 1, 1), 0.1)
     decoded = decode_net(pack_net(net, "mlp", SHAPE, 10, Float32()))
     assert np.array_equal(decoded.predict(DIGITS.inputs[:9]), net.predict(DIGITS.inputs[:9]))

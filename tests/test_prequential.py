@@ -12,12 +12,12 @@ from mdlcode.codes.schedule import NAMED
 from mdlcode.coding.channel import smooth
 from mdlcode.data import Data, Shared, View, from_arrays, load
 from mdlcode.errors import MdlError, TrainingError
-from mdlcode.learn import EstimatorLearner, FrequencyLearner, Learner, NetLearner, Predictor, UniformLearner
+from mdlcode.learn import EstimatorLearner, FrequencyLearner, Learner, NetLearner, Predictor, Steps, UniformLearner
 from mdlcode.learn.constant import ConstantPredictor
 from mdlcode.proof.checks import check_code
 from mdlcode.typing import FloatArray, IntArray
 
-NET = NetLearner(min_steps=12, max_steps=12)
+NET = NetLearner(training=Steps(min_steps=12, max_steps=12))
 
 
 def test_prequential_is_the_plain_loop_of_its_definition(digits: Data) -> None:
@@ -54,7 +54,11 @@ def test_schedules() -> None:
 )
 def test_small_and_odd_label_sets_decode(labels: list[int], schedule: Geometric | Listed) -> None:
     data = from_arrays(np.random.default_rng(0).random((len(labels), 3)), labels)
-    learners = (NetLearner(arch="mlp", min_steps=5, max_steps=5), EstimatorLearner(), FrequencyLearner())
+    learners = (
+        NetLearner(arch="mlp", training=Steps(min_steps=5, max_steps=5)),
+        EstimatorLearner(),
+        FrequencyLearner(),
+    )
     code = Prequential(learners, schedule=schedule, calibration=Temperature())
     assert np.array_equal(code.decode(data.shared, code.encode(data)), data.labels)
 
@@ -92,7 +96,7 @@ def test_training_that_diverges_ends_with_a_clear_line(digits: Data) -> None:
 
 
 def test_diverging_expert_is_dropped_where_others_go_on(digits: Data) -> None:
-    diverging = NetLearner(arch="mlp", min_steps=20, optimizer={"kind": "sgd", "lr": 1e30})  # type: ignore[arg-type]
+    diverging = NetLearner(arch="mlp", training=Steps(min_steps=20), optimizer={"kind": "sgd", "lr": 1e30})  # type: ignore[arg-type]
     with pytest.warns(UserWarning, match="expert 0 gave NaN"):
         length = Prequential((diverging, FrequencyLearner())).codelength(digits)
     assert length.total_bits < 1.2 * length.uniform_bits

@@ -15,7 +15,7 @@ def test_every_public_name_is_there_and_documented() -> None:
 
 def test_readme_lines_of_python() -> None:
     data = mdlcode.load("digits", mdlcode.View(limit=60))
-    code = mdlcode.Prequential((mdlcode.NetLearner(arch="mlp", min_steps=5),))
+    code = mdlcode.Prequential((mdlcode.NetLearner(arch="mlp", training=mdlcode.Steps(min_steps=5)),))
     assert code.codelength(data).total_bits > 0
     assert (code.decode(data.shared, code.encode(data)) == data.labels).all()
     assert [result.code for result in mdlcode.compare(data, [code, "uniform"])] == ["prequential", "uniform"]

@@ -1,6 +1,7 @@
 """Trained grids, masks and codebooks beside their definitions; batch norm folded away."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from mdlcode.codes import Compressed, TwoPart
 from mdlcode.coding.channel import Ledger
 from mdlcode.data import Data
 from mdlcode.errors import MdlError, PrunedError
-from mdlcode.learn import DeepCompression, NetLearner, RateAware, VariationalDropout, fold_batch_norm
+from mdlcode.learn import DeepCompression, NetLearner, Pruning, RateAware, Steps, VariationalDropout, fold_batch_norm
 from mdlcode.learn.squeeze.gridded import GriddedNet
 from mdlcode.learn.squeeze.pruning import CodebookNet, MaskedNet
 from mdlcode.learn.squeeze.variational_dropout import divergence_nats
@@ -24,7 +25,11 @@ from mdlcode.plots.compression import pruning_curves, u_shape
 from mdlcode.plots.style import drawing, save
 from mdlcode.weights import AsTrained, Quantised
 
-QUICK = NetLearner(arch="linear", min_steps=60)
+QUICK = NetLearner(arch="linear", training=Steps(min_steps=60))
+
+
+def retraining(min_steps: int) -> Steps:
+    return Steps(epochs=1, min_steps=min_steps, warmup=0.05)
 
 
 def dense() -> nn.Sequential:
@@ -171,7 +176,10 @@ def test_a_codebook_learns_and_its_zero_stays() -> None:
 
 def test_deep_compression_is_sparse_and_of_few_values(digits: Data) -> None:
     learner = DeepCompression(
-        NetLearner(arch="mlp", min_steps=30), density=0.1, levels=4, min_steps=40, epochs=1, densities={"1.bias": 0.0}
+        NetLearner(arch="mlp", training=Steps(min_steps=30)),
+        training=Steps(epochs=1, min_steps=40, warmup=None),
+        pruning=Pruning(density=0.1, densities={"1.bias": 0.0}),
+        levels=4,
     )
     net = learner.fit(digits.shared, digits.labels).net
     for name, parameter in net.named_parameters():
@@ -179,11 +187,11 @@ def test_deep_compression_is_sparse_and_of_few_values(digits: Data) -> None:
         if parameter.ndim > 1:
             assert float((parameter != 0).float().mean()) <= 0.105, name
     assert not net[1].bias.any()
-    assert hash(learner) == hash(DeepCompression(**{**vars(learner), "densities": (("1.bias", 0.0),)}))
+    assert hash(learner) == hash(replace(learner, pruning=Pruning(density=0.1, densities=(("1.bias", 0.0),))))
 
 
 def test_a_higher_rate_buys_shorter_weights(digits: Data) -> None:
-    code = Compressed(RateAware(QUICK, min_steps=200, epochs=1), bit_prices=(0.02, 0.1, 0.3))
+    code = Compressed(RateAware(QUICK, training=retraining(200)), bit_prices=(0.02, 0.1, 0.3))
     transmission = code.measure(digits)
     traces, length = transmission.received.traces, transmission.codelength
     assert list(traces["bit_prices"]) == [0.02, 0.1, 0.3]
@@ -194,14 +202,14 @@ def test_a_higher_rate_buys_shorter_weights(digits: Data) -> None:
 
 
 def test_the_best_net_of_a_sweep_is_the_one_that_is_sent(digits: Data) -> None:
-    code = Compressed(RateAware(QUICK, min_steps=200, epochs=1), bit_prices=(0.1, 0.3))
+    code = Compressed(RateAware(QUICK, training=retraining(200)), bit_prices=(0.1, 0.3))
     ledger = Ledger()
     code.weights.transmit(ledger, code.best_net(digits.shared, digits.labels).net)
     assert ledger.codelength(2).total_bits in code.measure(digits).received.traces["weights_bits"]
 
 
 def test_squeezed_to_nothing(digits: Data) -> None:
-    learner = RateAware(QUICK, bit_price=1e4, min_steps=200, epochs=1)
+    learner = RateAware(QUICK, bit_price=1e4, training=retraining(200))
     length = Compressed(learner, bit_prices=(1e4,)).codelength(digits)
     assert length.total_bits == pytest.approx(length.uniform_bits + 1)
     with pytest.raises(PrunedError, match="at each price"):
@@ -211,16 +219,16 @@ def test_squeezed_to_nothing(digits: Data) -> None:
 
 
 def test_rates_are_trained_from_one_first_training(digits: Data) -> None:
-    learner = RateAware(QUICK, min_steps=50, epochs=1)
+    learner = RateAware(QUICK, training=retraining(50))
     each = learner.fit_each(digits.shared, digits.labels, (0.1, 1.0))
-    alone = RateAware(QUICK, min_steps=50, epochs=1, bit_price=1.0).fit(digits.shared, digits.labels)
+    alone = RateAware(QUICK, training=retraining(50), bit_price=1.0).fit(digits.shared, digits.labels)
     assert np.array_equal(each[1].predict(digits.shared.inputs), alone.predict(digits.shared.inputs))
 
 
 def test_variational_dropout_cuts_more_where_bits_cost_more(digits: Data) -> None:
     kept = []
     for price in (0.01, 3.0):
-        learner = VariationalDropout(QUICK, bit_price=price, min_steps=300, epochs=1, lr=3e-3, noise_lr=0.1)
+        learner = VariationalDropout(QUICK, bit_price=price, training=retraining(300), lr=3e-3, noise_lr=0.1)
         weight = learner.fit(digits.shared, digits.labels).net[1].weight
         kept.append(int((weight != 0).sum()))
     assert 0 < kept[1] < 0.7 * kept[0]

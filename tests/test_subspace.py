@@ -15,13 +15,17 @@ from mdlcode.coding.channel import Ledger, Receiver, Sender
 from mdlcode.config import to_config
 from mdlcode.data import Data
 from mdlcode.errors import MdlError
-from mdlcode.learn import NetLearner, Real, Stepped, SubspaceLearner
+from mdlcode.learn import NetLearner, Real, Stepped, Steps, SubspaceLearner
 from mdlcode.learn.nets.predictor import NetPredictor
 from mdlcode.learn.subspace.net import SubspaceNet, laplace_bits
 from mdlcode.projections import Dense
 
 QUICK = SubspaceLearner(
-    arch="mlp", min_steps=12, max_steps=12, dimension=40, layers="joint", coordinates=Stepped(step=0.02, bit_price=0.1)
+    arch="mlp",
+    training=Steps(min_steps=12, max_steps=12),
+    dimension=40,
+    layers="joint",
+    coordinates=Stepped(step=0.02, bit_price=0.1),
 )
 
 
@@ -80,7 +84,8 @@ def test_coordinates_are_whole_steps(digits: Data) -> None:
 
 def test_paying_for_bits_saves_bits(digits: Data) -> None:
     def model_bits(bit_price: float) -> float:
-        learner = replace(QUICK, max_steps=60, min_steps=60, coordinates=Stepped(step=0.02, bit_price=bit_price))
+        training = Steps(max_steps=60, min_steps=60)
+        learner = replace(QUICK, training=training, coordinates=Stepped(step=0.02, bit_price=bit_price))
         return Subspace((learner,)).codelength(digits).model_bits
 
     assert model_bits(bit_price=5.0) < 0.8 * model_bits(bit_price=0.0)
@@ -110,7 +115,7 @@ def test_the_shortest_learner_is_sent_and_the_choice_paid(digits: Data) -> None:
 
 
 def test_batch_norm_is_settled_on_the_inputs_alone(digits: Data) -> None:
-    learner = SubspaceLearner(arch="convnet", min_steps=5, max_steps=5, dimension=20)
+    learner = SubspaceLearner(arch="convnet", training=Steps(min_steps=5, max_steps=5), dimension=20)
     net = moving(learner.fit(digits.shared, digits.labels)).net
     assert int(net[1].num_batches_tracked) == 1  # 120 inputs are one batch
     assert (net[1].running_var != 1).any()
@@ -159,14 +164,12 @@ def test_dimension_of_nothing_is_refused() -> None:
         parse_code(config)
     with pytest.raises(MdlError, match="real coordinates"):
         Subspace((replace(QUICK, coordinates=Real()),))
-    with pytest.raises(MdlError, match="compiled"):
-        SubspaceLearner(compiled=True)
 
 
 CONFIG = """
 codes:
   - kind: subspace
-    learners: [{kind: subspace, arch: mlp, dimension: 30, max_steps: 20, min_steps: 20, layers: mixed}]
+    learners: [{kind: subspace, arch: mlp, dimension: 30, training: {max_steps: 20, min_steps: 20}, layers: mixed}]
 limit: 200
 """
 

@@ -14,8 +14,11 @@ from torch import nn
 from mdlcode.bayes import (
     BayesLearner,
     ExpectedLength,
+    FreshNet,
     Gaussian,
+    KlWeight,
     Layout,
+    Rates,
     kl_bits,
 )
 from mdlcode.bayes.guides import FlowGuide, FullGuide, LowRankGuide
@@ -26,9 +29,11 @@ from mdlcode.bayes.svi import Elbo, Independents, LastGood, Model, isolated
 from mdlcode.codes import Uniform, Variational
 from mdlcode.data import Data, View, load
 from mdlcode.errors import MdlError, TrainingError
+from mdlcode.learn import Steps
 
 INPUT = torch.tensor([[0.3, -1.2, 0.8]])
-LINEAR = BayesLearner(arch="linear", min_steps=300, max_steps=300, batch_size=64)
+STEPS = Steps(min_steps=300, max_steps=300, batch_size=64, warmup=0.05)
+LINEAR = BayesLearner(FreshNet("linear"), training=STEPS)
 
 
 def _elbo(estimator: type, seed: int, batch: int = 4000) -> tuple[float, torch.Tensor]:
@@ -70,7 +75,8 @@ def test_same_seed_same_posterior(digits: Data) -> None:
 
 def test_on_random_labels_the_weights_say_nothing() -> None:
     data = load("digits", View(limit=500, label_noise=1.0))
-    learner = BayesLearner(arch="mlp-small", min_steps=1000, max_steps=1000, annealing=0.0)
+    training = Steps(min_steps=1000, max_steps=1000, warmup=0.05)
+    learner = BayesLearner(FreshNet("mlp-small"), training=training, kl=KlWeight(annealing=0.0))
     length = ExpectedLength.of(learner.fit(data.shared, data.labels), data.shared, data.labels, 4)
     assert length.kl_bits < 60
     assert length.total_bits < Uniform().codelength(data).total_bits + 130
@@ -78,7 +84,7 @@ def test_on_random_labels_the_weights_say_nothing() -> None:
 
 def test_variational_beats_uniform_on_digits_and_reports_its_parts() -> None:
     data = load("digits", View(limit=600))
-    transmission = Variational(replace(LINEAR, max_steps=600, min_steps=600)).measure(data)
+    transmission = Variational(replace(LINEAR, training=replace(STEPS, max_steps=600, min_steps=600))).measure(data)
     length = transmission.codelength
     assert length.compression_ratio < 0.7
     assert set(length.bits_by_part) == {"prior", "1.weight", "1.bias", "labels"}
@@ -109,7 +115,8 @@ def test_every_prior_learns(prior: object, digits: Data) -> None:
 
 @pytest.mark.parametrize("guide", [LowRankGuide(rank=2), FlowGuide(), FullGuide()])
 def test_every_guide_learns_but_has_no_message(guide: object, digits: Data) -> None:
-    learner = replace(LINEAR, guide=guide, estimator="one-draw", lr=3e-3, initial_sd=0.02)
+    start = FreshNet("linear", sd=0.02)
+    learner = replace(LINEAR, start=start, guide=guide, estimator="one-draw", rates=Rates(lr=3e-3))
     length = ExpectedLength.of(learner.fit(digits.shared, digits.labels), digits.shared, digits.labels, 8)
     assert math.isfinite(length.upper_bits)
     assert length.label_bits < 1.5 * 120 * math.log2(10)
@@ -137,13 +144,14 @@ def normed(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
 
 
 def test_layers_that_no_prior_pays_for_are_named(digits: Data) -> None:
+    odd_net, quick = FreshNet("test_variational:odd"), replace(STEPS, max_steps=20, min_steps=20)
     with pytest.raises(MdlError, match="'1' is a BatchNorm2d"):
-        replace(LINEAR, arch="convnet").fit(digits.shared, digits.labels)
+        replace(LINEAR, start=FreshNet("convnet")).fit(digits.shared, digits.labels)
     with pytest.raises(MdlError, match=r"'layer\.weight' is used outside"):
-        replace(LINEAR, arch="test_variational:odd").fit(digits.shared, digits.labels)
-    other = replace(LINEAR, arch="test_variational:odd", estimator="one-draw", max_steps=20, min_steps=20)
+        replace(LINEAR, start=odd_net).fit(digits.shared, digits.labels)
+    other = replace(LINEAR, start=odd_net, estimator="one-draw", training=quick)
     assert len(other.fit(digits.shared, digits.labels).posterior.layout) == 650
-    plain = replace(LINEAR, arch="test_variational:normed", max_steps=20, min_steps=20)
+    plain = replace(LINEAR, start=FreshNet("test_variational:normed"), training=quick)
     assert "2.weight" in plain.fit(digits.shared, digits.labels).posterior.layout.names
 
 
@@ -167,7 +175,7 @@ def test_nan_brings_back_the_last_good_state_or_says_that_there_is_none() -> Non
 
 def test_a_training_that_explodes_is_an_error(digits: Data) -> None:
     with pytest.raises(TrainingError, match="lower the learning rate"):
-        replace(LINEAR, lr=1e30).fit(digits.shared, digits.labels)
+        replace(LINEAR, rates=Rates(lr=1e30)).fit(digits.shared, digits.labels)
 
 
 def test_pyro_is_not_imported_before_a_training() -> None:

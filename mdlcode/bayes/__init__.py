@@ -5,19 +5,23 @@ Nothing here imports Pyro before a training begins.
 
 from mdlcode.bayes.densities import Normals, TwoNormals, kl_bits
 from mdlcode.bayes.expected import ExpectedLength
-from mdlcode.bayes.learner import BayesLearner, BayesPredictor, with_weights
+from mdlcode.bayes.fresh import FreshNet
+from mdlcode.bayes.learner import BayesLearner, BayesPredictor, KlWeight, with_weights
 from mdlcode.bayes.posterior import Layout, MeanField
 from mdlcode.bayes.priors import Gaussian, ScaleMixture, SparsePrior
-from mdlcode.bayes.refinement import Refinement
+from mdlcode.bayes.refinement import Rates, Refinement
 
 __all__ = [
     "BayesLearner",
     "BayesPredictor",
     "ExpectedLength",
+    "FreshNet",
     "Gaussian",
+    "KlWeight",
     "Layout",
     "MeanField",
     "Normals",
+    "Rates",
     "Refinement",
     "ScaleMixture",
     "SparsePrior",

@@ -10,25 +10,26 @@ from torch import Generator, Tensor, nn
 from mdlcode.bayes import svi
 from mdlcode.bayes.models import PriorModel
 from mdlcode.bayes.posterior import Layout
+from mdlcode.bayes.refinement import Rates
 from mdlcode.data.base import Shared
 from mdlcode.learn.nets.determinism import reproducible
 from mdlcode.learn.nets.predictor import NetPredictor
-from mdlcode.learn.nets.training import batches
+from mdlcode.learn.nets.steps import Steps, descend
 from mdlcode.typing import IntArray
 
 _AT_ONCE = 1000
+_CHECK_EVERY = 100  # steps between looks for NaN: each look waits for the device
 MakeGuide = Callable[[svi.Model], nn.Module]
 
 
 @dataclass(frozen=True)
 class Fitting:
-    """What is fitted: the random weights `layout` of a net, to labels (n,), `batch_size` of them a step."""
+    """What is fitted: the random weights `layout` of a net, to labels (n,)."""
 
     learned: NetPredictor
     layout: Layout
     shared: Shared
     labels: IntArray
-    batch_size: int
     estimator: Literal["local", "flipout", "mixed", "one-draw"]
     seed: int
 
@@ -36,18 +37,18 @@ class Fitting:
         self,
         prior: PriorModel,
         make_guide: MakeGuide,
-        steps: int,
-        rates: tuple[float, float],
-        schedule: Callable[[int], tuple[float, float]],
+        training: Steps,
+        rates: Rates,
+        kl_weight: Callable[[float], float],
         watch: Callable[[int, nn.Module], None],
     ) -> nn.Module:
-        """The guide after so many steps. `rates` are Adam's for all but scales and for scales.
+        """The guide after the steps of a training at Adam's rates.
 
-        `schedule` gives their share, and the KL's weight, at a step; `watch` is told each step and the guide.
+        `kl_weight` is that of the KL where a share of the steps is done; `watch` is told each step and the guide.
         """
         device, count = self.shared.inputs.device, len(self.labels)
         targets, generator = torch.from_numpy(self.labels).to(device), Generator().manual_seed(self.seed)
-        order = batches(count, min(self.batch_size, count), steps, generator).to(device)
+        order = training.batches(count, generator).to(device)
         with reproducible(self.seed, device), svi.isolated():
             tail, inputs = behind_fixed_layers(self.learned, self.shared)
             estimator = svi.ESTIMATORS[self.estimator](tail, self.layout, self.learned.bf16, self.seed)
@@ -58,24 +59,25 @@ class Fitting:
 
             guide = make_guide(model)
             guide(*batch(order[0]), 1.0)  # Pyro's own guides get their parameters at the first call
-            svi.train(
-                svi.Elbo(model, guide, estimator, count),
-                nn.ModuleList([guide, prior]),
-                _adam(guide, prior, *rates),
-                order,
-                batch,
-                schedule,
-                lambda step: watch(step, guide),
-            )
+            elbo, optimizer = svi.Elbo(model, guide, estimator, count), _adam(guide, prior, rates)
+            kept = svi.LastGood(nn.ModuleList([guide, prior]))
+            for step, indices in training.paced(optimizer, order):
+                loss = elbo(*batch(indices), kl_weight(step / len(order)))
+                descend(optimizer, loss)
+                kept.note(loss)
+                look = (step + 1) % _CHECK_EVERY == 0 or step + 1 == len(order)
+                if look and kept.fails(step + 1):
+                    break
+                watch(step + 1, guide)
             return guide
 
 
-def _adam(guide: nn.Module, prior: nn.Module, lr: float, sd_lr: float) -> torch.optim.Optimizer:
+def _adam(guide: nn.Module, prior: nn.Module, rates: Rates) -> torch.optim.Optimizer:
     named = [*guide.named_parameters(), *prior.named_parameters()]  # both have a log_scale
     trained = [(name, value) for name, value in named if value.requires_grad]
     scales = [value for name, value in trained if "scale" in name]
     others = [value for name, value in trained if "scale" not in name]
-    return torch.optim.Adam([{"params": others, "lr": lr}, {"params": scales, "lr": sd_lr}], fused=True)
+    return torch.optim.Adam([{"params": others, "lr": rates.lr}, {"params": scales, "lr": rates.sd_lr}], fused=True)
 
 
 def behind_fixed_layers(learned: NetPredictor, shared: Shared) -> tuple[nn.Module, Callable[[Tensor], Tensor]]:

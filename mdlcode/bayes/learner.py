@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 import torch
@@ -13,32 +13,50 @@ from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
+from mdlcode.bayes.fresh import FreshNet, parse_start
 from mdlcode.bayes.guides import Guide, MeanFieldGuide
 from mdlcode.bayes.inference import Inference
 from mdlcode.bayes.masks import mask_bits
 from mdlcode.bayes.posterior import Layout, MeanField, Sampled, prior_bits
 from mdlcode.bayes.priors import Gaussian, Prior, ScaleMixture, SparsePrior
-from mdlcode.bayes.refinement import Refinement
+from mdlcode.bayes.refinement import Rates, Refinement
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
 from mdlcode.errors import MdlError
-from mdlcode.learn.base import Learner, Predictor, parse_learner
-from mdlcode.learn.nets.optimizer import lr_share
-from mdlcode.learn.nets.predictor import NetPredictor, NetTrainer, Precision, new_net
+from mdlcode.learn.base import Learner, Predictor
+from mdlcode.learn.nets.predictor import NetPredictor, NetTrainer
+from mdlcode.learn.nets.steps import Steps
 from mdlcode.typing import BoolArray, FloatArray, IntArray
 
 if TYPE_CHECKING:
     from mdlcode.bayes.models import PriorModel
 
 _STARTING_SDS = 0.05, 0.15  # of the size of a tensor's weights, at a weight that is 0 and at others
+_SIZE_OF_NONE = 0.1  # of the weights of a tensor that is all 0
 Estimator = Literal["local", "flipout", "mixed", "one-draw"]
 Watch = Callable[[int, "BayesPredictor"], None]
 _NO_SD = 1e-12  # of a weight that is 0
 
 
-def parse_optional(value: Any) -> Any:
-    """A learner from its config, or None."""
-    return None if value is None else parse_learner(value)
+@dataclass(frozen=True, config=STRICT)
+class KlWeight:
+    """What the Kullback-Leibler part of the loss is multiplied by; 1 is the codelength.
+
+    It grows linearly from `start` x `weight` to `weight` over the share `annealing` of the steps.
+    """
+
+    weight: float = Field(default=1.0, gt=0)
+    start: float = Field(default=0.1, ge=0)
+    annealing: float = Field(default=0.3, ge=0, le=1)
+
+    def at(self, done: float) -> float:
+        """The weight where the share `done` of the steps is taken.
+
+        >>> [round(KlWeight(weight=2.0, start=0.5, annealing=0.2).at(done), 2) for done in (0.0, 0.1, 0.2, 1.0)]
+        [1.0, 1.5, 2.0, 2.0]
+        """
+        share = 1.0 if done >= self.annealing else done / self.annealing
+        return self.weight * (self.start + (1 - self.start) * share)
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -50,55 +68,36 @@ class BayesLearner(Learner):
     estimated by one batch of `batch_size` and one draw, with little variance: `estimator` "local" draws
     layers' outputs (Kingma et al. 2015), "flipout" gives each example its own signs (Wen et al. 2018),
     "mixed" is flipout for convolutions and local for dense layers, "one-draw" is for any module.
-    The KL's weight grows from `kl_start` to `kl_weight` over the share `annealing` of the steps; 1 is the
-    codelength. Posterior deviations start at `initial_sd`, learned prior ones at twice that. With a `start`,
-    a learner of a net (best a sparse one: `RateAware`), the means start from its net, prior scales from the
-    size of its weights, deviations from 0.15 of that, 0.05 where a weight is 0. Adam's rates, `sd_lr` that of
-    all scales, warm up and fall linearly to zero.
+    Adam's `rates` warm up and fall as `training` says, and the KL counts `kl` times.
+
+    The means start from the net of `start`: a `FreshNet`, or what a learner makes of the labels (best a sparse net:
+    `RateAware`). Then prior scales start from the size of its weights, and posterior deviations from 0.15 of that,
+    0.05 where a weight is 0.
     """
 
     kind: Literal["bayes"] = Field(default="bayes", kw_only=True)
-    arch: str = "auto"
-    start: Annotated[NetTrainer | None, BeforeValidator(parse_optional)] = None
+    start: Annotated[NetTrainer, BeforeValidator(parse_start)] = FreshNet()
     prior: Prior = Gaussian()
     guide: Guide = MeanFieldGuide()
     estimator: Estimator = "mixed"
-    epochs: float = Field(default=10.0, gt=0)
-    min_steps: int = Field(default=1000, ge=1)
-    max_steps: int = Field(default=1_000_000, ge=1)
-    batch_size: int = Field(default=128, ge=1)
-    lr: float = Field(default=1e-2, gt=0)
-    sd_lr: float = Field(default=2e-2, gt=0)
-    initial_sd: float = Field(default=0.05, gt=0)
-    warmup: float = Field(default=0.05, ge=0, lt=1)
-    kl_weight: float = Field(default=1.0, gt=0)
-    kl_start: float = Field(default=0.1, ge=0)
-    annealing: float = Field(default=0.3, ge=0, le=1)
+    training: Steps = Steps(min_steps=1000, warmup=0.05)
+    rates: Rates = Rates()
+    kl: KlWeight = KlWeight()
     predictive_draws: int = Field(default=16, ge=1)
-    precision: Precision = "fp32"
     seed: int = Field(default=0, ge=0)
 
     def __post_init__(self) -> None:
-        if isinstance(self.prior, SparsePrior) and (self.start is None or not self.guide.independent):
+        fresh = isinstance(self.start, FreshNet)
+        if isinstance(self.prior, SparsePrior) and (fresh or not self.guide.independent):
             raise MdlError("prior 'sparse' needs a `start` whose net has zeros, and guide 'mean-field'")
-        if self.start is not None and self.arch not in ("auto", self.start.architecture()):
-            raise MdlError(f"`start` trains '{self.start.architecture()}', not '{self.arch}': leave out `arch`")
 
     def steps(self, num_labels: int) -> int:
         """How many steps a training on so many labels takes, that of `start` included."""
-        return self._own_steps(num_labels) + (0 if self.start is None else self.start.steps(num_labels))
-
-    def _own_steps(self, num_labels: int) -> int:
-        wanted = round(self.epochs * num_labels / min(self.batch_size, num_labels))
-        return min(max(wanted, self.min_steps), self.max_steps)
+        return self.training.count(num_labels) + self.start.steps(num_labels)
 
     def initial(self, shared: Shared) -> NetPredictor:
         """The net before training, the same for everybody: what takes a draw of the weights."""
-        if self.start is not None:
-            return self.start.initial(shared)
-        arch = self.arch if self.arch != "auto" else "lenet-patches" if shared.inputs.ndim == 4 else "mlp-small"
-        net, bf16 = new_net(arch, shared, self.seed, self.precision)
-        return NetPredictor(net, shared, bf16)
+        return self.start.initial(shared)
 
     def layout(self, shared: Shared) -> Layout:
         """Names and shapes of the random weights."""
@@ -117,12 +116,9 @@ class BayesLearner(Learner):
         from mdlcode.bayes import svi  # Pyro takes a second to start, and only training needs it
         from mdlcode.bayes.fitting import Fitting
 
-        learned = self.initial(shared)
-        layout = Layout.of(learned.net)  # raises before any training
-        if self.start is not None:
-            learned = self.start.fit(shared, labels)
-        steps = self._own_steps(len(labels))
-        fitting = Fitting(learned, layout, shared, labels, self.batch_size, self.estimator, self.seed)
+        layout = self.layout(shared)  # raises before any training
+        learned = self.start.fit(shared, labels)
+        fitting = Fitting(learned, layout, shared, labels, self.estimator, self.seed)
         means, deviations, scales = self._start(learned, layout)
         if isinstance(self.prior, SparsePrior):
             kept = means != 0
@@ -141,9 +137,9 @@ class BayesLearner(Learner):
         guide = fitting.run(
             prior,
             make_guide,
-            steps,
-            (self.lr, self.sd_lr),
-            lambda step: (lr_share(step, steps, self.warmup), self._kl_weight(step / steps)),
+            self.training,
+            self.rates,
+            self.kl.at,
             lambda step, guide: watch(step, now(guide)) if every and step % every == 0 else None,
         )
         return now(guide)
@@ -170,9 +166,8 @@ class BayesLearner(Learner):
         with_weights(learned, np.where(np.isnan(known), posterior.mean, known))
         rest = _leave_random(learned, layout, np.isnan(known))
         tensors = Layout.of(learned.net)
-        steps = how.steps(tensors, len(labels), self.batch_size)
         seed = self.seed + int((~np.isnan(known)).sum())  # another order of the labels each time
-        fitting = Fitting(learned, tensors, shared, labels, self.batch_size, self.estimator, seed)
+        fitting = Fitting(learned, tensors, shared, labels, self.estimator, seed)
         device = shared.inputs.device
         prior = Given(posterior.prior.take(rest), device)
         start, sd, given = (
@@ -181,9 +176,9 @@ class BayesLearner(Learner):
         guide = fitting.run(
             prior,
             lambda model: PartlyKnown(prior, start, sd, given),
-            steps,
-            (how.lr, how.sd_lr),
-            lambda step: (lr_share(step, steps, self.warmup), self.kl_weight),
+            how.training_of(tensors),
+            how.rates,
+            lambda done: self.kl.weight,
             lambda step, guide: None,
         )
         mean, deviation = posterior.mean.copy(), posterior.sd.copy()
@@ -195,9 +190,9 @@ class BayesLearner(Learner):
         """Means, posterior deviations and prior scales (P,) to start from."""
         values = [each.detach().reshape(-1) for each in _random(learned.net, layout)]
         means = torch.cat(values)
-        if self.start is None:
-            return means, torch.full_like(means, self.initial_sd), torch.full_like(means, 2 * self.initial_sd)
-        sizes = torch.cat([torch.full_like(each, _size(each) or 2 * self.initial_sd) for each in values])
+        if isinstance(self.start, FreshNet):
+            return means, torch.full_like(means, self.start.sd), torch.full_like(means, 2 * self.start.sd)
+        sizes = torch.cat([torch.full_like(each, _size(each) or _SIZE_OF_NONE) for each in values])
         return means, sizes * torch.where(means == 0, *_STARTING_SDS), sizes
 
     def _posterior(
@@ -218,10 +213,6 @@ class BayesLearner(Learner):
             drawn = [svi.draw(prior, guide) for _ in range(self.predictive_draws)]
         weights = np.stack([_array(each) for each, _ in drawn])
         return Sampled(layout, weights, np.array([bits for _, bits in drawn]), prior_bits(levels))
-
-    def _kl_weight(self, done: float) -> float:
-        share = 1.0 if done >= self.annealing else done / self.annealing
-        return self.kl_weight * (self.kl_start + (1 - self.kl_start) * share)
 
 
 class BayesPredictor(Predictor):

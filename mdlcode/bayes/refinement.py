@@ -8,32 +8,37 @@ from pydantic.dataclasses import dataclass
 
 from mdlcode.bayes.posterior import Layout
 from mdlcode.config import STRICT
+from mdlcode.learn.nets.steps import Steps
 from mdlcode.typing import IntArray
 
 _ORDER_KEY = 8
 
 
 @dataclass(frozen=True, config=STRICT)
+class Rates:
+    """Adam's peak learning rates: `lr` of the means, `sd_lr` of all scales."""
+
+    lr: float = Field(default=1e-2, gt=0)
+    sd_lr: float = Field(default=2e-2, gt=0)
+
+
+@dataclass(frozen=True, config=STRICT)
 class Refinement:
     """Layer by layer, each layer's weights in `parts` random parts; after each the rest is fitted anew.
 
-    The rest is trained for `epochs` more, but at least `min_steps`, Adam's rates being `lr` of means and `sd_lr`
-    of deviations at most. The last layer of a net, which learns fast since what it sees is known, is cut into
-    `last_parts` and has `last_epochs`.
+    Each time the rest takes the steps of `training`, at Adam's `rates`. The last layer of a net, which learns fast
+    since what it sees is known, is cut into `last_parts` and takes those of `last_training`.
     """
 
     parts: int = Field(default=2, ge=1)
     last_parts: int = Field(default=12, ge=1)
-    epochs: float = Field(default=1.0, gt=0)
-    last_epochs: float = Field(default=3.0, gt=0)
-    min_steps: int = Field(default=100, ge=1)
-    lr: float = Field(default=1.5e-3, gt=0)
-    sd_lr: float = Field(default=1e-2, gt=0)
+    training: Steps = Steps(epochs=1.0, min_steps=100, warmup=0.05)
+    last_training: Steps = Steps(epochs=3.0, min_steps=100, warmup=0.05)
+    rates: Rates = Rates(lr=1.5e-3, sd_lr=1e-2)
 
-    def steps(self, rest: Layout, num_labels: int, batch_size: int) -> int:
-        """How many steps the tensors that are left are trained."""
-        epochs = self.epochs if len(_layers(rest)) > 1 else self.last_epochs
-        return max(self.min_steps, round(epochs * num_labels / min(batch_size, num_labels)))
+    def training_of(self, rest: Layout) -> Steps:
+        """The steps that the tensors which are left take."""
+        return self.training if len(_layers(rest)) > 1 else self.last_training
 
     def stages(self, layout: Layout) -> list[list[tuple[str, IntArray]]]:
         """For each stage the tensors' names with the numbers (m,) of their weights that are drawn.

@@ -1,4 +1,4 @@
-"""Stochastic variational inference of a net's weights with Pyro: the model, the guide, the loop."""
+"""Stochastic variational inference of a net's weights with Pyro: the model, the guide, the loss."""
 
 import copy
 import math
@@ -18,7 +18,6 @@ from pyro.nn import PyroModule
 from torch import Tensor, nn
 from torch.distributions import kl_divergence
 
-from mdlcode import progress
 from mdlcode.bayes.handlers import Flipout, FlipoutConvolutions, LocalReparameterisation, OneDraw
 from mdlcode.bayes.models import HARDLY, SITE, PriorModel
 from mdlcode.errors import TrainingError
@@ -29,7 +28,6 @@ ESTIMATORS: dict[str, type[OneDraw]] = {
     "mixed": FlipoutConvolutions,
     "one-draw": OneDraw,
 }
-_CHECK_EVERY = 100  # steps between looks for NaN: each look waits for the device
 
 
 class Independents(PyroModule):
@@ -178,7 +176,7 @@ class LastGood:
     def fails(self, step: int) -> bool:
         """Whether there was a NaN since the last look; then what was kept is brought back, with a warning.
 
-        Raises TrainingError where nothing was good yet.
+        Each look waits for the device. Raises TrainingError where nothing was good yet.
         """
         finite = bool(torch.isfinite(torch.stack(self._losses)).all())
         self._losses.clear()
@@ -191,31 +189,3 @@ class LastGood:
         self._modules.load_state_dict(state)
         warnings.warn(f"the ELBO ran to NaN by step {step}: the state of step {kept} is kept", stacklevel=2)
         return True
-
-
-def train(
-    elbo: Elbo,
-    modules: nn.ModuleList,
-    optimizer: torch.optim.Optimizer,
-    order: Tensor,
-    batch: Callable[[Tensor], tuple[Tensor, Tensor]],
-    schedule: Callable[[int], tuple[float, float]],
-    watch: Callable[[int], None],
-) -> None:
-    """Takes the steps of `order` (steps, size); `schedule` gives learning rate share and KL weight at a step."""
-    rates = [group["lr"] for group in optimizer.param_groups]
-    kept = LastGood(modules)
-    for step, indices in enumerate(order):
-        share, kl_weight = schedule(step)
-        for group, rate in zip(optimizer.param_groups, rates, strict=True):
-            group["lr"] = share * rate
-        loss = elbo(*batch(indices), kl_weight)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        progress.advance(1)
-        kept.note(loss)
-        look = (step + 1) % _CHECK_EVERY == 0 or step + 1 == len(order)
-        if look and kept.fails(step + 1):
-            return
-        watch(step + 1)

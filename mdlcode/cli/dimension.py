@@ -69,7 +69,7 @@ def dimension(
     fields: dict[str, Any] = {"data": data, "arch": arch, "seed": seed, "device": device, "limit": limit}
     fields |= {"label_noise": label_noise, "shuffle_pixels": shuffle_pixels, "order_seed": order_seed}
     chosen = o.experiment(None, **fields)
-    training = {"arch": ",".join(chosen.arch), "epochs": epochs, "seed": chosen.seed}
+    net = {"arch": ",".join(chosen.arch), "training": {"epochs": epochs}, "seed": chosen.seed}
     subspace = {
         "optimizer": {"kind": "adamw", "lr": lr, "weight_decay": 0.0},
         "projection": {"kind": projection},
@@ -83,7 +83,7 @@ def dimension(
         "start": start,
         "precision": precision,
     }
-    config |= {"kind": "dimension-search", "learner": training | subspace, "direct": training}
+    config |= {"kind": "dimension-search", "learner": net | subspace, "direct": net}
     loaded = chosen.load()
     noisy_or_untested = chosen.label_noise > 0 or loaded.test_labels is None
     config["on"] = on.value if on else "train" if noisy_or_untested else "test"

@@ -21,6 +21,7 @@ from mdlcode.learn.nets.augment import Augment, NoAugment
 from mdlcode.learn.nets.determinism import reproducible
 from mdlcode.learn.nets.optimizer import AdamW, Optimizer
 from mdlcode.learn.nets.predictor import NetPredictor, Precision, new_net, running_average
+from mdlcode.learn.nets.steps import descend
 from mdlcode.typing import IntArray
 
 
@@ -125,9 +126,7 @@ class _Trainer:
         targets = torch.from_numpy(past[part]).to(inputs.device)
         self._learner.net.train()
         raw: Tensor = self._code.augment.apply(inputs.float(), self._generator)
-        self._optimizer.zero_grad()
-        F.cross_entropy(self._learner.logits(raw), targets).backward()  # type: ignore[no-untyped-call]
-        self._optimizer.step()
+        descend(self._optimizer, F.cross_entropy(self._learner.logits(raw), targets))
         self._ema.update_parameters(self._learner.net)
 
 

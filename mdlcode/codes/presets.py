@@ -3,7 +3,7 @@
 import difflib
 from dataclasses import replace
 
-from mdlcode.bayes import BayesLearner, Refinement, SparsePrior
+from mdlcode.bayes import BayesLearner, KlWeight, Rates, Refinement, SparsePrior
 from mdlcode.bayes.bits_back import BitsBack
 from mdlcode.codes.base import Code
 from mdlcode.codes.best_of import BestOf
@@ -20,15 +20,17 @@ from mdlcode.config import replaced, shifted_seeds
 from mdlcode.errors import MdlError
 from mdlcode.learn import (
     AdamW,
+    CheckpointedLearner,
     EstimatorLearner,
     FrequencyLearner,
     NetLearner,
     RateAware,
+    Steps,
     SubspaceLearner,
     UniformLearner,
 )
 
-NET = NetLearner(optimizer=AdamW(lr=4e-3, weight_decay=0.05), batch_size=64)
+NET = NetLearner(optimizer=AdamW(lr=4e-3, weight_decay=0.05), training=Steps(batch_size=64))
 READOUTS = (
     NetLearner(arch="linear", optimizer=AdamW(lr=4e-3, weight_decay=0.05)),
     NetLearner(arch="mlp"),
@@ -37,15 +39,19 @@ READOUTS = (
 )
 SUBSPACES = (
     SubspaceLearner(dimension=500),
-    SubspaceLearner(arch="mlp", dimension=300, optimizer=AdamW(lr=0.1, weight_decay=0.0), batch_size=64, epochs=30),
+    SubspaceLearner(
+        arch="mlp",
+        dimension=300,
+        optimizer=AdamW(lr=0.1, weight_decay=0.0),
+        training=Steps(epochs=30, batch_size=64),
+    ),
 )
 SPARSE = BayesLearner(
-    start=RateAware(replace(NET, arch="small"), epochs=10),
+    start=RateAware(replace(NET, arch="small"), training=Steps(epochs=10, min_steps=1000, warmup=0.05)),
     prior=SparsePrior(),
-    epochs=20,
-    lr=3e-3,
-    kl_start=1.0,
-    annealing=0.0,
+    training=Steps(epochs=20, min_steps=1000, warmup=0.05),
+    rates=Rates(lr=3e-3),
+    kl=KlWeight(start=1.0, annealing=0.0),
 )
 
 PRESETS: dict[str, Code] = {
@@ -56,7 +62,7 @@ PRESETS: dict[str, Code] = {
     "prequential": Prequential((NET,)),
     # The checkpoints of one training, and what bounds the loss where nets fail.
     "switch": Prequential(
-        (replace(NET, checkpoints=(0.25, 0.5)), READOUTS[2], UniformLearner(), FrequencyLearner()),
+        (CheckpointedLearner(NET), READOUTS[2], UniformLearner(), FrequencyLearner()),
         calibration=Temperature(),
     ),
     "online": Online(),

@@ -5,13 +5,15 @@ from mdlcode.learn.constant import FrequencyLearner, UniformLearner
 from mdlcode.learn.ensemble import EnsembleLearner
 from mdlcode.learn.estimator import EstimatorLearner
 from mdlcode.learn.nets.augment import Affine, Crop, NoAugment
+from mdlcode.learn.nets.many import StackedLearner
 from mdlcode.learn.nets.muon import Muon
 from mdlcode.learn.nets.optimizer import AdamW, Sgd
-from mdlcode.learn.nets.predictor import NetPredictor, NetTrainer
-from mdlcode.learn.nets.stacked import StackedLearner
-from mdlcode.learn.nets.training import NetLearner
+from mdlcode.learn.nets.predictor import NetPredictor, NetTrainer, Prediction, Views
+from mdlcode.learn.nets.regularisation import Regularisation
+from mdlcode.learn.nets.steps import Steps
+from mdlcode.learn.nets.training import CheckpointedLearner, NetLearner
 from mdlcode.learn.nets.unlabelled import FixMatch
-from mdlcode.learn.squeeze.deep_compression import DeepCompression
+from mdlcode.learn.squeeze.deep_compression import DeepCompression, Pruning
 from mdlcode.learn.squeeze.folding import fold_batch_norm
 from mdlcode.learn.squeeze.rate_aware import RateAware
 from mdlcode.learn.squeeze.retrainer import Retrainer, Squeezer
@@ -22,6 +24,7 @@ from mdlcode.learn.subspace.net import Real, Stepped
 
 LEARNERS: tuple[type[Learner], ...] = (
     NetLearner,
+    CheckpointedLearner,
     SubspaceLearner,
     EstimatorLearner,
     EnsembleLearner,
@@ -38,6 +41,7 @@ __all__ = [
     "LEARNERS",
     "AdamW",
     "Affine",
+    "CheckpointedLearner",
     "Crop",
     "DeepCompression",
     "EnsembleLearner",
@@ -50,18 +54,23 @@ __all__ = [
     "NetPredictor",
     "NetTrainer",
     "NoAugment",
+    "Prediction",
     "Predictor",
+    "Pruning",
     "RateAware",
     "Real",
+    "Regularisation",
     "Retrainer",
     "Sgd",
     "Squeezer",
     "StackedLearner",
     "StagedLearner",
     "Stepped",
+    "Steps",
     "SubspaceLearner",
     "UniformLearner",
     "VariationalDropout",
+    "Views",
     "fold_batch_norm",
     "parse_learner",
 ]

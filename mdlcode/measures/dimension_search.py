@@ -14,12 +14,13 @@ from mdlcode.config import STRICT
 from mdlcode.data.base import Data
 from mdlcode.errors import MdlError
 from mdlcode.learn import NetLearner, Predictor, Real, SubspaceLearner
-from mdlcode.learn.nets.together import can_train_together, fit_together
+from mdlcode.learn.nets.many import can_stack, fit_seeds
 from mdlcode.measures.dimension import IntrinsicDimension, Trial
 
 OWN = "the net's own"
 FIXED = "fixed"
 On = Literal["test", "train"]
+AnyNet = SubspaceLearner | NetLearner
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -27,7 +28,8 @@ class DimensionSearch:
     """Finds d_int: brackets it from `start` on, then narrows the bracket until its ends are within `precision`.
 
     At each dimension `seeds` subspaces are trained, with the settings of `learner`. All that one round asks
-    for run side by side, on as many processes as there are; dense nets of one dimension train at once. The
+    for run side by side, on as many processes as there are; dense nets of one dimension train at once, on the
+    batches of the first seed, so that more seeds change nothing for it. The
     baseline is `baseline`, or the mean accuracy of `direct`, the same net trained in all its parameters.
     Accuracies are those `on` the test set or the training set.
     """
@@ -68,23 +70,20 @@ class DimensionSearch:
             return (self.baseline,)
         return tuple(each.accuracy for each in self._trials({size: self.direct}, data))
 
-    def _trials(self, learners: Mapping[int, NetLearner], data: Data) -> list[Trial]:
+    def _trials(self, learners: Mapping[int, AnyNet], data: Data) -> list[Trial]:
         """One for each dimension and seed, side by side where there are processes for it."""
-        steps = sum(self.seeds * learner.steps(len(data)) for learner in learners.values())
-        progress.start(f"d = {', '.join(f'{d:,}' for d in learners)}", steps)
-        pending = [
-            parallel.submit(trials, group, dimension, data, self.on)
-            for dimension, learner in learners.items()
-            for group in self._groups(learner, data)
-        ]
+        groups = [(d, *group) for d, learner in learners.items() for group in self._groups(learner, data)]
+        progress.start(
+            f"d = {', '.join(f'{d:,}' for d in learners)}", sum(each.steps(len(data)) for _, each, _ in groups)
+        )
+        pending = [parallel.submit(trials, learner, seeds, d, data, self.on) for d, learner, seeds in groups]
         return [trial for each in pending for trial in each.result()]
 
-    def _groups(self, learner: NetLearner, data: Data) -> list[list[NetLearner]]:
-        """The learner with each seed: all in one group where they can train together, else one by one."""
-        seeded = [replace(learner, seed=learner.seed + index) for index in range(self.seeds)]
-        if isinstance(learner, SubspaceLearner) and can_train_together(learner, data.shared):
-            return [seeded]
-        return [[each] for each in seeded]
+    def _groups(self, learner: AnyNet, data: Data) -> list[tuple[AnyNet, int]]:
+        """Learners with the number of seeds that train at once: all seeds of a dense net in a subspace, else one."""
+        if isinstance(learner, SubspaceLearner) and can_stack(learner.arch, data.shared):
+            return [(learner, self.seeds)]
+        return [(replace(learner, seed=learner.seed + index), 1) for index in range(self.seeds)]
 
 
 class Bracket:
@@ -126,19 +125,20 @@ class Bracket:
         return sorted(inside - self._enough.keys())
 
 
-def trials(learners: Sequence[NetLearner], dimension: int, data: Data, on: On) -> list[Trial]:
-    """The accuracies of trainings at one dimension: a pure function of its arguments, which may run anywhere."""
+def trials(learner: AnyNet, seeds: int, dimension: int, data: Data, on: On) -> list[Trial]:
+    """The accuracies of so many seeds of one training: a pure function of its arguments, which may run anywhere."""
     begin = time.perf_counter()
-    predictors = _fit(learners, data)
+    predictors = _fit(learner, seeds, data)
     inputs, labels = (data.shared.inputs, data.labels) if on == "train" else (data.test_inputs, data.test_labels)
     assert inputs is not None
     accuracies = [float(np.mean(each.predict(inputs).argmax(axis=1) == labels)) for each in predictors]
-    seconds = (time.perf_counter() - begin) / len(learners)
-    return [Trial(dimension, each.seed, found, seconds) for each, found in zip(learners, accuracies, strict=True)]
+    seconds = (time.perf_counter() - begin) / seeds
+    return [Trial(dimension, learner.seed + index, found, seconds) for index, found in enumerate(accuracies)]
 
 
-def _fit(learners: Sequence[NetLearner], data: Data) -> Sequence[Predictor]:
-    moving = [each for each in learners if isinstance(each, SubspaceLearner)]
-    if len(moving) > 1:
-        return fit_together(moving, data.shared, data.labels)
-    return [each.fit(data.shared, data.labels) for each in learners]
+def _fit(learner: AnyNet, seeds: int, data: Data) -> Sequence[Predictor]:
+    if isinstance(learner, SubspaceLearner) and can_stack(learner.arch, data.shared):
+        return fit_seeds(
+            learner, seeds, data.shared, data.labels
+        )  # one seed too, so that it finds what it would of many
+    return [learner.fit(data.shared, data.labels)]

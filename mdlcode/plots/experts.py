@@ -37,7 +37,8 @@ def expert_weights(axes: Axes, run: Stored) -> Axes:
 def expert_names(config: Config, count: int) -> list[str]:
     """Names of a prequential code's experts, in the order of their weights; numbers where the config does not say.
 
-    >>> expert_names({"learners": [{"kind": "net", "arch": "mlp", "checkpoints": [0.5]}, {"kind": "uniform"}]}, 3)
+    >>> net = {"kind": "checkpointed", "member": {"kind": "net", "arch": "mlp"}, "checkpoints": [0.5]}
+    >>> expert_names({"learners": [net, {"kind": "uniform"}]}, 3)
     ['mlp at 50 %', 'mlp', 'uniform']
     """
     names = [name for learner in config.get("learners", ()) for name in _names(learner)]
@@ -45,5 +46,6 @@ def expert_names(config: Config, count: int) -> list[str]:
 
 
 def _names(learner: dict[str, Any]) -> list[str]:
-    own = str(learner.get("arch") or learner.get("estimator") or learner["kind"]).rpartition(":")[2]
+    named = learner["member"] if learner["kind"] == "checkpointed" else learner
+    own = str(named.get("arch") or named.get("estimator") or named["kind"]).rpartition(":")[2]
     return [*(f"{own} at {100 * share:g} %" for share in learner.get("checkpoints", ())), own]

@@ -21,8 +21,7 @@ from mdlcode.coding.channel import Receiver, Sender, Words
 from mdlcode.coding.message import opened, seal
 from mdlcode.config import from_config, to_config
 from mdlcode.errors import MdlError, MessageError
-from mdlcode.learn.nets.augment import Augment
-from mdlcode.learn.nets.predictor import NetPredictor
+from mdlcode.learn.nets.predictor import NetPredictor, Views
 from mdlcode.learn.squeeze.folding import fold_batch_norm
 from mdlcode.typing import Config
 from mdlcode.weights import WEIGHT_CODES, WeightCode, general_compressors
@@ -41,8 +40,7 @@ class NetHeader:
     mean: list[Any]
     std: list[Any]
     bf16: bool
-    augment: Config
-    views: int
+    views: Config | None
     weights: Config
     tensors_checksum: str
     mdlcode: str
@@ -63,9 +61,8 @@ class NetHeader:
 
     def initial(self) -> NetPredictor:
         """The predictor before its weights are filled in."""
-        augment: Augment = TypeAdapter(Augment).validate_python(self.augment)
-        net = build_folded(self.arch, self.shape, self.num_classes)
-        return NetPredictor(net, self, self.bf16, augment, self.views)
+        views = None if self.views is None else TypeAdapter(Views).validate_python(self.views)
+        return NetPredictor(build_folded(self.arch, self.shape, self.num_classes), self, self.bf16, views)
 
 
 def build_folded(arch: str, input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
@@ -89,8 +86,7 @@ def pack_net(learned: NetPredictor, arch: str, shape: tuple[int, ...], num_class
         mean=mean.tolist(),
         std=std.tolist(),
         bf16=learned.bf16,
-        augment=to_config(learned.augment),
-        views=learned.views,
+        views=to_config(learned.views),
         weights=to_config(weights),
         tensors_checksum=tensors_checksum(alice),
         mdlcode=version("mdlcode"),

@@ -21,8 +21,14 @@ codes:
 STOCHASTIC = """
 limit: 200
 codes:
-  - {kind: variational, learner: {kind: bayes, arch: linear, min_steps: 60, max_steps: 60}}
-  - {kind: variational, learner: {kind: bayes, arch: linear, min_steps: 60, max_steps: 60, kl_weight: 4}}
+  - &code
+    kind: variational
+    learner: &learner
+      kind: bayes
+      start: {kind: fresh, arch: linear}
+      training: {min_steps: 60, max_steps: 60}
+  - <<: *code
+    learner: {<<: *learner, kl: {weight: 4}}
 """
 
 

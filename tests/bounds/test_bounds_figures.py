@@ -9,7 +9,7 @@ from mdlcode.certify.certificate import certify_numbers
 from mdlcode.codes import TwoPart
 from mdlcode.data import View, load
 from mdlcode.errors import MdlError
-from mdlcode.learn import NetLearner
+from mdlcode.learn import NetLearner, Steps
 from mdlcode.papers.zhou.limits import limits, split
 from mdlcode.plots.bounds import bound_over_bits, bounds_side_by_side, limits_over_noise
 from mdlcode.plots.style import drawing
@@ -44,7 +44,7 @@ def test_vacuous_bounds_stay_in_the_figure() -> None:
 
 def test_no_net_is_smaller_than_the_limit() -> None:
     """The more noise is learnt by heart, the higher the limit; labels of pure noise test at (K - 1) / K."""
-    code = TwoPart(NetLearner(arch="mlp-1x64", epochs=60), Quantised(Grid(63)))
+    code = TwoPart(NetLearner(arch="mlp-1x64", training=Steps(epochs=60)), Quantised(Grid(63)))
     rows = list(limits(split(load("digits", View(limit=400)), 200), code, noises=(0.0, 1.0)))
     clean, random = rows
     assert clean.least_bits < random.least_bits < random.code_bits

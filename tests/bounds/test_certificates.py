@@ -10,7 +10,7 @@ from codes_table import CODES
 from torch import Tensor, nn
 
 from mdlcode import bounds
-from mdlcode.bayes import BayesLearner, Layout, MeanField, Normals
+from mdlcode.bayes import BayesLearner, FreshNet, KlWeight, Layout, MeanField, Normals
 from mdlcode.certify import code as bound
 from mdlcode.certify import hypothesis
 from mdlcode.certify.certificate import certify, rest
@@ -22,10 +22,20 @@ from mdlcode.data import Data, Shared, View, load
 from mdlcode.data.moments import FixedMoments
 from mdlcode.errors import MdlError, MessageError
 from mdlcode.experiments import compare
-from mdlcode.learn import Affine, FrequencyLearner, NetLearner, NetPredictor, SubspaceLearner
+from mdlcode.learn import (
+    Affine,
+    FrequencyLearner,
+    NetLearner,
+    NetPredictor,
+    Prediction,
+    Regularisation,
+    Steps,
+    SubspaceLearner,
+    Views,
+)
 from mdlcode.weights import Float16, Float32, Quantised
 
-SMALL = NetLearner(arch="linear", min_steps=60)
+SMALL = NetLearner(arch="linear", training=Steps(min_steps=60))
 HIDDEN: list[nn.Module] = []
 
 
@@ -98,7 +108,7 @@ def test_codes_of_labels_bound_nothing(few: Data) -> None:
 
 def test_a_statistic_of_the_inputs_that_no_bit_pays_is_named() -> None:
     data = load("digits", View(limit=100))
-    code = Subspace((SubspaceLearner(arch="convnet", dimension=20, epochs=1, min_steps=5),))
+    code = Subspace((SubspaceLearner(arch="convnet", dimension=20, training=Steps(epochs=1, min_steps=5)),))
     with pytest.raises(MdlError, match=r"read off the inputs and no bit pays for it"):
         bound.certify_code(code, data)
 
@@ -213,16 +223,17 @@ def test_random_weights_outside_layers_are_refused(few: Data) -> None:
 
 
 def test_fixed_layers_of_the_inputs_are_refused(few: Data) -> None:
-    learner = BayesLearner(arch="lenet-patches", min_steps=5, max_steps=5)
+    learner = BayesLearner(FreshNet("lenet-patches"), training=Steps(min_steps=5, max_steps=5))
     with pytest.raises(MdlError, match=r"'0\.weight' of the net is read off the inputs"):
         bound.certify_posterior(learner, few, mc_draws=10)
 
 
 def test_posterior_of_a_learner_is_certified(few: Data) -> None:
-    learner = BayesLearner(arch="linear", min_steps=150, max_steps=150, kl_weight=1.5)
+    start, training = FreshNet("linear"), Steps(min_steps=150, max_steps=150, warmup=0.05)
+    learner = BayesLearner(start, training=training, kl=KlWeight(weight=1.5))
     fitted = learner.fit(few.shared, few.labels).posterior
     assert isinstance(fitted, MeanField)
-    assert np.ptp(fitted.sd) > 0.1 * learner.initial_sd  # trained, not left as they started
+    assert np.ptp(fitted.sd) > 0.1 * start.sd  # trained, not left as they started
     made = bound.certify_posterior(learner, few, mc_draws=5000)
     assert made.bits_by_part["prior scales"] == 16
     assert made.evaluated == 5000
@@ -275,7 +286,13 @@ def test_the_bound_on_one_draw_holds_over_data_and_draws() -> None:
 
 
 def test_a_net_that_no_bound_holds_for_keeps_its_codelength(few: Data) -> None:
-    viewed = NetLearner(arch="mlp", min_steps=200, augment=Affine(rotate_degrees=90, shift_pixels=3), views=2)
+    turned = Affine(rotate_degrees=90, shift_pixels=3)
+    viewed = NetLearner(
+        arch="mlp",
+        training=Steps(min_steps=200),
+        regularisation=Regularisation(augment=turned),
+        prediction=Prediction(views=Views(turned, count=2)),
+    )
     [result] = compare(few, [TwoPart(viewed)])
     assert result.total_bits > 0
     assert result.bound is None

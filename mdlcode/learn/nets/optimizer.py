@@ -1,4 +1,4 @@
-"""Optimisers by kind, and the course of the learning rate."""
+"""Optimisers by kind."""
 
 from collections.abc import Iterable
 from typing import Annotated, Literal
@@ -44,14 +44,3 @@ Optimizer = Annotated[AdamW | Sgd | Muon, Field(discriminator="kind")]
 
 def _trained(parameters: Iterable[Tensor]) -> list[Tensor]:
     return [parameter for parameter in parameters if parameter.requires_grad]
-
-
-def lr_share(step: int, steps: int, warmup: float) -> float:
-    """Share of the peak learning rate at a step: linear warm-up, then linear decay to zero.
-
-    >>> [round(lr_share(step, steps=4, warmup=0.25), 2) for step in range(5)]
-    [0.5, 0.83, 0.5, 0.17, 0.0]
-    """
-    # Taken at the middle of the step: neither the first nor the last one is wasted at rate 0.
-    done = (step + 0.5) / steps
-    return done / warmup if done < warmup else max(0.0, (1 - done) / (1 - warmup))

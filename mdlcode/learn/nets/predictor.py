@@ -3,17 +3,20 @@
 from abc import abstractmethod
 from collections.abc import Callable
 from functools import cache
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 from torch import Generator, Tensor, nn
 from torch.func import functional_call
 from torch.optim.swa_utils import AveragedModel
 
 from mdlcode import nets
+from mdlcode.config import STRICT
 from mdlcode.data.base import Described, Shared
 from mdlcode.learn.base import Learner, Predictor
-from mdlcode.learn.nets.augment import Augment, NoAugment
+from mdlcode.learn.nets.augment import Affine, Crop
 from mdlcode.learn.nets.determinism import bf16_is_fast, reproducible
 from mdlcode.nets.convolutional import PatchWhitening
 from mdlcode.nets.patches import RandomPatches
@@ -25,20 +28,39 @@ Forward = Callable[[dict[str, Tensor], Tensor], Tensor]
 Precision = Literal["auto", "fp32", "bf16"]
 
 
-class NetPredictor(Predictor):
-    """A net behind the standardisation of its inputs; it predicts in evaluation mode.
+@dataclass(frozen=True, config=STRICT)
+class Views:
+    """Predictions are the mean, in probability space, over `count` views of each input.
 
-    The mean over `views` views, in probability space, is predicted: the inputs as they are and
-    `views` - 1 random augmentations of them, the same ones at every call.
+    These are the input as it is and `count` - 1 random augmentations of it, the same ones at every call.
     """
+
+    augment: Annotated[Crop | Affine, Field(discriminator="kind")]
+    count: int = Field(default=4, ge=2)
+
+
+@dataclass(frozen=True, config=STRICT)
+class Prediction:
+    """How a trained net predicts: on several views, with averaged weights, in which precision.
+
+    `ema_decay` > 0 takes an exponential average of the weights along the training. `precision` "auto" is bfloat16
+    autocast, while training too, for convolutional nets where the device has it.
+    """
+
+    views: Views | None = None
+    ema_decay: float = Field(default=0.0, ge=0, lt=1)
+    precision: Precision = "auto"
+
+
+class NetPredictor(Predictor):
+    """A net behind the standardisation of its inputs; it predicts in evaluation mode, the mean over its `views`."""
 
     def __init__(
         self,
         net: nn.Module,
         shared: Described,
         bf16: bool,
-        augment: Augment | None = None,
-        views: int = 1,
+        views: Views | None = None,
         compiled: str | None = None,
     ) -> None:
         """With the name of its architecture in `compiled`, the net trains as one compiled function."""
@@ -48,7 +70,7 @@ class NetPredictor(Predictor):
         self.bf16 = bf16
         self.moments = shared.moments
         self._memory = torch.channels_last if len(shared.shape) == 3 else torch.contiguous_format
-        self.augment, self.views = augment or NoAugment(), views
+        self.views = views
 
     def logits(self, raw: Tensor) -> Tensor:
         """Float32 logits (m, K) of raw inputs (m, ...)."""
@@ -76,8 +98,9 @@ class NetPredictor(Predictor):
         generator = Generator().manual_seed(0)
         chunks = []
         for chunk in torch.split(inputs, _PREDICT_BATCH):
-            raw = chunk.float()
-            views = [raw] + [self.augment.apply(raw, generator) for _ in range(self.views - 1)]
+            views = [chunk.float()]
+            if self.views is not None:
+                views += [self.views.augment.apply(views[0], generator) for _ in range(self.views.count - 1)]
             chunks.append(torch.stack([self.logits(view).double().softmax(1) for view in views]).mean(0))
         probs: FloatArray = torch.cat(chunks).cpu().numpy()
         return probs

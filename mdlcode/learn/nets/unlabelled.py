@@ -14,13 +14,6 @@ from mdlcode.learn.nets.predictor import NetPredictor
 
 
 @dataclass(frozen=True, config=STRICT)
-class NoUnlabelled:
-    """Training on labelled inputs alone."""
-
-    kind: Literal["none"] = Field(default="none", kw_only=True)
-
-
-@dataclass(frozen=True, config=STRICT)
 class FixMatch:
     """Consistency on unlabelled inputs (Sohn et al. 2020, arXiv 2001.07685).
 
@@ -35,9 +28,6 @@ class FixMatch:
     weight: float = Field(default=1.0, gt=0)
 
 
-Unlabelled = NoUnlabelled | FixMatch
-
-
 class Consistency:
     """The running part of `FixMatch` in one training."""
 
@@ -45,8 +35,10 @@ class Consistency:
         self._config, self._inputs, self._augment = config, inputs, augment
         self._mean = torch.full((num_classes,), 1.0 / num_classes, device=inputs.device)
 
-    def loss(self, learned: NetPredictor, raw: Tensor, targets: Tensor, generator: Generator) -> Tensor:
-        """Cross-entropy of the labelled batch `raw` plus that of a random unlabelled one.
+    def loss(
+        self, learned: NetPredictor, raw: Tensor, targets: Tensor, generator: Generator, label_smoothing: float
+    ) -> Tensor:
+        """Cross-entropy of the labelled batch `raw`, its labels smoothed, plus that of a random unlabelled one.
 
         All go through the net in one batch, so that batch norm sees one distribution.
         """
@@ -58,7 +50,8 @@ class Consistency:
         sure, pseudo = self._aligned(weak.detach().softmax(1)).max(1)
         taken = (sure >= self._config.threshold).float()
         consistency = (F.cross_entropy(strong, pseudo, reduction="none") * taken).mean()
-        return F.cross_entropy(labelled, targets) + self._config.weight * consistency
+        supervised = F.cross_entropy(labelled, targets, label_smoothing=label_smoothing)
+        return supervised + self._config.weight * consistency
 
     def _aligned(self, probs: Tensor) -> Tensor:
         self._mean = 0.99 * self._mean + 0.01 * probs.mean(0)

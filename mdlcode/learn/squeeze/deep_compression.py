@@ -11,6 +11,7 @@ from torch import nn, optim
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
 from mdlcode.learn.nets.predictor import NetPredictor
+from mdlcode.learn.nets.steps import Steps
 from mdlcode.learn.squeeze.pruning import CodebookNet, MaskedNet, Method
 from mdlcode.learn.squeeze.retrainer import Retrainer
 from mdlcode.typing import IntArray
@@ -25,25 +26,40 @@ def _pairs(value: Any) -> Any:
 
 
 @dataclass(frozen=True, config=STRICT)
-class DeepCompression(Retrainer):
-    """Prunes to `density` by `method` over `epochs`, then trains a codebook of `levels` values for each tensor.
+class Pruning:
+    """Weights are pruned by `method` until the share `density` is left, vectors not.
 
-    `densities` names the share of single parameters that stays; other weights (not vectors) keep `density`. The
-    masks are looked at every `refresh_steps` steps. Both retrainings take Adam steps of constant size `lr`.
+    `densities` names the share of single parameters that stays. Masks are looked at every `refresh_steps` steps.
     """
 
-    kind: Literal["deep-compression"] = Field(default="deep-compression", kw_only=True)
     density: Share = 0.05
     densities: Annotated[tuple[tuple[str, Share], ...], BeforeValidator(_pairs)] = ()
     method: Method = "surgery"
     refresh_steps: int = Field(default=10, ge=1)
+
+    def shares(self, net: nn.Module) -> dict[str, float]:
+        """The share of each parameter that stays, by name; those without one are not pruned."""
+        usual = {name: self.density for name, each in net.named_parameters() if each.ndim > 1}
+        return {**usual, **dict(self.densities)}
+
+
+@dataclass(frozen=True, config=STRICT)
+class DeepCompression(Retrainer):
+    """Prunes the net over the steps of `training`, then trains a codebook of `levels` values for each tensor.
+
+    `codebook` are the steps of this last training. Both take Adam steps, of constant size `lr` by default.
+    """
+
+    kind: Literal["deep-compression"] = Field(default="deep-compression", kw_only=True)
+    training: Steps = Steps(epochs=20.0, min_steps=1000, warmup=None)
+    pruning: Pruning = Pruning()
     levels: int = Field(default=16, ge=3, le=256)
-    codebook_epochs: float = Field(default=2.0, gt=0)
+    codebook: Steps = Steps(epochs=2.0, min_steps=1, warmup=None)
     lr: float = Field(default=1e-3, gt=0)
 
     def steps(self, num_labels: int) -> int:
         """Steps of all three trainings."""
-        return super().steps(num_labels) + self._codebook_steps(num_labels)
+        return super().steps(num_labels) + self.codebook.count(num_labels)
 
     def squeeze(self, learned: NetPredictor, shared: Shared, labels: IntArray) -> None:
         """Leaves every tensor of the net sparse and of few values."""
@@ -52,30 +68,22 @@ class DeepCompression(Retrainer):
         self._quantise(learned, shared, labels)
 
     def _prune(self, learned: NetPredictor, shared: Shared, labels: IntArray) -> None:
-        steps = self.squeezing_steps(len(labels))
-        ramp = max(1, round(_RAMP * steps))
-        masked = MaskedNet(learned.net, self._shares(learned.net), self.method, ramp)
+        ramp = max(1, round(_RAMP * self.training.count(len(labels))))
+        masked = MaskedNet(learned.net, self.pruning.shares(learned.net), self.pruning.method, ramp)
         optimizer = optim.Adam(masked.weights.values(), lr=self.lr)
-        for step, (raw, targets) in enumerate(self.minibatches(shared, labels, steps), start=1):
+        for step, (raw, targets) in enumerate(self.minibatches(self.training, optimizer, shared, labels), start=1):
             F.cross_entropy(learned.logits(raw), targets).backward()  # type: ignore[no-untyped-call]
             masked.backward()
             optimizer.step()
-            if step == ramp or (step < ramp and step % self.refresh_steps == 0):
+            if step == ramp or (step < ramp and step % self.pruning.refresh_steps == 0):
                 masked.cut(step)
             masked.write()
 
     def _quantise(self, learned: NetPredictor, shared: Shared, labels: IntArray) -> None:
         coded = CodebookNet(learned.net, self.levels)
         optimizer = optim.Adam(coded.centres, lr=self.lr)
-        for raw, targets in self.minibatches(shared, labels, self._codebook_steps(len(labels))):
+        for raw, targets in self.minibatches(self.codebook, optimizer, shared, labels):
             F.cross_entropy(learned.logits(raw), targets).backward()  # type: ignore[no-untyped-call]
             coded.backward()
             optimizer.step()
             coded.write()
-
-    def _codebook_steps(self, num_labels: int) -> int:
-        return max(1, round(self.codebook_epochs * num_labels / min(self.batch_size, num_labels)))
-
-    def _shares(self, net: nn.Module) -> dict[str, float]:
-        usual = {name: self.density for name, each in net.named_parameters() if each.ndim > 1}
-        return {**usual, **dict(self.densities)}

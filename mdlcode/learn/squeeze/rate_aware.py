@@ -10,14 +10,12 @@ from torch import optim
 
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
-from mdlcode.learn.nets.optimizer import lr_share
 from mdlcode.learn.nets.predictor import NetPredictor
 from mdlcode.learn.squeeze.gridded import GriddedNet
 from mdlcode.learn.squeeze.retrainer import Squeezer
 from mdlcode.typing import IntArray
 
 _STEPS_PER_ESTIMATE = 20
-_WARMUP = 0.05
 _RISE, _FALL = 0.3, 0.8  # shares of the steps after which the price has risen, and has fallen to its value
 
 
@@ -41,18 +39,16 @@ class RateAware(Squeezer):
 
     def squeeze(self, learned: NetPredictor, shared: Shared, labels: IntArray) -> None:
         """Leaves every tensor of the net on a grid of its own."""
-        weights, steps = GriddedNet(learned.net.train(), self.coarseness), self.squeezing_steps(len(labels))
+        weights, steps = GriddedNet(learned.net.train(), self.coarseness), self.training.count(len(labels))
         groups = [{"params": [weights.latents], "lr": self.lr}, {"params": [weights.log_steps], "lr": self.step_lr}]
         optimizer = optim.Adam(groups, fused=True)
-        decay = optim.lr_scheduler.LambdaLR(optimizer, lambda step: lr_share(step, steps, _WARMUP))
         nats_per_label = self.bit_price * math.log(2) / len(labels)
-        for step, (raw, targets) in enumerate(self.minibatches(shared, labels, steps)):
+        for step, (raw, targets) in enumerate(self.minibatches(self.training, optimizer, shared, labels)):
             if step % _STEPS_PER_ESTIMATE == 0:
                 weights.estimate()
             F.cross_entropy(learned.logits(raw), targets).backward()  # type: ignore[no-untyped-call]
             weights.backward(nats_per_label * pressure(step / steps, self.overshoot))
             optimizer.step()
-            decay.step()
             weights.write()
 
 

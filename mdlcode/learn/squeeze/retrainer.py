@@ -4,38 +4,32 @@ from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
-from torch import Generator, Tensor
+from torch import Generator, Tensor, optim
 
-from mdlcode import parallel, progress
+from mdlcode import parallel
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
 from mdlcode.learn.nets.augment import Augment, NoAugment
 from mdlcode.learn.nets.determinism import reproducible
-from mdlcode.learn.nets.predictor import NetPredictor, NetTrainer, new_net
-from mdlcode.learn.nets.training import NetLearner, batches, check_finite
+from mdlcode.learn.nets.predictor import NetPredictor, NetTrainer
+from mdlcode.learn.nets.steps import Steps
+from mdlcode.learn.nets.training import NetLearner, check_finite
 from mdlcode.learn.squeeze.folding import fold_batch_norm
 from mdlcode.typing import IntArray
-
-_STEPS_PER_REPORT = 10
 
 
 @dataclass(frozen=True, config=STRICT)
 class Retrainer(NetTrainer):
     """Trains a net by `start`, folds its batch norms, and goes on with it so that its weights are cheap to send.
 
-    It takes `epochs` more passes over the labels, but at least `min_steps` steps. `augment` and `views` are
-    those of this second training and of the predictions.
+    `training` and `augment` are of this second training; the net predicts as that of `start` does.
     """
 
     start: NetLearner = NetLearner()
-    epochs: float = Field(default=20.0, gt=0)
-    min_steps: int = Field(default=1000, ge=1)
-    batch_size: int = Field(default=128, ge=1)
+    training: Steps = Steps(epochs=20.0, min_steps=1000, warmup=0.05)
     augment: Augment = NoAugment()
-    views: int = Field(default=1, ge=1)
 
     @abstractmethod
     def squeeze(self, learned: NetPredictor, shared: Shared, labels: IntArray) -> None:
@@ -45,18 +39,14 @@ class Retrainer(NetTrainer):
         """That of `start`."""
         return self.start.arch
 
-    def squeezing_steps(self, num_labels: int) -> int:
-        """How many steps the second training takes on so many labels."""
-        return max(self.min_steps, round(self.epochs * num_labels / min(self.batch_size, num_labels)))
-
     def steps(self, num_labels: int) -> int:
         """Steps of both trainings."""
-        return self.start.steps(num_labels) + self.squeezing_steps(num_labels)
+        return self.start.steps(num_labels) + self.training.count(num_labels)
 
     def initial(self, shared: Shared) -> NetPredictor:
         """The net before training, its batch norms folded."""
-        net, bf16 = new_net(self.start.arch, shared, self.start.seed, self.start.precision)
-        return NetPredictor(fold_batch_norm(net), shared, bf16, self.augment, self.views)
+        learned = self.start.initial(shared)
+        return NetPredictor(fold_batch_norm(learned.net), shared, learned.bf16, learned.views)
 
     def fit(self, shared: Shared, labels: IntArray) -> NetPredictor:
         """The trained and squeezed net. Raises TrainingError where it ran to NaN or infinity."""
@@ -66,16 +56,13 @@ class Retrainer(NetTrainer):
         """Weights of the trained net, its batch norms folded, by name."""
         return fold_batch_norm(self.start.fit(shared, labels).net).state_dict()
 
-    def minibatches(self, shared: Shared, labels: IntArray, steps: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Raw inputs (m, ...), augmented, and targets (m,) of so many steps."""
-        device = shared.inputs.device
-        generator, targets = Generator().manual_seed(self.start.seed + 1), torch.from_numpy(labels).to(device)
-        order = batches(len(labels), min(self.batch_size, len(labels)), steps, generator).to(device)
-        for step, batch in enumerate(order, start=1):
-            yield self.augment.apply(shared.inputs[batch].float(), generator), targets[batch]
-            if step % _STEPS_PER_REPORT == 0:
-                progress.advance(_STEPS_PER_REPORT)
-        progress.advance(steps % _STEPS_PER_REPORT)
+    def minibatches(
+        self, training: Steps, optimizer: optim.Optimizer, shared: Shared, labels: IntArray
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Raw inputs (m, ...), augmented, and targets (m,) of each step of a training after the first."""
+        generator = Generator().manual_seed(self.start.seed + 1)
+        for raw, targets in training.minibatches(optimizer, shared, labels, generator):
+            yield self.augment.apply(raw, generator), targets
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -89,7 +76,7 @@ class Squeezer(Retrainer):
 
     def sweep_steps(self, num_labels: int, prices: int) -> int:
         """Steps of the first training and of as many second ones."""
-        return self.start.steps(num_labels) + prices * self.squeezing_steps(num_labels)
+        return self.start.steps(num_labels) + prices * self.training.count(num_labels)
 
     def fit_each(self, shared: Shared, labels: IntArray, bit_prices: Sequence[float]) -> list[NetPredictor]:
         """One net for each price, all from one first training; side by side where there are workers."""

@@ -11,15 +11,15 @@ from torch import Generator, Tensor, nn, optim
 
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
-from mdlcode.learn.nets.optimizer import lr_share
 from mdlcode.learn.nets.predictor import NetPredictor
+from mdlcode.learn.nets.steps import descend
 from mdlcode.learn.squeeze.flat import flattened
 from mdlcode.learn.squeeze.retrainer import Squeezer
 from mdlcode.typing import IntArray
 
 _K1, _K2, _K3 = 0.63576, 1.87320, 1.48695  # of the approximated divergence
 _START = -10.0  # log of the noise's variance
-_WARMUP, _RISE = 0.05, 0.3  # shares of the steps
+_RISE = 0.3  # of the steps: then the price has risen to its value
 _LARGEST = 4.0  # log alpha: above it the gradient would vanish
 
 
@@ -55,11 +55,10 @@ class VariationalDropout(Squeezer):
         weights, gradients = flattened(learned.net)
         means, log_variances = nn.Parameter(weights.clone()), nn.Parameter(torch.full_like(weights, _START))
         noisy = torch.cat([torch.full((each.numel(),), each.ndim > 1) for each in parameters]).to(weights.device)
-        steps, draws = self.squeezing_steps(len(labels)), Generator().manual_seed(self.start.seed + 2)
+        steps, draws = self.training.count(len(labels)), Generator().manual_seed(self.start.seed + 2)
         groups = [{"params": [means], "lr": self.lr}, {"params": [log_variances], "lr": self.noise_lr}]
         optimizer = optim.Adam(groups, fused=True)
-        decay = optim.lr_scheduler.LambdaLR(optimizer, lambda step: lr_share(step, steps, _WARMUP))
-        for step, (raw, targets) in enumerate(self.minibatches(shared, labels, steps)):
+        for step, (raw, targets) in enumerate(self.minibatches(self.training, optimizer, shared, labels)):
             noise = torch.randn(len(means), generator=draws).to(weights.device) * noisy
             drawn = means + noise * (log_variances / 2).exp()
             weights.copy_(drawn.detach())
@@ -67,10 +66,7 @@ class VariationalDropout(Squeezer):
             F.cross_entropy(learned.logits(raw), targets).backward()  # type: ignore[no-untyped-call]
             price = self.bit_price * min(1.0, step / (_RISE * steps)) / len(labels)
             divergence = (divergence_nats(_log_alpha(means, log_variances)) * noisy).sum()
-            optimizer.zero_grad()
-            (drawn @ gradients + price * divergence).backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            decay.step()
+            descend(optimizer, drawn @ gradients + price * divergence)
         kept = ~noisy | (_log_alpha(means, log_variances) < self.cut)
         weights.copy_((means * kept).detach())
 

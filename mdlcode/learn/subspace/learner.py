@@ -4,6 +4,7 @@ import math
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Generator, Tensor, nn
@@ -12,19 +13,22 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
 from mdlcode.errors import MdlError
+from mdlcode.learn.nets.determinism import reproducible
 from mdlcode.learn.nets.optimizer import AdamW, Optimizer
-from mdlcode.learn.nets.predictor import NetPredictor, new_net
-from mdlcode.learn.nets.training import NetLearner, Objective
+from mdlcode.learn.nets.predictor import NetPredictor, NetTrainer, new_net
+from mdlcode.learn.nets.steps import descend
+from mdlcode.learn.nets.training import GradientLearner, check_finite
 from mdlcode.learn.subspace.net import Coordinates, Stepped, SubspaceNet, trained
 from mdlcode.projections import AnyProjection, CountSketch
 from mdlcode.projections.layers import Layers, grouped
+from mdlcode.typing import IntArray
 
 _SETTLING_INPUTS = 5000
 _SETTLING_BATCH = 500
 
 
 @dataclass(frozen=True, config=STRICT)
-class SubspaceLearner(NetLearner):
+class SubspaceLearner(GradientLearner, NetTrainer):
     """Trains theta = theta0(seed) + P(seed) v in the `dimension` coordinates v (Li et al. 2018).
 
     `projection` draws P, `layers` says which parameters move together, `coordinates` whether v is real or
@@ -32,47 +36,49 @@ class SubspaceLearner(NetLearner):
     the inputs, v and the seed has the net; other buffers that a training changes are refused.
     """
 
-    kind: Literal["subspace"] = Field(default="subspace", kw_only=True)  # type: ignore[assignment]
+    kind: Literal["subspace"] = Field(default="subspace", kw_only=True)
     optimizer: Optimizer = AdamW(lr=5e-2, weight_decay=0.0)
     projection: AnyProjection = CountSketch()
     dimension: int = Field(default=500, ge=1)
     layers: Layers = "layerwise"
     coordinates: Coordinates = Stepped()
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.compiled:
-            raise MdlError("a net in a subspace is not compiled: leave `compiled` off")
-
     def initial(self, shared: Shared) -> NetPredictor:
         """The net at theta0, the same for everybody."""
-        net, bf16 = new_net(self.arch, shared, self.seed, self.precision)
+        net, bf16 = new_net(self.arch, shared, self.seed, "auto")
         moving = SubspaceNet(net, self.projection, self.dimension, self.layers, self.coordinates, self.seed)
-        return NetPredictor(moving.to(shared.inputs.device), shared, bf16, self.augment, self.views)
+        return NetPredictor(moving.to(shared.inputs.device), shared, bf16)
 
     def dimensions(self, shared: Shared) -> tuple[int, int]:
         """The least dimension, one for each group of parameters, and the largest: D, all that move."""
-        parameters = trained(new_net(self.arch, shared, self.seed, self.precision)[0])
+        parameters = trained(new_net(self.arch, shared, self.seed, "auto")[0])
         groups = grouped(parameters, self.layers)
         return len(groups), sum(parameters[name].numel() for names in groups for name in names)
 
-    def _objective(self, shared: Shared, num_labels: int) -> Objective:
-        plain = super()._objective(shared, num_labels)
+    def fit(self, shared: Shared, labels: IntArray) -> NetPredictor:
+        """The trained net. Raises TrainingError where it ran to NaN or infinity."""
+        learned = self.initial(shared)
+        optimizer = self.optimizer.build(learned.net.train().parameters())
+        generator = Generator().manual_seed(self.seed)
+        with reproducible(self.seed, shared.inputs.device):
+            for raw, targets in self.training.minibatches(optimizer, shared, labels, generator):
+                loss = F.cross_entropy(learned.logits(raw), targets)
+                descend(optimizer, loss + self.price(learned.net, len(labels)))
+        self.finish(learned, shared, len(labels))
+        return learned
+
+    def price(self, net: nn.Module, num_labels: int) -> Tensor | float:
+        """What the bits of the coordinates add to the loss, in nats a label: nothing for real ones."""
         if not isinstance(self.coordinates, Stepped):
-            return plain
-        nats_a_bit = self.coordinates.bit_price * math.log(2) / num_labels
+            return 0.0
+        assert isinstance(net, SubspaceNet)
+        return self.coordinates.bit_price * math.log(2) / num_labels * net.estimated_bits()
 
-        def loss(learned: NetPredictor, raw: Tensor, targets: Tensor, generator: Generator) -> Tensor:
-            assert isinstance(learned.net, SubspaceNet)
-            return plain(learned, raw, targets, generator) + nats_a_bit * learned.net.estimated_bits()
-
-        return loss
-
-    def _kept(self, net: nn.Module, shared: Shared) -> NetPredictor:
-        kept = super()._kept(net, shared)
-        check_buffers(kept.net, self.initial(shared).net)
-        settle(kept, shared)
-        return kept
+    def finish(self, learned: NetPredictor, shared: Shared, num_labels: int) -> None:
+        """Settles a trained net, and raises an error for one that can't be told by its coordinates."""
+        check_finite(learned.net, num_labels)
+        check_buffers(learned.net, self.initial(shared).net)
+        settle(learned, shared)
 
 
 def check_buffers(net: nn.Module, start: nn.Module) -> None:

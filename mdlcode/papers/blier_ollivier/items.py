@@ -6,11 +6,12 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
-from mdlcode.bayes import BayesLearner, BayesPredictor, ExpectedLength
+from mdlcode.bayes import BayesLearner, BayesPredictor, ExpectedLength, FreshNet, KlWeight
 from mdlcode.codelength import uniform_bits
 from mdlcode.config import to_config
 from mdlcode.experiments.pieces import Run, Values
 from mdlcode.experiments.stored import Stored
+from mdlcode.learn import Steps
 from mdlcode.papers import Job, sizes
 from mdlcode.papers.blier_ollivier.codes import figure2_codes, switching_codes, table1_codes
 from mdlcode.plots.epochs import codelength_by_epoch
@@ -131,13 +132,10 @@ def fig1(job: Job) -> None:
     dataset, arch, epochs = FIGURE1[job.scale]
     # The full KL from the start: what is drawn is what is minimised.
     learner = BayesLearner(
-        arch=arch,
-        epochs=epochs,
-        min_steps=1,
+        FreshNet(arch),
         estimator="local",
-        batch_size=256,
-        kl_start=1.0,
-        annealing=0.0,
+        training=Steps(epochs=epochs, min_steps=1, batch_size=256, warmup=0.05),
+        kl=KlWeight(start=1.0, annealing=0.0),
     )
     curves = [
         Values(
@@ -173,7 +171,7 @@ def _epochs(job: Job, learner: BayesLearner, dataset: str, labels: str, noise: f
         rows.append(
             {
                 "labels": labels,
-                "epoch": step * min(learner.batch_size, len(data)) / len(data),
+                "epoch": step * learner.training.size(len(data)) / len(data),
                 "total_bits": length.total_bits,
                 "kl_bits": length.kl_bits + length.prior_bits,
                 "label_bits": length.label_bits,

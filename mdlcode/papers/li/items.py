@@ -8,7 +8,7 @@ from typing import Any
 from mdlcode.config import to_config
 from mdlcode.data import Data
 from mdlcode.experiments.pieces import Values
-from mdlcode.learn import AdamW, NetLearner, Real, SubspaceLearner
+from mdlcode.learn import AdamW, NetLearner, Real, Steps, SubspaceLearner
 from mdlcode.measures.dimension_search import DimensionSearch
 from mdlcode.papers import Job, sizes
 from mdlcode.plots.dimension import draw_dimensions
@@ -29,15 +29,15 @@ LABELS = {"smoke": 400, "cpu": 20_000, "full": None}
 def search(scale: str, arch: str) -> DimensionSearch:
     """The search for d_int90 with the settings of a scale."""
     epochs, least = {"smoke": (3.0, 150), "cpu": (2.0, 300), "full": (10.0, 1000)}[scale]
+    training = Steps(epochs=epochs, min_steps=least)
     moving = SubspaceLearner(
         arch=arch,
         coordinates=Real(),
         layers="joint",
         optimizer=AdamW(lr=5e-2, weight_decay=0.0),
-        epochs=epochs,
-        min_steps=least,
+        training=training,
     )
-    direct = NetLearner(arch=arch, epochs=epochs, min_steps=least)
+    direct = NetLearner(arch=arch, training=training)
     return DimensionSearch(
         moving,
         direct,

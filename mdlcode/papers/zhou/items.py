@@ -8,7 +8,7 @@ import numpy as np
 from mdlcode.config import to_config
 from mdlcode.data.load import data_root
 from mdlcode.experiments.pieces import Values
-from mdlcode.learn import AdamW, NetLearner
+from mdlcode.learn import AdamW, NetLearner, Steps
 from mdlcode.learn.squeeze.compress import apply_masks, magnitude_masks
 from mdlcode.papers import Job, sizes
 from mdlcode.papers.zhou.table import Row, imagenet_table, lenet_table
@@ -47,9 +47,8 @@ def _cells(row: Row) -> tuple[str, ...]:
 def fig1(job: Job) -> None:
     """Accuracy on the training labels after pruning, under label noise."""
     dataset, limit, epochs = FIGURE1[job.scale]
-    learner = NetLearner(
-        arch="mlp", optimizer=AdamW(lr=1e-3, weight_decay=0.0), batch_size=128, epochs=epochs, min_steps=300
-    )
+    training = Steps(epochs=epochs, min_steps=300)
+    learner = NetLearner(arch="mlp", optimizer=AdamW(lr=1e-3, weight_decay=0.0), training=training)
     settings = {"learner": to_config(learner), "data": dataset, "limit": limit}
     pieces = [
         Values(

@@ -1,0 +1,107 @@
+"""How long a training takes: its number of steps, the batches of them, and the course of the learning rate."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+from torch import Generator, Tensor, optim
+
+from mdlcode import progress
+from mdlcode.config import STRICT
+from mdlcode.data.base import Shared
+from mdlcode.typing import IntArray
+
+_STEPS_PER_REPORT = 10
+
+
+@dataclass(frozen=True, config=STRICT)
+class Steps:
+    """`epochs` passes over the labels, but at least `min_steps` and at most `max_steps` steps.
+
+    Each step takes a batch of `batch_size` labels, or of all where there are fewer. The learning rate warms up over
+    the share `warmup` of the steps and then decays linearly to zero; it is constant where `warmup` is None. The share
+    `warm_start` of the steps is taken on the first half of the labels alone, as if a net that was trained on these
+    were continued.
+    """
+
+    epochs: float = Field(default=10.0, gt=0)
+    min_steps: int = Field(default=150, ge=1)
+    max_steps: int = Field(default=100_000, ge=1)
+    batch_size: int = Field(default=128, ge=1)
+    warmup: Annotated[float, Field(ge=0, lt=1)] | None = 0.1
+    warm_start: float = Field(default=0.0, ge=0, lt=1)
+
+    def count(self, num_labels: int) -> int:
+        """How many steps a training on so many labels takes.
+
+        >>> Steps(epochs=2, min_steps=10).count(1280), Steps(epochs=2, min_steps=10).count(100)
+        (20, 10)
+        """
+        wanted = round(self.epochs * num_labels / self.size(num_labels))
+        return min(max(wanted, self.min_steps), self.max_steps)
+
+    def size(self, num_labels: int) -> int:
+        """How many of so many labels a batch has."""
+        return min(self.batch_size, num_labels)
+
+    def batches(self, num_labels: int, generator: Generator) -> Tensor:
+        """Indices (steps, size) of the labels of each step; all are seen equally often.
+
+        >>> Steps(epochs=1, min_steps=1, batch_size=2).batches(4, Generator()).flatten().sort().values.tolist()
+        [0, 1, 2, 3]
+        """
+        steps, size = self.count(num_labels), self.size(num_labels)
+        early = round(self.warm_start * steps)
+        half = _batches(-(-num_labels // 2), size, early, generator)
+        return torch.cat([half, _batches(num_labels, size, steps - early, generator)])
+
+    def paced(self, optimizer: optim.Optimizer, order: Tensor) -> Iterator[tuple[int, Tensor]]:
+        """Each step with its batch (size,), the first from 0, once the optimizer has the learning rates of that step.
+
+        The rates that the optimizer came with are the peaks. Steps that are done are reported to `progress`.
+        """
+        peaks = [group["lr"] for group in optimizer.param_groups]
+        for step, batch in enumerate(order):
+            for group, peak in zip(optimizer.param_groups, peaks, strict=True):
+                group["lr"] = peak * (1.0 if self.warmup is None else lr_share(step, len(order), self.warmup))
+            yield step, batch
+            if (step + 1) % _STEPS_PER_REPORT == 0:
+                progress.advance(_STEPS_PER_REPORT)
+        progress.advance(len(order) % _STEPS_PER_REPORT)
+
+    def minibatches(
+        self, optimizer: optim.Optimizer, shared: Shared, labels: IntArray, generator: Generator
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Raw inputs (size, ...) and targets (size,) of each step on the labels (t,) of the first t inputs."""
+        device = shared.inputs.device
+        targets = torch.from_numpy(labels).to(device)
+        for _, batch in self.paced(optimizer, self.batches(len(labels), generator).to(device)):
+            yield shared.inputs[batch].float(), targets[batch]
+
+
+def descend(optimizer: optim.Optimizer, loss: Tensor) -> None:
+    """One step of the optimizer down the gradient of a loss."""
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+
+
+def lr_share(step: int, steps: int, warmup: float) -> float:
+    """Share of the peak learning rate at a step: linear warm-up, then linear decay to zero.
+
+    >>> [round(lr_share(step, steps=4, warmup=0.25), 2) for step in range(5)]
+    [0.5, 0.83, 0.5, 0.17, 0.0]
+    """
+    # Taken at the middle of the step: neither the first nor the last one is wasted at rate 0.
+    done = (step + 0.5) / steps
+    return done / warmup if done < warmup else max(0.0, (1 - done) / (1 - warmup))
+
+
+def _batches(count: int, size: int, steps: int, generator: Generator) -> Tensor:
+    """Indices (steps, size): one permutation of `count` labels after the other."""
+    passes = -(-steps * size // count)
+    permutations = [torch.randperm(count, generator=generator) for _ in range(passes)]
+    order = torch.cat([torch.empty(0, dtype=torch.int64), *permutations])
+    return order[: steps * size].reshape(steps, size)
