@@ -1,7 +1,6 @@
 """The deeper nets of the paper, and torchvision's ResNets with a first layer for small images."""
 
 from torch import Tensor, nn
-from torchvision import models
 
 from mdlcode.nets.convolutional import GlobalMax, block
 
@@ -37,6 +36,8 @@ def resnet(input_shape: tuple[int, ...], num_classes: int, name: str) -> nn.Modu
     >>> resnet((1, 28, 28), 10, "resnet18")(torch.zeros(2, 1, 28, 28)).shape
     torch.Size([2, 10])
     """
+    from torchvision import models  # takes seconds, which nothing else here needs
+
     net: nn.Module = models.get_model(name, num_classes=num_classes)
     small = min(input_shape[1:]) < 64
     kernel, stride = (3, 1) if small else (7, 2)
