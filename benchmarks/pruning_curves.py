@@ -23,7 +23,6 @@ from mdlcode import Data, View, load
 from mdlcode.environment import Environment
 from mdlcode.experiments.results import versions
 from mdlcode.learn import AdamW, NetLearner, NetPredictor, Steps
-from mdlcode.learn.nets.training import batches
 from mdlcode.learn.squeeze.compress import apply_masks, magnitude_masks
 from mdlcode.learn.squeeze.pruning import MaskedNet
 from mdlcode.plots.compression import pruning_curves
@@ -61,9 +60,11 @@ def operate(learned: NetPredictor, data: Data, density: float, seed: int) -> Non
     learned.net.train()
     names = [name for name, each in learned.net.named_parameters() if each.ndim > 1]
     masked = MaskedNet(learned.net, dict.fromkeys(names, density), "surgery", steps=round(SETTLING * STEPS))
-    optimizer, targets = optim.Adam(masked.weights.values(), lr=LR), torch.from_numpy(data.labels)
-    for step, batch in enumerate(batches(len(data), 128, STEPS, Generator().manual_seed(seed)), start=1):
-        F.cross_entropy(learned.logits(data.shared.inputs[batch].float()), targets[batch]).backward()
+    optimizer, generator = optim.Adam(masked.weights.values(), lr=LR), Generator().manual_seed(seed)
+    training = Steps(min_steps=STEPS, max_steps=STEPS, warmup=None)
+    minibatches = training.minibatches(optimizer, data.shared, data.labels, generator)
+    for step, (raw, targets) in enumerate(minibatches, start=1):
+        F.cross_entropy(learned.logits(raw), targets).backward()
         masked.backward()
         optimizer.step()
         if step % REFRESH == 0 and step <= SETTLING * STEPS:

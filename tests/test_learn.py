@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 import torch
 
+from mdlcode import progress
+from mdlcode.codes.base import parse_code
 from mdlcode.data import Data, Shared, View, from_arrays, load
 from mdlcode.errors import MdlError
 from mdlcode.learn import (
@@ -23,6 +25,7 @@ from mdlcode.learn import (
     Views,
 )
 from mdlcode.learn.base import parse_learner
+from mdlcode.learn.nets.steps import lr_share
 from mdlcode.nets import NETS, build
 
 STEPS = Steps(min_steps=15, max_steps=15)
@@ -97,6 +100,50 @@ def test_checkpoints_are_experts_along_one_training(digits: Data) -> None:
     assert len(path) == 3
     assert np.array_equal(path[-1].predict(digits.shared.inputs), alone.predict(digits.shared.inputs))
     assert not np.array_equal(path[0].predict(digits.shared.inputs), alone.predict(digits.shared.inputs))
+
+
+def test_an_ensemble_of_paths_is_a_path_of_ensembles(digits: Data) -> None:
+    path = EnsembleLearner(CheckpointedLearner(QUICK, (0.2, 0.6)), size=2).fit_path(digits.shared, digits.labels)
+    paths = [replace(QUICK, seed=seed).path(digits.shared, digits.labels, (0.2, 0.6)) for seed in (0, 1)]
+    for mean, members in zip(path, zip(*paths, strict=True), strict=True):
+        expected = np.mean([each.predict(digits.shared.inputs) for each in members], axis=0)
+        assert mean.predict(digits.shared.inputs) == pytest.approx(expected)
+
+
+def test_a_code_that_sends_one_net_takes_no_checkpoints() -> None:
+    for code in ("two-part", "compressed"):
+        with pytest.raises(MdlError, match="learner"):
+            parse_code({"kind": code, "learner": {"kind": "checkpointed"}})
+
+
+class Counter:
+    """Adds up the steps that are reported."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+
+    def advance(self, steps: int) -> None:
+        self.steps += steps
+
+
+@pytest.mark.parametrize("warmup", [None, 0.0, 0.1])
+@pytest.mark.parametrize("min_steps", [1, 10, 37])
+def test_steps_are_paced_and_reported(warmup: float | None, min_steps: int) -> None:
+    training = Steps(epochs=1, min_steps=min_steps, batch_size=16, warmup=warmup, warm_start=0.5)
+    optimizer = torch.optim.SGD([{"params": [torch.zeros(1)], "lr": lr} for lr in (1.0, 0.1)])
+    order, counter, rates = training.batches(60, torch.Generator().manual_seed(0)), Counter(), []
+    with progress.listening(counter):  # type: ignore[arg-type]
+        for step, batch in training.paced(optimizer, order):
+            assert torch.equal(batch, order[step])
+            rates.append([group["lr"] for group in optimizer.param_groups])
+    assert len(rates) == counter.steps == training.count(60) == max(min_steps, 4)
+    peaks = [1.0 if warmup is None else lr_share(step, len(rates), warmup) for step in range(len(rates))]
+    assert rates == [[peak, pytest.approx(0.1 * peak)] for peak in peaks]
+    early = round(0.5 * len(rates))
+    assert order.shape == (len(rates), 16)
+    assert max(order[:early].flatten().tolist(), default=0) < 30  # the first half of the labels
+    if len(rates) == 37:
+        assert len(order[early:].unique()) == 60
 
 
 def test_warm_start_begins_with_the_first_half(digits: Data) -> None:

@@ -31,7 +31,7 @@ def certify_code(
 def certify_posterior(
     learner: BayesLearner, data: Data, delta: float = 0.05, candidates: int = 1, mc_draws: int = DRAWS
 ) -> Certificate:
-    """The certificate of the stochastic net that the learner infers, its `kl_weight` above 1 for a low bound.
+    """The certificate of the stochastic net that the learner infers, the weight in its `kl` above 1 for a low bound.
 
     A fifth of `delta`, split among the candidates, is for the draws: each of them has its own. Raises MdlError
     for a posterior without a closed KL, and for fixed layers that are read off the inputs.

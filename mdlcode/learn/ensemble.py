@@ -37,6 +37,11 @@ class EnsembleLearner(Learner):
         """The mean of the members' predictions, each fitted by itself."""
         return MeanPredictor([member.fit(shared, labels) for member in self._members()])
 
+    def fit_path(self, shared: Shared, labels: IntArray) -> list[Predictor]:
+        """The means of the members along their paths."""
+        paths = [member.fit_path(shared, labels) for member in self._members()]
+        return [MeanPredictor(list(each)) for each in zip(*paths, strict=True)]
+
     def steps(self, num_labels: int) -> int:
         """The steps of all members."""
         return self.size * self.member.steps(num_labels)
