@@ -10,6 +10,7 @@ from scipy import stats
 from mdlcode.bayes.learner import BayesPredictor
 from mdlcode.bayes.posterior import MeanField
 from mdlcode.coding.channel import smooth
+from mdlcode.coding.entropy_models import Categories
 from mdlcode.data.base import Shared
 from mdlcode.typing import FloatArray, IntArray
 
@@ -88,9 +89,9 @@ class ExpectedLength:
 
 
 def label_bits(probs: FloatArray, labels: IntArray) -> float:
-    """sum_i -log2 p(y_i | x_i) under rows (n, K), smoothed as they are sent.
+    """sum_i -log2 p(y_i | x_i) under rows (n, K), smoothed and rounded as they are sent.
 
     >>> round(label_bits(np.full((3, 4), 0.25), np.array([0, 1, 2])), 3)
     6.0
     """
-    return float(-np.log2(smooth(probs)[np.arange(len(labels)), labels]).sum())
+    return float(Categories(smooth(probs)).bits(labels).sum())
