@@ -268,23 +268,6 @@ def test_a_drawn_net_is_decoded_and_pays_the_ratio_of_its_densities() -> None:
     assert drawn.value == pytest.approx(float(bounds.maurer(made.errors / 300, 300, kl_nats, 0.05)))
 
 
-def test_the_bound_on_one_draw_holds_over_data_and_draws() -> None:
-    """Threshold classifiers on 0 .. 19 with noisy labels; Q puts most on the empirically best one."""
-    random, broken, n = np.random.default_rng(0), 0, 60
-    grid, prior = np.arange(20), np.full(20, 1 / 20)
-    for _ in range(400):
-        inputs = random.integers(20, size=n)
-        labels = (inputs >= 7) ^ (random.random(n) < 0.1)
-        risks = ((inputs[None] >= grid[:, None]) != labels).mean(1)
-        q = np.exp(-n * risks)
-        q /= q.sum()
-        drawn = random.choice(20, p=q)
-        true_risk = 0.1 + 0.8 * abs(drawn - 7) / 20
-        limit = bounds.one_draw(risks[drawn], n, math.log(q[drawn] / prior[drawn]), 0.2)
-        broken += bool(true_risk > limit)
-    assert broken / 400 <= 0.2
-
-
 def test_a_net_that_no_bound_holds_for_keeps_its_codelength(few: Data) -> None:
     turned = Affine(rotate_degrees=90, shift_pixels=3)
     viewed = NetLearner(
