@@ -49,7 +49,7 @@ class GaussianCells(EntropyModel):
 
         Raises MdlError for a symbol outside its window.
         """
-        offset = symbols - self.center
+        offset = (symbols - self.center).astype(np.float64)
         if (np.abs(offset) > self.half).any():
             raise MdlError("a weight lies outside its grid: give the grid more range")
         lower = np.where(offset == -self.half, 0, self._parts_below(offset - 0.5) + offset + self.half)

@@ -13,15 +13,16 @@ from mdlcode import bounds
 from mdlcode.bayes import BayesLearner, FreshNet, KlWeight, Layout, MeanField, Normals
 from mdlcode.certify import code as bound
 from mdlcode.certify import hypothesis
-from mdlcode.certify.certificate import certify, rest
+from mdlcode.certify.certificate import Certificate, certify, rest
 from mdlcode.certify.errors import count_errors
 from mdlcode.certify.stochastic import OwnWeights, StochasticNet, certify_stochastic
 from mdlcode.certify.tensors import certify_tensors
-from mdlcode.codes import BestOf, Prequential, Subspace, TwoPart, Uniform
+from mdlcode.codes import BestOf, Code, Prequential, Subspace, TwoPart, Uniform
 from mdlcode.data import Data, Shared, View, load
 from mdlcode.data.moments import FixedMoments
 from mdlcode.errors import MdlError, MessageError
 from mdlcode.experiments import compare
+from mdlcode.experiments.compare import measure_each
 from mdlcode.learn import (
     Affine,
     FrequencyLearner,
@@ -98,6 +99,46 @@ def test_compare_has_bound_columns_for_codes_that_send_a_net(few: Data) -> None:
     assert sent.bound == bounds.exact_binomial(sent.train_errors, 400, sent.bound_bits, 0.05)
     assert sent.bound_name == "exact binomial"
     assert (unsent.train_errors, unsent.bound_bits, unsent.bound) == (None, None, None)
+
+
+@pytest.mark.parametrize("name", [name for name, code in CODES.items() if code.sends_net])
+def test_there_is_one_path_to_a_certificate(name: str, digits: Data) -> None:
+    """`compare` says what `bound` says to the last digit, or refuses for the same reason."""
+    [result] = compare(digits, [CODES[name]])
+    made, refusal = certified(CODES[name], digits)
+    if made is None:
+        assert (result.bound, result.notes[-1]) == (None, f"no bound on the test error: {refusal}")
+    else:
+        assert (result.train_errors, result.bound_bits) == (made.errors, made.total_bits)
+        assert (result.bound, result.bound_name) == (made.tightest.value, made.tightest.name)
+
+
+def certified(code: Code, data: Data) -> tuple[Certificate | None, str]:
+    """The certificate, or why there is none."""
+    try:
+        return bound.certify_code(code, data), ""
+    except MdlError as error:
+        return None, str(error)
+
+
+def test_comparing_refuses_unpaid_statistics_too() -> None:
+    data = load("digits", View(limit=100))
+    code = Subspace((SubspaceLearner(arch="convnet", dimension=20, epochs=1, min_steps=5),))
+    [result] = compare(data, [code])
+    assert result.bound is None
+    assert "read off the inputs and no bit pays for it" in result.notes[-1]
+
+
+def test_settings_that_were_tried_are_paid(few: Data) -> None:
+    free, paid = (bound.certify_prefix(TwoPart(SMALL), few, 0.5, candidates=tried) for tried in (1, 128))
+    assert (free.unpaid_bound, paid.unpaid_bound) == (None, free.tightest.value)
+    assert paid.tightest.value == bounds.exact_binomial(paid.errors, 200, 7, 0.05) > free.tightest.value
+    assert paid.source.startswith("held-out bound")
+    [result] = measure_each(few, [("paid", TwoPart(SMALL))], tried=128)
+    [unpaid] = compare(few, [TwoPart(SMALL)])
+    assert result.bound_bits is not None
+    assert unpaid.bound_bits is not None
+    assert result.bound_bits == unpaid.bound_bits + 7
 
 
 def test_codes_of_labels_bound_nothing(few: Data) -> None:
