@@ -36,6 +36,7 @@ class Toy:
     noise: float
     seeds: int
     own_baseline: bool
+    common: float  # share of the noise's variance that the trainings at one dimension have in common
 
     def accuracy(self, d: float) -> float:
         """Without noise."""
@@ -61,21 +62,26 @@ class Toy:
         found = IntrinsicDimension((), LARGEST, tuple(baselines), OWN if self.own_baseline else FIXED, SHARE)
         bracket = Bracket(128, 1, LARGEST, 1.15)
         for dimensions in bracket:
-            trials = [Trial(d, seed, self._measured(d, random), 0.0) for d in dimensions for seed in range(self.seeds)]
+            trials = [trial for d in dimensions for trial in self._trials(d, random)]
             found = IntrinsicDimension((*found.trials, *trials), LARGEST, found.baselines, found.baseline_name, SHARE)
             bracket.told({d: float(np.mean(found.accuracies[d])) >= found.threshold for d in dimensions})
         return found
 
-    def _measured(self, d: int, random: np.random.Generator) -> float:
+    def _trials(self, d: int, random: np.random.Generator) -> list[Trial]:
         noise = self.noise * (1.5 if self.accuracy(d) < 0.8 * self.baseline else 1.0)
-        return float(random.normal(self.accuracy(d), noise))
+        own = random.normal(0, noise * math.sqrt(1 - self.common), self.seeds)
+        together = random.normal(0, noise * math.sqrt(self.common))
+        return [Trial(d, seed, self.accuracy(d) + together + each, 0.0) for seed, each in enumerate(own.tolist())]
 
 
-def covered(curve: Curve, noise: float, seeds: int, own_baseline: bool, runs: int) -> tuple[float, float, float]:
+def covered(
+    curve: Curve, noise: float, seeds: int, own_baseline: bool, common: float, runs: int
+) -> tuple[float, float, float]:
     """The share of runs whose interval covers; the median of high / low; the share that has an open end."""
     random, hits, ratios = np.random.default_rng(seeds), 0, []
     for _ in range(runs):
-        toy = Toy(curve, float(np.exp(random.uniform(np.log(150), np.log(600)))), noise, seeds, own_baseline)
+        scale = float(np.exp(random.uniform(np.log(150), np.log(600))))
+        toy = Toy(curve, scale, noise, seeds, own_baseline, common)
         low, high = toy.search(random).interval()
         hits += low <= toy.truth() <= high
         ratios.append(math.inf if low == 1 else high / low)
@@ -84,11 +90,14 @@ def covered(curve: Curve, noise: float, seeds: int, own_baseline: bool, runs: in
 
 def table(runs: int, all_seeds: Iterable[int]) -> None:
     """Prints it, a row for each curve and noise."""
-    for own_baseline in (False, True):
-        print(f"\nbaseline {'measured too' if own_baseline else 'given'}; coverage, median of high / low, open ends")
+    for own_baseline, common in ((False, 0.0), (True, 0.0), (False, 0.5)):
+        print(
+            f"\nbaseline {'measured too' if own_baseline else 'given'}, {common:.0%} of the noise common to a dimension;"
+            " coverage, median of high / low, open ends"
+        )
         for name, curve in CURVES.items():
             for noise in (0.002, 0.004, 0.02):
-                cells = [covered(curve, noise, seeds, own_baseline, runs) for seeds in all_seeds]
+                cells = [covered(curve, noise, seeds, own_baseline, common, runs) for seeds in all_seeds]
                 shown = "   ".join(f"{share:5.3f} {ratio:5.2f} {ends:4.2f}" for share, ratio, ends in cells)
                 print(f"{name:24s} noise {noise:5.3f}   {shown}", flush=True)
 
