@@ -1,4 +1,4 @@
-"""The intrinsic dimension: interpolation, bootstrap, search, and the command."""
+"""The intrinsic dimension: interpolation, interval, search, and the command."""
 
 import json
 import math
@@ -48,10 +48,10 @@ def curve(d: float) -> float:
     return min(1.0, 0.9 + 0.2 * math.log(d / 290))
 
 
-def measured(noise: float, seeds: int = 5) -> IntrinsicDimension:
+def measured(noise: float) -> IntrinsicDimension:
     random = np.random.Generator(np.random.PCG64(1))
     trials = [
-        Trial(d, seed, curve(d) + noise * random.normal(), 0.0) for d in (100, 200, 400, 800) for seed in range(seeds)
+        Trial(d, seed, curve(d) + noise * random.normal(), 0.0) for d in (100, 200, 400, 800) for seed in range(5)
     ]
     return IntrinsicDimension(tuple(trials), 44_426, (1.0,), "fixed", 0.9)
 
@@ -59,18 +59,73 @@ def measured(noise: float, seeds: int = 5) -> IntrinsicDimension:
 def test_interpolation_is_exact_where_accuracy_is_linear_in_log_d() -> None:
     found = measured(noise=0.0)
     assert abs(found.dimension - 290) < 1e-6
-    assert found.interval() == (found.dimension, found.dimension)
     assert replace(found, share=0.5).dimension == 100  # reached at the first d already
     assert replace(found, baselines=(2.0,)).dimension == math.inf
     assert replace(found, baselines=(2.0,)).report()["dimension"] is None
+    assert replace(found, baselines=(2.0,)).interval()[1] == math.inf
 
 
-def test_bootstrap_interval_is_wider_with_more_noise_and_holds_the_estimate() -> None:
-    for noise in (0.01, 0.05):
-        low, high = measured(noise).interval()
-        assert low <= measured(noise).dimension <= high
-    narrow, wide = (np.diff(np.log(measured(noise).interval()))[0] for noise in (0.01, 0.05))
-    assert wide > 2 * narrow > 0
+def saturating(d: float, scale: float) -> float:
+    return 0.97 * (1 - math.exp(-math.log(10) * (d / scale) ** 0.6))
+
+
+def searched(scale: float, noise: float, seeds: int, random: np.random.Generator) -> IntrinsicDimension:
+    """What a search finds whose trainings reach `saturating` accuracies and noise. Others: benchmarks/."""
+    found = IntrinsicDimension((), 44_426, (1.0,), "fixed", 0.9)
+    bracket = Bracket(128, 1, 44_426, 1.15)
+    for dimensions in bracket:
+        trials = [
+            Trial(d, seed, saturating(d, scale) + noise * random.normal(), 0.0)
+            for d in dimensions
+            for seed in range(seeds)
+        ]
+        found = replace(found, trials=(*found.trials, *trials))
+        bracket.told({d: float(np.mean(found.accuracies[d])) >= found.threshold for d in dimensions})
+    return found
+
+
+def bootstrapped(found: IntrinsicDimension, random: np.random.Generator) -> tuple[float, float]:
+    """The mutant: accuracies drawn anew from the few there are."""
+    drawn = [
+        crossing({d: float(random.choice(each, len(each)).mean()) for d, each in found.accuracies.items()}, 0.9)
+        for _ in range(100)
+    ]
+    low, high = np.quantile(drawn, [0.025, 0.975], method="nearest")
+    return float(low), float(high)
+
+
+def test_interval_is_wider_with_more_noise_and_fewer_seeds_and_holds_the_estimate() -> None:
+    widths = {}
+    for noise, seeds in ((0.002, 5), (0.01, 5), (0.002, 1)):
+        found = searched(300, noise, seeds, np.random.default_rng(0))
+        low, high = found.interval()
+        assert low <= found.dimension <= high < math.inf
+        widths[noise, seeds] = high / low
+    assert widths[0.01, 5] > widths[0.002, 5] < widths[0.002, 1]
+
+
+@pytest.mark.parametrize("seeds", [1, 2, 3, 5])
+def test_interval_covers_a_known_crossing(seeds: int) -> None:
+    """0.95 of 200 runs is 190, three deviations below it 180.7; few resampled seeds cover far fewer."""
+    random, runs, hits, mutant_hits = np.random.default_rng(seeds), 200, 0, 0
+    for index in range(runs):
+        scale = math.exp(random.uniform(math.log(150), math.log(600)))
+        truth = scale * (-math.log(1 - 0.9 / 0.97) / math.log(10)) ** (1 / 0.6)
+        found = searched(scale, 0.004, seeds, random)
+        low, high = found.interval()
+        hits += low <= truth <= high
+        if index < 50 and seeds < 5:
+            low, high = bootstrapped(found, random)
+            mutant_hits += low <= truth <= high
+    assert hits >= 181
+    assert mutant_hits <= 44
+
+
+def test_no_two_trainings_share_a_seed(digits: Data) -> None:
+    """Otherwise their noise would be common, and an interval from all of them too narrow."""
+    found = replace(SEARCH, baseline=0.3).run(digits)
+    seeds = [trial.seed for trial in found.trials]
+    assert len(set(seeds)) == len(seeds)
 
 
 @given(values=st.lists(st.floats(0, 1), min_size=1, max_size=8), threshold=st.floats(0, 1))
@@ -139,7 +194,9 @@ def test_command_writes_what_a_figure_is_drawn_from(mdlcode: Run, tmp_path: Path
     assert "baseline 60.00 % (fixed)" in ran.stdout
     stored = json.loads((tmp_path / "out" / "dimension.json").read_text())
     assert stored["num_parameters"] == 2_410
-    assert stored["interval"][0] <= stored["dimension"] <= stored["interval"][1]
+    assert stored["interval_method"] == "inverse regression"
+    assert stored["interval"][0] <= stored["dimension"] <= (stored["interval"][1] or math.inf)
+    assert "95 %, inverse regression over" in ran.stdout
     with drawing() as (_, [axes]):
         draw_dimensions(axes, [stored])
     assert "mlp-1x32" in axes.get_legend().get_texts()[0].get_text()
@@ -194,12 +251,12 @@ def test_more_seeds_change_nothing_for_the_first(arch: str, digits: Data) -> Non
     search = DimensionSearch(moving, direct, start=50, precision=4, on="train", seeds=1)
     one, two = search.run(digits), replace(search, seeds=2).run(digits)
     assert one.baselines[0] == two.baselines[0]
-    first = {trial.dimension: trial.accuracy for trial in two.trials if trial.seed == 3}
+    first = {trial.dimension: trial.accuracy for trial in two.trials if trial.seed % 1000 == 3}
     again = {trial.dimension: trial.accuracy for trial in one.trials}
     both = first.keys() & again.keys()
     assert len(both) >= 4
     assert {d: first[d] for d in both} == {d: again[d] for d in both}
-    assert {trial.seed for trial in two.trials} == {3, 4}
+    assert {trial.seed - 1000 * trial.dimension for trial in two.trials} == {3, 4}
 
 
 def test_only_dense_nets_are_stacked(digits: Data) -> None:

@@ -10,6 +10,7 @@ from scipy import stats
 from mdlcode.bayes.learner import BayesPredictor
 from mdlcode.bayes.posterior import MeanField
 from mdlcode.coding.channel import smooth
+from mdlcode.coding.entropy_models import Categories
 from mdlcode.data.base import Shared
 from mdlcode.typing import FloatArray, IntArray
 
@@ -20,6 +21,10 @@ _CONFIDENCE = 0.95
 class ExpectedLength:
     """KL(posterior, prior) + E[label bits], the expectation being the mean over draws of the weights.
 
+    Where the KL has no closed form, it is the mean of log2 q(w) / p(w) over the very draws w whose label bits are
+    counted: then the total is the mean of S independent numbers, and its standard error is that of their sums. (A
+    mean over other draws would need their covariance; where q is the posterior, the sums do not vary at all.)
+
     >>> length = ExpectedLength({"weight": 10.0}, np.array([4.0, 6.0]), prior_bits=8.0)
     >>> length.kl_bits, length.label_bits, length.standard_error, length.total_bits
     (10.0, 5.0, 1.0, 23.0)
@@ -28,18 +33,20 @@ class ExpectedLength:
     kl_bits_by_tensor: Mapping[str, float]
     label_bits_by_draw: FloatArray  # (S,)
     prior_bits: float
-    kl_noise_by_draw: FloatArray | float = 0.0  # (S,) where the KL is a mean over the draws too
+    log_ratio_bits_by_draw: FloatArray | None = None  # (S,) where the KL is their mean
 
     @classmethod
     def of(cls, inferred: BayesPredictor, shared: Shared, labels: IntArray, draws: int) -> "ExpectedLength":
-        """With so many draws from the posterior."""
+        """With so many draws from the posterior, 2 or more for a standard error.
+
+        Raises MdlError for more draws than a posterior that is not mean-field has kept.
+        """
         bits = [label_bits(inferred.one(weights).predict(shared.inputs), labels) for weights in inferred.weights(draws)]
         posterior = inferred.posterior
         if isinstance(posterior, MeanField):
             return cls.of_posterior(posterior, np.array(bits))
-        ratio = posterior.log_ratio_bits
-        kl = {"all weights": float(ratio.mean())}
-        return cls(kl, np.array(bits), posterior.prior_bits, ratio[:draws] - ratio.mean())
+        ratio = posterior.log_ratio_bits[:draws]  # of the draws that `inferred.weights` gave
+        return cls({"all weights": float(ratio.mean())}, np.array(bits), posterior.prior_bits, ratio)
 
     @classmethod
     def of_posterior(cls, posterior: MeanField, label_bits_by_draw: FloatArray) -> "ExpectedLength":
@@ -58,8 +65,9 @@ class ExpectedLength:
 
     @property
     def standard_error(self) -> float:
-        """Standard error of that mean, with that of the KL where it is not in closed form."""
-        varying = self.label_bits_by_draw + self.kl_noise_by_draw
+        """Standard error of the total: that of the mean over draws of all that varies with them."""
+        ratio = 0.0 if self.log_ratio_bits_by_draw is None else self.log_ratio_bits_by_draw
+        varying = self.label_bits_by_draw + ratio
         return float(varying.std(ddof=1) / math.sqrt(len(varying)))
 
     @property
@@ -69,7 +77,10 @@ class ExpectedLength:
 
     @property
     def upper_bits(self) -> float:
-        """What the total is at most, with confidence 0.95 by Student's t for the mean of the draws."""
+        """What the total is at most, with confidence 0.95 by Student's t for the mean of the draws.
+
+        That is exact where a draw's bits are normal, as sums over many weights nearly are.
+        """
         quantile = float(stats.t.ppf(_CONFIDENCE, len(self.label_bits_by_draw) - 1))
         return self.total_bits + quantile * self.standard_error
 
@@ -88,9 +99,9 @@ class ExpectedLength:
 
 
 def label_bits(probs: FloatArray, labels: IntArray) -> float:
-    """sum_i -log2 p(y_i | x_i) under rows (n, K), smoothed as they are sent.
+    """sum_i -log2 p(y_i | x_i) under rows (n, K), smoothed and rounded as they are sent.
 
     >>> round(label_bits(np.full((3, 4), 0.25), np.array([0, 1, 2])), 3)
     6.0
     """
-    return float(-np.log2(smooth(probs)[np.arange(len(labels)), labels]).sum())
+    return float(Categories(smooth(probs)).bits(labels).sum())

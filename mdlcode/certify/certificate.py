@@ -1,11 +1,12 @@
 """Certificates: a hypothesis that decodes, its errors, everything that was paid, and all bounds that hold."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 
 from mdlcode import bounds
 from mdlcode.bounds import Bound
+from mdlcode.bounds.numbers import Numbers
 from mdlcode.certify.errors import count_errors
 from mdlcode.certify.hypothesis import Hypothesis
 from mdlcode.codelength import CHOICE
@@ -30,7 +31,8 @@ class Certificate:
     `errors` of `evaluated` were wrong: of the n examples for a decoded net, of so many draws (weights of
     their own and a random example each) for a stochastic one. `risk` is what the bounds take: the error rate,
     for draws its upper limit at mc_delta. `bits_by_part` is all that was paid, `total_bits` their sum and for
-    a stochastic net KL(posterior || prior).
+    a stochastic net KL(posterior || prior). Where the net is one of several `candidates`, log2 of their number is
+    paid; `unpaid_bound` is what the tightest bound would be without that price, and guarantees nothing.
     """
 
     dataset: str
@@ -46,6 +48,8 @@ class Certificate:
     bounds: tuple[Bound, ...]
     test: HeldOut | None = None
     coded_bits: int | None = None
+    candidates: int = 1
+    unpaid_bound: float | None = None
 
     @property
     def tightest(self) -> Bound:
@@ -64,11 +68,12 @@ def certify(
     """The certificate of a decoded net on `data`, which must hold no example that its prior saw.
 
     `candidates` says among how many alternatives of equal right it was chosen outside of its message (nets,
-    settings, seeds): log2 of it is paid as "choices". The test set of `test`, else of `data`, gives the bound
-    to compare with. Raises MdlError for candidates below 1 and delta outside (0, 1).
+    settings, seeds): log2 of it is paid as "choice". A net drawn from a posterior pays as well: Theorem 1 of
+    Rivasplata et al. 2020 is for one fixed rule that makes the posterior. The test set of `test`, else of `data`,
+    gives the bound to compare with. Raises MdlError for candidates below 1 and delta outside (0, 1).
     """
     bits = {**hypothesis.bits_by_part, **choice_bits(candidates)}
-    total_bits = math.fsum(bits.values())
+    total_bits, net_bits = (math.fsum(each.values()) for each in (bits, hypothesis.bits_by_part))
     errors = count_errors(hypothesis.predictor, data.shared.inputs, data.labels)
     values = bounds.draw_bounds if hypothesis.drawn else bounds.occam_bounds
     return Certificate(
@@ -85,6 +90,8 @@ def certify(
         bounds=bounds.side_by_side(values(errors, len(data), total_bits, delta)),
         test=held_out(hypothesis, test or data, delta),
         coded_bits=hypothesis.coded_bits,
+        candidates=candidates,
+        unpaid_bound=unpaid(candidates, lambda: values(errors, len(data), net_bits, delta)),
     )
 
 
@@ -113,7 +120,14 @@ def certify_numbers(errors: int, n: int, code_bits: float, delta: float = 0.05, 
         bits_by_part=bits,
         total_bits=total_bits,
         bounds=bounds.side_by_side(values),
+        candidates=candidates,
+        unpaid_bound=unpaid(candidates, lambda: bounds.occam_bounds(errors, n, code_bits, delta)),
     )
+
+
+def unpaid(candidates: int, values: Callable[[], Mapping[str, Numbers]]) -> float | None:
+    """The least of the bounds as they are without a choice that is paid for; None where there was no choice."""
+    return min(float(each) for each in values().values()) if candidates > 1 else None
 
 
 def choice_bits(candidates: int) -> dict[str, float]:

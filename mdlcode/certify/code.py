@@ -3,7 +3,7 @@
 from mdlcode import progress
 from mdlcode.bayes import BayesLearner, MeanField
 from mdlcode.certify.certificate import Certificate, certify, rest
-from mdlcode.certify.hypothesis import from_code, from_draw, from_prefix, other_inputs, require_equal
+from mdlcode.certify.hypothesis import from_draw, from_prefix, other_inputs, require_equal, require_net, sent
 from mdlcode.certify.stochastic import DRAWS, StochasticNet, certify_stochastic
 from mdlcode.codes.base import Code
 from mdlcode.codes.variational import Variational
@@ -25,7 +25,17 @@ def certify_code(
         return certify(from_draw(code, data), data, delta, candidates)
     if isinstance(code, Variational):
         return certify_posterior(code.learner, data, delta, candidates, mc_draws)
-    return certify(from_code(code, data), data, delta, candidates)
+    require_net(code)  # before anything is trained
+    return certify_sent(code, code.encode(data), data, delta, candidates)
+
+
+def certify_sent(code: Code, message: bytes, data: Data, delta: float = 0.05, candidates: int = 1) -> Certificate:
+    """The certificate of the net in a message of this code, which `encode` made of these data.
+
+    Raises MdlError as `certify` does, for a code that sends no net and for a net that depends on the inputs in ways
+    no bit pays for; MessageError for a message that does not decode.
+    """
+    return certify(sent(code, message, data.shared), data, delta, candidates)
 
 
 def certify_posterior(

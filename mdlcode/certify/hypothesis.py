@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from mdlcode.codelength import LABELS, Codelength
-from mdlcode.codes.base import Code, Transmission, parse_code
+from mdlcode.codes.base import Code, parse_code
 from mdlcode.codes.variational import Variational
 from mdlcode.coding.channel import CountingReceiver, Receiver, Sender, Words
 from mdlcode.coding.message import unpack, words_checksum
@@ -42,24 +42,22 @@ class Hypothesis:
 
 
 def from_message(message: bytes, shared: Shared) -> Hypothesis:
-    """The net in a message that `encode` wrote of a code that sends one, with the bits its decoder reads.
+    """The net in a message that `encode` wrote of a code that sends one: `sent`, by the code that its header names."""
+    return sent(parse_code(unpack(message)[0].code), message, shared)
+
+
+def sent(code: Code, message: bytes, shared: Shared) -> Hypothesis:
+    """The net in a message of this code, with the bits that its decoder reads. All nets of codes come from here.
 
     Raises MdlError for a code that sends no net, for a net that depends on the inputs in ways no bit pays
     for, and MessageError for a message that does not decode to its labels on these inputs.
     """
-    header, words = unpack(message)
-    code = parse_code(header.code)
-    _require_net(code)
+    require_net(code)
     code.decode(shared, message)
+    _, words = unpack(message)
     predictor, bits = _decoded(code, words, shared)
     require_equal(predictor, _decoded(code, words, other_inputs(shared))[0])
     return Hypothesis(predictor, bits, f"net decoded from a message of the code '{_kind(code)}'")
-
-
-def from_code(code: Code, data: Data) -> Hypothesis:
-    """The net that a code's message decodes to: encoded with the labels, decoded without them."""
-    _require_net(code)
-    return from_message(code.encode(data), data.shared)
 
 
 def from_draw(code: Variational, data: Data) -> Hypothesis:
@@ -87,14 +85,18 @@ def from_draw(code: Variational, data: Data) -> Hypothesis:
 def from_prefix(code: Code, data: Data, seen: int) -> Hypothesis:
     """What a code learns from the first `seen` examples alone: fixed before the others, so it costs no bit.
 
-    The prior is data-dependent, a point mass on this predictor; a bound may use the other examples only. The
-    code sees neither inputs nor labels of those.
+    A bound may use the other examples only: it is the held-out bound (Langford 2005, Theorem 3.3), or one with a
+    data-dependent prior, a point mass on this predictor. The code sees neither inputs nor labels of those. Settings
+    that were chosen by a look at them are not fixed before them: these are paid for as a number of candidates.
     """
     first = replace(data.shared, inputs=data.shared.inputs[:seen])
     received = code.measure(Data(data.name, first, data.labels[:seen])).received
     if received.predictor is None:
         raise MdlError("this code makes no predictor, so there is nothing to bound: name another code")
-    return Hypothesis(received.predictor, {}, f"learnt from the first {seen:,} examples, bounded on the others")
+    source = (
+        f"held-out bound: learnt from the first {seen:,} examples, errors counted on the {len(data) - seen:,} others"
+    )
+    return Hypothesis(received.predictor, {}, source)
 
 
 def from_net_file(file: bytes, shared: Shared) -> Hypothesis:
@@ -127,13 +129,6 @@ def from_tensors(tensors: Mapping[str, torch.Tensor], arch: str, weights: Weight
     return replace(made, bits_by_part=bits, source=f"{made.source} under the weight code '{_kind(weights)}'")
 
 
-def from_transmission(code: Code, data: Data, sent: Transmission) -> Hypothesis | None:
-    """The net at the end of a measured run, with the bits of its model part; None where the code sends none."""
-    if not code.sends_net or sent.received.predictor is None:
-        return None
-    return Hypothesis(sent.received.predictor, _paid(sent.codelength, data.shared), "net of a measured code")
-
-
 def _on(learned: NetPredictor, shared: Shared) -> NetPredictor:
     """The predictor on the device of the inputs."""
     learned.net.to(shared.inputs.device)
@@ -146,7 +141,8 @@ def _kind(config: object) -> str:
     return str(getattr(config, "kind", type(config).__name__))
 
 
-def _require_net(code: Code) -> None:
+def require_net(code: Code) -> None:
+    """Raises MdlError for a code that sends no net, saying what to do."""
     if not code.sends_net:
         raise MdlError(
             f"the code '{_kind(code)}' describes labels and sends no net, so its bits bound no risk: name a code that"

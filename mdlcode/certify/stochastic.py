@@ -13,8 +13,9 @@ from torch.overrides import TorchFunctionMode
 from mdlcode import bounds, progress
 from mdlcode.bayes.posterior import MeanField
 from mdlcode.bounds.occam import LN2
-from mdlcode.certify.certificate import Certificate, HeldOut, choice_bits, tested
+from mdlcode.certify.certificate import Certificate, HeldOut, choice_bits, tested, unpaid
 from mdlcode.certify.hypothesis import INPUTS
+from mdlcode.codelength import CHOICE
 from mdlcode.data.base import Data, Shared
 from mdlcode.errors import MdlError
 from mdlcode.typing import IntArray
@@ -134,7 +135,10 @@ def certify_stochastic(
     errors = _drawn_errors(net, data, mc_draws, seed)
     # Checks delta, mc_delta and their sum before it answers.
     bounds.certificate(errors / mc_draws, mc_draws, n, total_bits * LN2, delta, mc_delta)
-    risk = float(bounds.sample_convergence(errors / mc_draws, mc_draws, mc_delta / candidates))
+    risk, alone = (
+        float(bounds.sample_convergence(errors / mc_draws, mc_draws, mc_delta / tried)) for tried in (candidates, 1)
+    )
+    net_bits = math.fsum(each for part, each in bits.items() if part != CHOICE)
     return Certificate(
         dataset=data.name,
         source=source,
@@ -148,6 +152,8 @@ def certify_stochastic(
         total_bits=total_bits,
         bounds=bounds.side_by_side(bounds.stochastic_bounds(risk, n, total_bits * LN2, delta)),
         test=_test(net, data, delta, seed),
+        candidates=candidates,
+        unpaid_bound=unpaid(candidates, lambda: bounds.stochastic_bounds(alone, n, net_bits * LN2, delta)),
     )
 
 

@@ -40,7 +40,10 @@ Draws = Annotated[
     int, typer.Option(help="Of a stochastic net: how many random examples are drawn, with weights of their own.", min=1)
 ]
 Delta = Annotated[float, typer.Option(help="Failure probability of each bound.")]
-Candidates = Annotated[int, typer.Option(help="Among how many alternatives this was chosen; log2 of it is paid.")]
+Candidates = Annotated[
+    int | None,
+    typer.Option(help="Among how many alternatives this was chosen, log2 of which is paid: `tried` of --config, or 1."),
+]
 Report = Annotated[Path | None, typer.Option("--out", "-o", help="JSON file for the certificate.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the file of --out.")]
 
@@ -58,7 +61,7 @@ def bound(
     prior: Prior = None,
     delta: Delta = 0.05,
     mc_draws: Draws = 150_000,
-    candidates: Candidates = 1,
+    candidates: Candidates = None,
     seed: o.Seed = None,
     device: o.Device = None,
     limit: o.Limit = None,
@@ -79,23 +82,23 @@ def bound(
         raise MdlError("say what to bound: a file with a net, --weights with --arch, or --code (or --config)")
     _check_free(report, force)
     bounds.held_out(0, 1, delta)  # nothing is trained for a delta outside (0, 1)
-    choice_bits(candidates)
+    choice_bits(1 if candidates is None else candidates)
     fields = {"data": data, "device": device, "seed": seed, "limit": limit, "label_noise": label_noise}
     fields |= {"shuffle_pixels": shuffle_pixels, "order_seed": order_seed, "binary": binary}
     with o.computing(threads, workers):
         if file is not None:
             _refuse("a file", mean=mean, std=std, prior=prior, weight_code=weight_code, seed=seed)
-            made = _of_file(o.experiment(None, arch=arch, **fields), file, delta, candidates)
+            made = _of_file(o.experiment(None, arch=arch, **fields), file, delta, candidates or 1)
         elif weights is not None:
             _refuse("--weights", prior=prior, seed=seed)
             chosen = o.experiment(None, **fields)
             loaded = _scaled(_seen(chosen.view, chosen.load()), mean, std)
-            made = _of_weights(weights, arch, weight_code, loaded, delta, candidates)
+            made = _of_weights(weights, arch, weight_code, loaded, delta, candidates or 1)
         else:
             _refuse("--code", weight_code=weight_code)
             chosen = o.codes(config, code or None, arch=arch, **fields)
             loaded = _scaled(_seen(chosen.view, chosen.load()), mean, std)
-            made = _of_codes(chosen.named_codes(), loaded, prior, delta, candidates, mc_draws)
+            made = _of_codes(chosen.named_codes(), loaded, prior, delta, candidates or chosen.tried, mc_draws)
     _finish(made, report)
 
 
@@ -104,7 +107,7 @@ def bound_numbers(
     examples: Examples,
     bits: Bits,
     delta: Delta = 0.05,
-    candidates: Candidates = 1,
+    candidates: Candidates = None,
     report: Report = None,
     force: Force = False,
 ) -> None:
@@ -112,7 +115,7 @@ def bound_numbers(
     from mdlcode.certify.certificate import certify_numbers
 
     _check_free(report, force)
-    _finish(certify_numbers(errors, examples, bits, delta, candidates), report)
+    _finish(certify_numbers(errors, examples, bits, delta, 1 if candidates is None else candidates), report)
 
 
 def _check_free(report: Path | None, force: bool) -> None:
@@ -140,9 +143,15 @@ def show(made: "Certificate") -> None:
     )
     out.print(paid_table(made))
     out.print(bounds_table(made))
+    if made.unpaid_bound is not None:
+        out.print(
+            f"{100 * made.tightest.value:.3f} % pays for {made.candidates:,} settings that were tried;"
+            f" {100 * made.unpaid_bound:.3f} % would not, and is no guarantee.",
+            highlight=False,
+        )
     out.print(
         "They hold with probability 1 - delta if the examples are i.i.d. and net, code and settings were fixed"
-        " before them; what was chosen by looking at them is paid with --candidates.",
+        " before them; what was chosen by looking at them is paid with --candidates, or `tried` in a config.",
         highlight=False,
     )
 

@@ -58,7 +58,8 @@ def compare(
 
     try:
         with o.computing(threads, workers):
-            for result in measure_each(loaded, chosen.named_codes(), out_folder, force, chosen.seed, failed):
+            measured = measure_each(loaded, chosen.named_codes(), out_folder, force, chosen.seed, failed, chosen.tried)
+            for result in measured:
                 add_row(shown, result)
                 add_bound_row(bounded, result)
                 notes += [f"{result.code}: {note}" for note in result.notes]

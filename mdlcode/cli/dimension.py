@@ -106,8 +106,10 @@ def _table(found: "IntrinsicDimension", title: str) -> Table:
 
 def _summary(found: "IntrinsicDimension") -> str:
     low, high = found.interval()
+    limits = f"{low:,.0f} - " + (f"{high:,.0f}" if high < float("inf") else "not bounded")
     reached = (
-        f"{found.dimension:,.0f} of D = {found.num_parameters:,} (bootstrap over seeds, 95 %: {low:,.0f} - {high:,.0f})"
+        f"{found.dimension:,.0f} of D = {found.num_parameters:,}"
+        f" (95 %, inverse regression over {len(found.trials)} trainings: {limits})"
     )
     if found.dimension == float("inf"):
         reached = f"above {max(found.accuracies):,}: no dimension tried reaches it"

@@ -138,10 +138,10 @@ def _print_sizes(packed: bytes) -> None:
 def _print_predictions(learned: "NetPredictor", loaded: "Data") -> None:
     import numpy as np
 
-    from mdlcode.coding.channel import smooth
+    from mdlcode.bayes.expected import label_bits
 
-    probs = smooth(learned.predict(loaded.shared.inputs.cpu()))
-    bits = -np.log2(probs[np.arange(len(loaded)), loaded.labels]).sum()
+    probs = learned.predict(loaded.shared.inputs.cpu())
+    bits = label_bits(probs, loaded.labels)
     wrong = float(np.mean(probs.argmax(axis=1) != loaded.labels))
     out.print(f"training labels: {bits:,.1f} bits, {100 * wrong:.2f} % wrong", highlight=False)
     if loaded.test_inputs is not None and loaded.test_labels is not None:

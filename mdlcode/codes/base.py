@@ -36,10 +36,11 @@ class Received:
 
 @plain_dataclass(frozen=True, eq=False)
 class Transmission:
-    """One run of a code on Alice's side: its length, what Bob will have, and its words if it was sent."""
+    """One run of a code on Alice's side: its length, what Bob will have, and the spare bits that were lent, if any."""
 
     codelength: Codelength
     received: Received
+    spare: Words = field(default_factory=lambda: np.zeros(0, dtype=np.uint32))
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -66,7 +67,7 @@ class Code(ABC):
         """The codelength and what Bob has at the end, without writing a message."""
         ledger = Ledger()
         received = self.transmit(ledger, data.shared, data.labels)
-        return Transmission(ledger.codelength(data.shared.num_classes), received)
+        return Transmission(ledger.codelength(data.shared.num_classes), received, ledger.spare)
 
     def codelength(self, data: Data) -> Codelength:
         """Bits of the labels given the inputs under this code.
@@ -93,7 +94,13 @@ class Code(ABC):
         """The message, and what the same run measured. With bits-back the message carries `spare` to Bob too."""
         sender = Sender(spare)
         received = self.transmit(sender, data.shared, data.labels)
-        header = envelope.Header(
+        length = sender.codelength(data.shared.num_classes)
+        message = envelope.pack(self.header(data, sender.spare, source), sender.words())
+        return message, Transmission(length, received, sender.spare)
+
+    def header(self, data: Data, spare: Words, source: Config | None = None) -> envelope.Header:
+        """What the envelope of a message of these data says."""
+        return envelope.Header(
             code=to_config(self),
             inputs=data.shared.fingerprint(),
             num_labels=len(data),
@@ -101,11 +108,9 @@ class Code(ABC):
             labels_checksum=envelope.checksum(data.labels),
             environment=Environment.here(data.shared.inputs.device),
             data=source,
-            spare_words=len(sender.spare),
-            spare_checksum=envelope.words_checksum(sender.spare),
+            spare_words=len(spare),
+            spare_checksum=envelope.words_checksum(spare),
         )
-        length = sender.codelength(data.shared.num_classes)
-        return envelope.pack(header, sender.words()), Transmission(length, received)
 
     def decode(self, shared: Shared, message: bytes) -> IntArray:
         """The labels (n,) that a message of this code tells, given the inputs.

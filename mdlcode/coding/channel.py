@@ -25,6 +25,7 @@ from mdlcode.typing import BoolArray, FloatArray, IntArray
 Words = NDArray[np.uint32]
 
 _ROW_SUM_TOLERANCE = 1e-4
+_MOST_SYMBOLS = 1 << 20
 # An empty stack swallows symbols 0 for nothing, so that a message could be shorter than what is reported.
 _FULL_STACK: Words = np.array([1, 1], dtype=np.uint32)
 _EMPTY: Words = np.zeros(0, dtype=np.uint32)
@@ -36,8 +37,8 @@ _SPARE_MARGIN_WORDS = 64
 def smoothing(num_symbols: int) -> float:
     """Share eps of the uniform distribution that every row of probabilities gets: max(2^-16, K 2^-20).
 
-    The coder keeps 24 bits of a probability. Without a floor, what a confident and wrong row costs in
-    the ledger (-log2 p) and in the message would differ; with it no symbol costs more than log2(K / eps).
+    No symbol costs more than about log2(K / eps) bits by it, however confident and wrong a row is. (The coder's
+    own floor, one part of 2^24, would be 24 bits.)
 
     >>> smoothing(10) == 2**-16, smoothing(1000) == 1000 * 2**-20
     (True, True)
@@ -48,7 +49,8 @@ def smoothing(num_symbols: int) -> float:
 def smooth(probs: FloatArray) -> FloatArray:
     """Rows (n, K) of float64 that sum to 1 and are never 0: (1 - eps) p + eps / K, after `p / sum p`.
 
-    Raises MdlError for rows that are no distribution: NaN, negative, or a sum away from 1 by over 1e-4.
+    Raises MdlError for rows that are no distribution: NaN, negative, or a sum away from 1 by over 1e-4; and for
+    K above 2^20, where eps would pass 1.
 
     >>> smooth(np.array([[1.0, 0.0]])).round(6)
     array([[9.99992e-01, 8.00000e-06]])
@@ -56,6 +58,8 @@ def smooth(probs: FloatArray) -> FloatArray:
     probs = np.ascontiguousarray(probs, dtype=np.float64)
     if probs.ndim != 2 or probs.shape[1] < 2:
         raise MdlError(f"probabilities must have shape (labels, classes >= 2), not {probs.shape}")
+    if probs.shape[1] > _MOST_SYMBOLS:
+        raise MdlError(f"{probs.shape[1]:,} classes are too many for the coder: give it {_MOST_SYMBOLS:,} at most")
     sums = probs.sum(axis=1, keepdims=True)
     # A NaN fails every comparison, so one test refuses NaN, infinities and rows off 1 alike.
     if not (np.abs(sums - 1.0) <= _ROW_SUM_TOLERANCE).all() or (probs < 0).any():
@@ -78,7 +82,10 @@ class Channel(ABC):
         return self.send_under(symbols, Categories(smooth(probs)), part)
 
     def send_uniform(self, symbols: IntArray | None, count: int, size: int, part: str) -> IntArray:
-        """The `count` symbols from 0 .. size-1, sent at log2(size) bits each (size at most 2^16)."""
+        """The `count` symbols from 0 .. size-1, sent at log2(size) bits each (size at most 2^16).
+
+        Where 2^24 / size is no whole number, at up to 2^-24 size more, and the last symbol at less.
+        """
         return self.send_under(symbols, Even(count, size), part)
 
     @abstractmethod
@@ -106,7 +113,7 @@ class Channel(ABC):
 
 
 class Ledger(Channel):
-    """Adds up -log2 p of every symbol, by part and by label.
+    """Adds up -log2 p of every symbol, p as the coder rounds it, by part and by label.
 
     >>> ledger = Ledger()
     >>> _ = ledger.send(np.array([0, 1]), np.array([[0.5, 0.5], [0.75, 0.25]]))

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 
 import constriction
 import numpy as np
-from scipy.special import ndtr
+from scipy.special import erf
 
-from mdlcode.coding.entropy_models import Coder, EntropyModel
+from mdlcode.coding.entropy_models import PARTS, Coder, EntropyModel, bits_of_parts
 from mdlcode.errors import MdlError
 from mdlcode.typing import FloatArray, IntArray
 
-_PRECISION = 2.0**24  # the coder's: no cell has less than one part of it
 LARGEST_HALF = 2**15
 _ENTROPY = 0.5 * np.log2(2 * np.pi * np.e)
 
@@ -50,17 +49,18 @@ class GaussianCells(EntropyModel):
 
         Raises MdlError for a symbol outside its window.
         """
-        offset = symbols - self.center
+        offset = (symbols - self.center).astype(np.float64)
         if (np.abs(offset) > self.half).any():
             raise MdlError("a weight lies outside its grid: give the grid more range")
-        low = np.where(offset == -self.half, -np.inf, offset - 0.5)
-        high = np.where(offset == self.half, np.inf, offset + 0.5)
-        # Mirrored into the lower tail, where ndtr keeps its digits.
-        away = self.mean - self.center
-        sign = np.where(offset > away, -1.0, 1.0)
-        mass = np.abs(ndtr(sign * (high - away) / self.sd) - ndtr(sign * (low - away) / self.sd))
-        bits: FloatArray = -np.log2(((_PRECISION - 2 * self.half - 1) * mass + 1) / _PRECISION)
-        return bits
+        lower = np.where(offset == -self.half, 0, self._parts_below(offset - 0.5) + offset + self.half)
+        upper = np.where(offset == self.half, PARTS, self._parts_below(offset + 0.5) + offset + self.half + 1)
+        return bits_of_parts(upper - lower)
+
+    def _parts_below(self, edge: FloatArray) -> FloatArray:
+        """What lies below an edge (n,) between cells of the parts that are left when every cell has one."""
+        scaled = (edge - (self.mean - self.center)) / (self.sd * np.sqrt(2))
+        parts: FloatArray = np.floor((PARTS - 2 * self.half - 1) * ((1 + erf(scaled)) / 2))
+        return parts
 
     def entropy_bits(self) -> float:
         """About how many bits one draw of all takes: sum of log2(sd sqrt(2 pi e)), at least 0 each."""

@@ -94,6 +94,11 @@ def opened(magic: bytes, file: bytes, what: str) -> tuple[Config, Words]:
         raise MessageError(f"the {what}'s header is of another version of mdlcode: make it again") from None
 
 
+def envelope_bits(header: Header) -> int:
+    """Bits of a message beside its words: of the header, its length and the checksums."""
+    return 8 * len(pack(header, np.zeros(0, dtype=np.uint32)))
+
+
 def payload_bits(message: bytes) -> int:
     """Bits of the coded words alone, less the spare bits: what the reported codelength is held to."""
     header, words = unpack(message)

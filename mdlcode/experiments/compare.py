@@ -2,15 +2,15 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from mdlcode.certify.certificate import certify
-from mdlcode.certify.hypothesis import from_transmission
+from mdlcode.certify.code import certify_sent
 from mdlcode.codes.base import Code, Transmission
 from mdlcode.codes.presets import preset
+from mdlcode.coding.message import envelope_bits
 from mdlcode.config import to_config
 from mdlcode.data.base import Data
 from mdlcode.environment import Environment
@@ -39,25 +39,29 @@ def measure_each(
     force: bool = False,
     seed: int = 0,
     failed: Callable[[str, TrainingError], None] | None = None,
+    tried: int = 1,
 ) -> Iterator[Result]:
     """The results of named codes, each as soon as it is known and saved.
 
-    `seed` is noted in them. A training that comes to nothing is handed to `failed` and ends that code
-    alone; without `failed` its TrainingError is raised.
+    `seed` is noted in them. Bounds pay log2 `tried` bits, where the settings were chosen among so many. A training
+    that comes to nothing is handed to `failed` and ends that code alone; without `failed` its TrainingError is
+    raised.
     """
     folder = None if out is None else ResultsFolder(out, force)
     results: list[Result] = []
     for name, code in codes:
         begin = time.perf_counter()
         try:
-            transmission = code.measure(data)
+            # A net is bounded as it decodes, from a message.
+            message, transmission = code.transmitted(data) if code.sends_net else (None, code.measure(data))
         except TrainingError as error:
             if failed is None:
                 raise
             failed(name, error)
             continue
         seconds = time.perf_counter() - begin
-        results.append(_result(name, code, data, transmission, seconds, seed))
+        result = _result(name, code, data, transmission, seconds, seed)
+        results.append(result if message is None else _bounded(result, code, message, data, tried))
         if folder is not None:
             folder.save(results, transmission)
         yield results[-1]
@@ -65,7 +69,6 @@ def measure_each(
 
 def _result(name: str, code: Code, data: Data, transmission: Transmission, seconds: float, seed: int) -> Result:
     length = transmission.codelength
-    bound, reasons = _bound(code, data, transmission)
     return Result(
         code=name,
         dataset=data.name,
@@ -84,29 +87,25 @@ def _result(name: str, code: Code, data: Data, transmission: Transmission, secon
         config=to_config(code),
         versions=versions(),
         command=command_line(),
-        **bound,
-        notes=(*transmission.received.notes, *reasons),
+        envelope_bits=envelope_bits(code.header(data, transmission.spare)),
+        notes=transmission.received.notes,
     )
 
 
-def _bound(code: Code, data: Data, transmission: Transmission) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The bound columns, none for a code that sends no net; and why there are none for a net."""
-    hypothesis = from_transmission(code, data, transmission)
-    if hypothesis is None:
-        return {}, ()
+def _bounded(result: Result, code: Code, message: bytes, data: Data, tried: int) -> Result:
+    """The result with the bound on the net in the message, or with a note that says why there is none."""
     try:
-        made = certify(hypothesis, data)
+        made = certify_sent(code, message, data, candidates=tried)
     except MdlError as error:  # the codelength stands, and is not lost
-        return {}, (f"no bound on the test error: {error}",)
-    best = made.tightest
-    columns = {
-        "train_errors": made.errors,
-        "bound_bits": made.total_bits,
-        "bound": best.value,
-        "bound_name": best.name,
-        "bound_delta": made.delta,
-    }
-    return columns, ()
+        return replace(result, notes=(*result.notes, f"no bound on the test error: {error}"))
+    return replace(
+        result,
+        train_errors=made.errors,
+        bound_bits=made.total_bits,
+        bound=made.tightest.value,
+        bound_name=made.tightest.name,
+        bound_delta=made.delta,
+    )
 
 
 def _test_accuracy(data: Data, transmission: Transmission) -> float | None:

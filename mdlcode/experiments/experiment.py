@@ -39,7 +39,11 @@ def _named(value: Any) -> Any:
 
 @dataclass(frozen=True, config=STRICT)
 class Experiment:
-    """Codes to be tried on a data set. Field names are the options of the commands and keys of configs."""
+    """Codes to be tried on a data set. Field names are the options of the commands and keys of configs.
+
+    `tried` is the number of settings among which those of the codes were chosen by looking at labels, which
+    `chosen_on` names: bounds on these labels pay log2 of it.
+    """
 
     data: str = "digits"
     codes: Annotated[tuple[tuple[str, Code], ...], BeforeValidator(_named_codes)] = ()
@@ -51,6 +55,8 @@ class Experiment:
     shuffle_pixels: bool = False
     order_seed: int = Field(default=0, ge=0)
     binary: bool = False
+    tried: int = Field(default=1, ge=1)
+    chosen_on: str = ""
 
     @property
     def view(self) -> View:

@@ -24,8 +24,9 @@ _PACKAGES = ("mdlcode", "torch", "numpy", "scikit-learn", "constriction")
 class Result:
     """One code on one data set; `compression_ratio` is total / uniform bits, lower is better.
 
-    The last five are of codes that send a net, None for others: its errors on the training labels, the bits
-    that a bound pays, and the tightest bound on its risk, which fails with probability `bound_delta`.
+    `train_errors` and the four after it are of codes that send a net, None for others: its errors on the training
+    labels, the bits that a bound pays, and the tightest bound on its risk, which fails with probability
+    `bound_delta`. `envelope_bits` are what a message takes beside its words, and are in no other number.
     """
 
     code: str
@@ -51,6 +52,7 @@ class Result:
     bound_name: str | None = None
     bound_delta: float | None = None
     notes: tuple[str, ...] = ()
+    envelope_bits: int | None = None
 
 
 def versions() -> dict[str, str]:

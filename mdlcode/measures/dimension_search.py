@@ -15,11 +15,10 @@ from mdlcode.data.base import Data
 from mdlcode.errors import MdlError
 from mdlcode.learn import NetLearner, Predictor, Real, SubspaceLearner
 from mdlcode.learn.nets.many import can_stack, fit_seeds
-from mdlcode.measures.dimension import IntrinsicDimension, Trial
+from mdlcode.measures.dimension import FIXED, OWN, IntrinsicDimension, Trial
 
-OWN = "the net's own"
-FIXED = "fixed"
 On = Literal["test", "train"]
+_MOST_SEEDS = 1000
 AnyNet = SubspaceLearner | NetLearner
 
 
@@ -27,9 +26,10 @@ AnyNet = SubspaceLearner | NetLearner
 class DimensionSearch:
     """Finds d_int: brackets it from `start` on, then narrows the bracket until its ends are within `precision`.
 
-    At each dimension `seeds` subspaces are trained, with the settings of `learner`. All that one round asks
-    for run side by side, on as many processes as there are; dense nets of one dimension train at once, on the
-    batches of the first seed, so that more seeds change nothing for it. The
+    At each dimension `seeds` subspaces are trained, with the settings of `learner`. No two dimensions share a seed,
+    so that the interval of d_int may take them as independent. All that one round asks for run side by side, on as
+    many processes as there are; dense nets of one dimension train at once, on the batches of the first seed, so that
+    more seeds change nothing for it. The
     baseline is `baseline`, or the mean accuracy of `direct`, the same net trained in all its parameters.
     Accuracies are those `on` the test set or the training set.
     """
@@ -39,7 +39,7 @@ class DimensionSearch:
     direct: NetLearner = NetLearner()
     share: float = Field(default=0.9, gt=0, le=1)
     baseline: float | None = Field(default=None, gt=0, le=1)
-    seeds: int = Field(default=3, ge=1)
+    seeds: int = Field(default=3, ge=1, le=_MOST_SEEDS)
     start: int = Field(default=128, ge=1)
     precision: float = Field(default=1.15, gt=1)
     on: On = "test"
@@ -72,15 +72,16 @@ class DimensionSearch:
 
     def _trials(self, learners: Mapping[int, AnyNet], data: Data) -> list[Trial]:
         """One for each dimension and seed, side by side where there are processes for it."""
-        groups = [(d, *group) for d, learner in learners.items() for group in self._groups(learner, data)]
+        groups = [(d, *group) for d, learner in learners.items() for group in self._groups(learner, d, data)]
         progress.start(
             f"d = {', '.join(f'{d:,}' for d in learners)}", sum(each.steps(len(data)) for _, each, _ in groups)
         )
         pending = [parallel.submit(trials, learner, seeds, d, data, self.on) for d, learner, seeds in groups]
         return [trial for each in pending for trial in each.result()]
 
-    def _groups(self, learner: AnyNet, data: Data) -> list[tuple[AnyNet, int]]:
+    def _groups(self, learner: AnyNet, dimension: int, data: Data) -> list[tuple[AnyNet, int]]:
         """Learners with the number of seeds that train at once: all seeds of a dense net in a subspace, else one."""
+        learner = replace(learner, seed=learner.seed + _MOST_SEEDS * dimension)
         if isinstance(learner, SubspaceLearner) and can_stack(learner.arch, data.shared):
             return [(learner, self.seeds)]
         return [(replace(learner, seed=learner.seed + index), 1) for index in range(self.seeds)]

@@ -13,15 +13,16 @@ from mdlcode import bounds
 from mdlcode.bayes import BayesLearner, FreshNet, KlWeight, Layout, MeanField, Normals
 from mdlcode.certify import code as bound
 from mdlcode.certify import hypothesis
-from mdlcode.certify.certificate import certify, rest
+from mdlcode.certify.certificate import Certificate, certify, rest
 from mdlcode.certify.errors import count_errors
 from mdlcode.certify.stochastic import OwnWeights, StochasticNet, certify_stochastic
 from mdlcode.certify.tensors import certify_tensors
-from mdlcode.codes import BestOf, Prequential, Subspace, TwoPart, Uniform
+from mdlcode.codes import BestOf, Code, Prequential, Subspace, TwoPart, Uniform
 from mdlcode.data import Data, Shared, View, load
 from mdlcode.data.moments import FixedMoments
 from mdlcode.errors import MdlError, MessageError
 from mdlcode.experiments import compare
+from mdlcode.experiments.compare import measure_each
 from mdlcode.learn import (
     Affine,
     FrequencyLearner,
@@ -98,6 +99,46 @@ def test_compare_has_bound_columns_for_codes_that_send_a_net(few: Data) -> None:
     assert sent.bound == bounds.exact_binomial(sent.train_errors, 400, sent.bound_bits, 0.05)
     assert sent.bound_name == "exact binomial"
     assert (unsent.train_errors, unsent.bound_bits, unsent.bound) == (None, None, None)
+
+
+@pytest.mark.parametrize("name", [name for name, code in CODES.items() if code.sends_net])
+def test_there_is_one_path_to_a_certificate(name: str, digits: Data) -> None:
+    """`compare` says what `bound` says to the last digit, or refuses for the same reason."""
+    [result] = compare(digits, [CODES[name]])
+    made, refusal = certified(CODES[name], digits)
+    if made is None:
+        assert (result.bound, result.notes[-1]) == (None, f"no bound on the test error: {refusal}")
+    else:
+        assert (result.train_errors, result.bound_bits) == (made.errors, made.total_bits)
+        assert (result.bound, result.bound_name) == (made.tightest.value, made.tightest.name)
+
+
+def certified(code: Code, data: Data) -> tuple[Certificate | None, str]:
+    """The certificate, or why there is none."""
+    try:
+        return bound.certify_code(code, data), ""
+    except MdlError as error:
+        return None, str(error)
+
+
+def test_comparing_refuses_unpaid_statistics_too() -> None:
+    data = load("digits", View(limit=100))
+    code = Subspace((SubspaceLearner(arch="convnet", dimension=20, epochs=1, min_steps=5),))
+    [result] = compare(data, [code])
+    assert result.bound is None
+    assert "read off the inputs and no bit pays for it" in result.notes[-1]
+
+
+def test_settings_that_were_tried_are_paid(few: Data) -> None:
+    free, paid = (bound.certify_prefix(TwoPart(SMALL), few, 0.5, candidates=tried) for tried in (1, 128))
+    assert (free.unpaid_bound, paid.unpaid_bound) == (None, free.tightest.value)
+    assert paid.tightest.value == bounds.exact_binomial(paid.errors, 200, 7, 0.05) > free.tightest.value
+    assert paid.source.startswith("held-out bound")
+    [result] = measure_each(few, [("paid", TwoPart(SMALL))], tried=128)
+    [unpaid] = compare(few, [TwoPart(SMALL)])
+    assert result.bound_bits is not None
+    assert unpaid.bound_bits is not None
+    assert result.bound_bits == unpaid.bound_bits + 7
 
 
 def test_codes_of_labels_bound_nothing(few: Data) -> None:
@@ -266,23 +307,6 @@ def test_a_drawn_net_is_decoded_and_pays_the_ratio_of_its_densities() -> None:
     assert "labels" not in made.bits_by_part
     kl_nats = max(made.total_bits, 0) * math.log(2)
     assert drawn.value == pytest.approx(float(bounds.maurer(made.errors / 300, 300, kl_nats, 0.05)))
-
-
-def test_the_bound_on_one_draw_holds_over_data_and_draws() -> None:
-    """Threshold classifiers on 0 .. 19 with noisy labels; Q puts most on the empirically best one."""
-    random, broken, n = np.random.default_rng(0), 0, 60
-    grid, prior = np.arange(20), np.full(20, 1 / 20)
-    for _ in range(400):
-        inputs = random.integers(20, size=n)
-        labels = (inputs >= 7) ^ (random.random(n) < 0.1)
-        risks = ((inputs[None] >= grid[:, None]) != labels).mean(1)
-        q = np.exp(-n * risks)
-        q /= q.sum()
-        drawn = random.choice(20, p=q)
-        true_risk = 0.1 + 0.8 * abs(drawn - 7) / 20
-        limit = bounds.one_draw(risks[drawn], n, math.log(q[drawn] / prior[drawn]), 0.2)
-        broken += bool(true_risk > limit)
-    assert broken / 400 <= 0.2
 
 
 def test_a_net_that_no_bound_holds_for_keeps_its_codelength(few: Data) -> None:

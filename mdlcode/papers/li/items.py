@@ -85,7 +85,7 @@ def table1(job: Job) -> None:
         rows.append((found["dataset"], found["arch"], size, own, shown, f"{low} - {high}", percent(found["baseline"])))
     caption = (
         "Table 1 of Li et al. 2018: d_int90, the dimension at which a random subspace reaches 90 % of the baseline, the"
-        " net's own accuracy; the interval is a bootstrap over seeds at 95 %. d_int depends on the training."
+        " net's own accuracy; the interval is at 95 %, by inverse regression. d_int depends on the training."
     )
     header = ("data", "net", "D", "published", "d_int90", "interval", "baseline")
     job.store.table("table1", Table(f"{caption} {_scale(job)}", header, tuple(rows)))

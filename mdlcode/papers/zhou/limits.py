@@ -8,7 +8,7 @@ import numpy as np
 from mdlcode import bounds
 from mdlcode.certify.certificate import certify
 from mdlcode.certify.errors import count_errors
-from mdlcode.certify.hypothesis import from_code
+from mdlcode.certify.hypothesis import sent
 from mdlcode.codes.two_part import TwoPart
 from mdlcode.config import shifted_seeds
 from mdlcode.data.base import Data
@@ -48,7 +48,8 @@ def limits(data: Data, code: TwoPart, noises: Sequence[float] = NOISES, seeds: S
     for seed in seeds:
         for noise in noises:
             noisy = View(label_noise=noise, order_seed=seed).of(data)
-            learned = from_code(shifted_seeds(code, seed), noisy)
+            seeded = shifted_seeds(code, seed)
+            learned = sent(seeded, seeded.encode(noisy), noisy.shared)
             missed = count_errors(learned.predictor, data.test_inputs, data.test_labels) / len(data.test_labels)
             made = certify(learned, noisy)
             test_error = (1 - noise) * missed + noise * (classes - 1) / classes
