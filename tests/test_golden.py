@@ -22,9 +22,9 @@ ELSEWHERE = 0.1
 
 def measured(name: str) -> dict[str, object]:
     """Length by part, and a checksum of the message's words."""
-    message, length = PRESETS[name].encode_measured(mdlcode.load("digits", mdlcode.View(limit=300)))
+    message, sent = PRESETS[name].transmitted(mdlcode.load("digits", mdlcode.View(limit=300)))
     return {
-        "bits_by_part": {part: round(bits, 6) for part, bits in length.bits_by_part.items()},
+        "bits_by_part": {part: round(bits, 6) for part, bits in sent.codelength.bits_by_part.items()},
         "words": words_checksum(unpack(message)[1]),
     }
 

@@ -109,8 +109,8 @@ def test_check_code_names_the_law_that_is_broken(digits: Data) -> None:
 def test_message_of_all_digits_is_as_long_as_reported(name: str) -> None:
     data = load("digits", View(limit=600))
     code = CODES[name]
-    sent, length = code.encode_measured(data)
-    assert within_tolerance(message.payload_bits(sent), length.total_bits)
+    sent, transmission = code.transmitted(data)
+    assert within_tolerance(message.payload_bits(sent), transmission.codelength.total_bits)
 
 
 def test_presets_are_codes_with_defaults_that_fit_images_and_features() -> None:

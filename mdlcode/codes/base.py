@@ -81,17 +81,15 @@ class Code(ABC):
 
     def encode(self, data: Data) -> bytes:
         """The message that tells Bob the labels."""
-        return self.encode_measured(data)[0]
-
-    def encode_measured(self, data: Data, source: Config | None = None) -> tuple[bytes, Codelength]:
-        """The message and the codelength of the same run; `source` is noted in the message's header."""
-        message, transmission = self.transmitted(data, source)
-        return message, transmission.codelength
+        return self.transmitted(data)[0]
 
     def transmitted(
         self, data: Data, source: Config | None = None, spare: Words | None = None
     ) -> tuple[bytes, Transmission]:
-        """The message, and what the same run measured. With bits-back the message carries `spare` to Bob too."""
+        """The message, and what the same run measured.
+
+        `source` is noted in the message's header. With bits-back the message carries `spare` to Bob too.
+        """
         sender = Sender(spare)
         received = self.transmit(sender, data.shared, data.labels)
         length = sender.codelength(data.shared.num_classes)

@@ -35,7 +35,8 @@ def check_code(code: Code, data: Data | None = None) -> None:
     before = data.shared.fingerprint()
     copy = pickle.loads(pickle.dumps(code))
     _hold(copy == code and hash(copy) == hash(code), "a pickled copy differs")
-    sent, length = code.encode_measured(data)
+    sent, transmission = code.transmitted(data)
+    length = transmission.codelength
     _hold(_same(copy.codelength(data), length), "a second run gives other bits")
     _check_sums(length)
     _hold(np.array_equal(code.decode(data.shared, sent), data.labels), "the message decodes to other labels")
