@@ -36,7 +36,7 @@ def main() -> None:
     for name, coding in codings.items():
         for seed in range(3):
             sender = Sender(seed=seed)
-            Variational(learner, coding).converse(sender, data.shared, data.labels, inference)
+            Variational(learner, coding).draw(sender, inference, data.shared, data.labels)
             length, net = sender.codelength(10), 32 * (len(sender.words()) - len(sender.spare))
             print(
                 f"bits-back, {name}, draw {seed}: weights and prior {length.model_bits:9,.0f}"
@@ -46,7 +46,7 @@ def main() -> None:
         for slack in (0.0, 1.0, 2.0, 3.0, 4.0):
             begin, ledger = time.perf_counter(), Ledger()
             code = Variational(learner, RelativeEntropy(bits=bits, slack=slack))
-            code.converse(ledger, data.shared, data.labels, inference)
+            code.draw(ledger, inference, data.shared, data.labels)
             length = ledger.codelength(10)
             print(
                 f"relative entropy, {bits} bits a block, slack {slack}: weights and prior {length.model_bits:9,.0f}"

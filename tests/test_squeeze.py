@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from mdlcode.codes import Compressed, TwoPart
+from mdlcode.codes.two_part import best_net
 from mdlcode.coding.channel import Ledger
 from mdlcode.data import Data
 from mdlcode.errors import MdlError, PrunedError
@@ -204,7 +205,7 @@ def test_a_higher_rate_buys_shorter_weights(digits: Data) -> None:
 def test_the_best_net_of_a_sweep_is_the_one_that_is_sent(digits: Data) -> None:
     code = Compressed(RateAware(QUICK, training=retraining(200)), bit_prices=(0.1, 0.3))
     ledger = Ledger()
-    code.weights.transmit(ledger, code.best_net(digits.shared, digits.labels).net)
+    code.weights.transmit(ledger, best_net([code], digits.shared, digits.labels)[1].net)
     assert ledger.codelength(2).total_bits in code.measure(digits).received.traces["weights_bits"]
 
 
@@ -212,8 +213,8 @@ def test_squeezed_to_nothing(digits: Data) -> None:
     learner = RateAware(QUICK, bit_price=1e4, training=retraining(200))
     length = Compressed(learner, bit_prices=(1e4,)).codelength(digits)
     assert length.total_bits == pytest.approx(length.uniform_bits + 1)
-    with pytest.raises(PrunedError, match="at each price"):
-        Compressed(learner, bit_prices=(1e4,)).best_net(digits.shared, digits.labels)
+    with pytest.raises(PrunedError, match="every candidate's net was pruned"):
+        best_net([Compressed(learner, bit_prices=(1e4, 2e4))], digits.shared, digits.labels)
     with pytest.raises(PrunedError, match="pruned to nothing"):
         TwoPart(learner, Quantised(AsTrained())).codelength(digits)
 

@@ -144,12 +144,8 @@ class BayesLearner(Learner):
         )
         return now(guide)
 
-    def inference(self, shared: Shared, labels: IntArray) -> Inference:
-        """The posterior of `fit`, which can be refined. Raises MdlError for a guide whose weights depend."""
-        return self.continued(self.fit(shared, labels).posterior, shared, labels)
-
     def continued(self, posterior: MeanField | Sampled, shared: Shared, labels: IntArray) -> Inference:
-        """As `inference`, from a posterior that is there."""
+        """The posterior that `fit` found, to be refined. Raises MdlError for a guide whose weights depend."""
         if not isinstance(posterior, MeanField):
             raise MdlError("only independent Gaussians have a message")
         return Inference(posterior, partial(self.refitted, shared, labels))

@@ -69,7 +69,7 @@ def from_draw(code: Variational, data: Data) -> Hypothesis:
     shared = data.shared
     require_equal(code.learner.initial(shared), code.learner.initial(other_inputs(shared)))
     sender = Sender()
-    said = code.speak(sender, shared, data.labels, code.learner.inference(shared, data.labels))
+    said = code.transmit(sender, shared, data.labels)
     receiver = Receiver(sender.words())
     heard = code.transmit(receiver, shared, None)
     if not np.array_equal(heard.labels, data.labels) or words_checksum(receiver.rest()) != words_checksum(sender.spare):

@@ -40,7 +40,7 @@ def compress(
     workers: o.Workers = 1,
 ) -> None:
     """Writes a net into few bytes: one trained so that labels and weights are short together, or your own."""
-    from mdlcode.codes.two_part import NetCode
+    from mdlcode.codes.two_part import NetCode, best_net
     from mdlcode.files import write_atomically
     from mdlcode.weights.net_file import decode_net, pack_net
 
@@ -54,7 +54,7 @@ def compress(
         raise MdlError("--mean and --deviation are those of a net in --weights: name it, or leave them out")
     with o.computing(threads, workers):
         if weights is None:
-            net = made.best_net(loaded.shared, loaded.labels)
+            made, net = best_net([made], loaded.shared, loaded.labels)
         else:
             net = _own_net(weights, made, loaded, (mean, deviation))
         arch_name, shared = made.learner.architecture(), loaded.shared

@@ -64,10 +64,11 @@ class Code(ABC):
         """The conversation. On Alice's side `labels` are known and are returned; on Bob's they are None."""
 
     def measure(self, data: Data) -> Transmission:
-        """The codelength and what Bob has at the end, without writing a message."""
-        ledger = Ledger()
-        received = self.transmit(ledger, data.shared, data.labels)
-        return Transmission(ledger.codelength(data.shared.num_classes), received, ledger.spare)
+        """The codelength and what Bob has at the end, without writing a message.
+
+        A code may add traces and notes here that take work of their own: the other verbs go without.
+        """
+        return self._spoken(Ledger(), data)
 
     def codelength(self, data: Data) -> Codelength:
         """Bits of the labels given the inputs under this code.
@@ -77,7 +78,7 @@ class Code(ABC):
         >>> round(Uniform().codelength(load("digits")).total_bits, 1)
         5969.5
         """
-        return self.measure(data).codelength
+        return self._spoken(Ledger(), data).codelength
 
     def encode(self, data: Data) -> bytes:
         """The message that tells Bob the labels."""
@@ -91,10 +92,8 @@ class Code(ABC):
         `source` is noted in the message's header. With bits-back the message carries `spare` to Bob too.
         """
         sender = Sender(spare)
-        received = self.transmit(sender, data.shared, data.labels)
-        length = sender.codelength(data.shared.num_classes)
-        message = envelope.pack(self.header(data, sender.spare, source), sender.words())
-        return message, Transmission(length, received, sender.spare)
+        transmission = self._spoken(sender, data)
+        return envelope.pack(self.header(data, sender.spare, source), sender.words()), transmission
 
     def header(self, data: Data, spare: Words, source: Config | None = None) -> envelope.Header:
         """What the envelope of a message of these data says."""
@@ -130,12 +129,37 @@ class Code(ABC):
             raise MessageError("the message decodes to other labels than were sent: is this the same machine?")
         return labels
 
+    def _spoken(self, channel: Ledger, data: Data) -> Transmission:
+        received = self.transmit(channel, data.shared, data.labels)
+        return Transmission(channel.codelength(data.shared.num_classes), received, channel.spare)
+
     def _received(self, shared: Shared, words: Words) -> tuple[IntArray, Words]:
         receiver = Receiver(words)
         try:
             return self.transmit(receiver, shared, None).labels, receiver.rest()
         except (ValueError, AssertionError, IndexError, MdlError) as error:
             raise MessageError(f"the message does not decode: {error}") from None
+
+
+@dataclass(frozen=True, config=STRICT)
+class PreparedCode(Code):
+    """A code with work on Alice's side alone, such as a training: `prepare` does it, `speak` tells what came of it.
+
+    What is prepared is not changed by speaking, so that it can be told on one channel after another.
+    """
+
+    @abstractmethod
+    def prepare(self, shared: Shared, labels: IntArray) -> Any:
+        """What Alice makes of the labels before she says a word."""
+
+    @abstractmethod
+    def speak(self, channel: Channel, prepared: Any, shared: Shared, labels: IntArray | None) -> Received:
+        """The conversation once she has it. On Bob's side `prepared` and `labels` are None."""
+
+    def transmit(self, channel: Channel, shared: Shared, labels: IntArray | None) -> Received:
+        """Alice prepares, and then both speak."""
+        prepared = None if labels is None else self.prepare(shared, labels)
+        return self.speak(channel, prepared, shared, labels)
 
 
 def uniform_rows(count: int, num_classes: int) -> FloatArray:

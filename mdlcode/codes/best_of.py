@@ -1,16 +1,16 @@
 """The best of several codes, with the choice paid for."""
 
+from functools import partial
 from typing import Annotated, Literal
 
-import numpy as np
 from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
-from mdlcode.codelength import CHOICE
 from mdlcode.codes.base import Code, Received, parse_code
+from mdlcode.codes.choice import hold_shortest
 from mdlcode.coding.channel import Channel
 from mdlcode.config import STRICT
-from mdlcode.data.base import Data, Shared
+from mdlcode.data.base import Shared
 from mdlcode.typing import IntArray
 
 
@@ -34,11 +34,6 @@ class BestOf(Code):
         return all(code.sends_net for code in self.codes)
 
     def transmit(self, channel: Channel, shared: Shared, labels: IntArray | None) -> Received:
-        """The index of the shortest code under a uniform distribution, then the labels under that code."""
-        index = None
-        if labels is not None:
-            data = Data("candidates", shared, labels)
-            index = np.array([np.argmin([code.codelength(data).total_bits for code in self.codes])])
-        [chosen] = channel.send_uniform(index, 1, len(self.codes), CHOICE)
-        code: Code = self.codes[chosen]
-        return code.transmit(channel, shared, labels)
+        """The number of the shortest code, then what that code says."""
+        candidates = [partial(code.transmit, shared=shared, labels=labels) for code in self.codes]
+        return hold_shortest(channel, candidates)[0]

@@ -1,14 +1,17 @@
 """The two-part code: first a net, then the labels under its predictions."""
 
-from abc import abstractmethod
+from collections.abc import Sequence
+from copy import deepcopy
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
-from mdlcode import progress
-from mdlcode.codes.base import Code, Received
-from mdlcode.coding.channel import Channel
+from mdlcode import parallel, progress
+from mdlcode.codes.base import PreparedCode, Received
+from mdlcode.codes.choice import rehearse
+from mdlcode.coding.channel import Channel, Ledger
 from mdlcode.config import STRICT, parsed
 from mdlcode.data.base import Shared
 from mdlcode.learn import NetLearner, NetPredictor, NetTrainer, parse_learner
@@ -22,7 +25,7 @@ def parse_weights(value: Any) -> Any:
 
 
 @dataclass(frozen=True, config=STRICT)
-class NetCode(Code):
+class NetCode(PreparedCode):
     """A code that sends a net by a weight code, and then the labels under its predictions."""
 
     learner: Annotated[NetTrainer, BeforeValidator(parse_learner)] = NetLearner()
@@ -33,14 +36,22 @@ class NetCode(Code):
         """True: the net is decoded before any label."""
         return True
 
-    @abstractmethod
-    def best_net(self, shared: Shared, labels: IntArray) -> NetPredictor:
-        """The net that Alice would send, before the weight code rounds it."""
+    def prepare(self, shared: Shared, labels: IntArray) -> list[NetPredictor]:
+        """The nets that Alice may send, here the one that is learned from all labels."""
+        progress.start("two-part", self.learner.steps(len(shared)))
+        return [self.learner.fit(shared, labels)]
 
-    def speak(self, channel: Channel, learned: NetPredictor, shared: Shared, labels: IntArray | None) -> Received:
-        """The weights of the net, which ends with decoded ones on both sides, and then all labels."""
-        self.weights.transmit(channel, learned.net)
-        return Received(channel.send(labels, learned.predict(shared.inputs)), learned)
+    def speak(
+        self, channel: Channel, prepared: list[NetPredictor] | None, shared: Shared, labels: IntArray | None
+    ) -> Received:
+        """The one net, then all labels."""
+        return self.send(channel, None if prepared is None else prepared[0], shared, labels)
+
+    def send(self, channel: Channel, learned: NetPredictor | None, shared: Shared, labels: IntArray | None) -> Received:
+        """The net's weights, then all labels: both sides predict with the net that Bob decodes."""
+        decoded = self.learner.initial(shared) if learned is None else deepcopy(learned)
+        self.weights.transmit(channel, decoded.net)
+        return Received(channel.send(labels, decoded.predict(shared.inputs)), decoded)
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -52,12 +63,15 @@ class TwoPart(NetCode):
 
     kind: Literal["two-part"] = Field(default="two-part", kw_only=True)
 
-    def best_net(self, shared: Shared, labels: IntArray) -> NetPredictor:
-        """What the learner makes of all labels."""
-        progress.start("two-part", self.learner.steps(len(shared)))
-        return self.learner.fit(shared, labels)
 
-    def transmit(self, channel: Channel, shared: Shared, labels: IntArray | None) -> Received:
-        """The net's weights and buffers, then all labels."""
-        learned = self.learner.initial(shared) if labels is None else self.best_net(shared, labels)
-        return self.speak(channel, learned, shared, labels)
+def best_net(codes: Sequence[NetCode], shared: Shared, labels: IntArray) -> tuple[NetCode, NetPredictor]:
+    """The net whose two-part code is the shortest, before its weights are rounded, and the code that sends it.
+
+    Raises PrunedError where all nets were pruned to nothing.
+    """
+    pending = [parallel.submit(code.prepare, shared, labels) for code in codes]
+    nets = [(code, net) for code, each in zip(codes, pending, strict=True) for net in each.result()]
+    if len(nets) == 1:
+        return nets[0]
+    said = [partial(code.send, learned=net, shared=shared, labels=labels) for code, net in nets]
+    return nets[rehearse(Ledger(), said).number]

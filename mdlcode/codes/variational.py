@@ -1,6 +1,7 @@
 """The variational code: weights at the cost of a KL divergence, then the labels under them."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Literal
 
 import numpy as np
@@ -12,14 +13,15 @@ from mdlcode.bayes import BayesLearner, ExpectedLength, Gaussian, Layout, ScaleM
 from mdlcode.bayes.bits_back import BitsBack
 from mdlcode.bayes.densities import Density
 from mdlcode.bayes.inference import Inference
+from mdlcode.bayes.learner import BayesPredictor
 from mdlcode.bayes.masks import send_masks
 from mdlcode.bayes.posterior import SCALE_LEVELS
 from mdlcode.bayes.relative_entropy import RelativeEntropy
-from mdlcode.codelength import CHOICE
-from mdlcode.codes.base import Code, Received
-from mdlcode.coding.channel import Channel, Sender
+from mdlcode.codes.base import PreparedCode, Received, Transmission
+from mdlcode.codes.choice import hold_shortest
+from mdlcode.coding.channel import Channel, Ledger, Sender
 from mdlcode.config import STRICT
-from mdlcode.data.base import Shared
+from mdlcode.data.base import Data, Shared
 from mdlcode.errors import MdlError
 from mdlcode.typing import BoolArray, FloatArray, IntArray
 
@@ -27,12 +29,12 @@ Coding = Annotated[BitsBack | RelativeEntropy, Field(discriminator="kind")]
 
 
 @dataclass(frozen=True, config=STRICT)
-class Variational(Code):
+class Variational(PreparedCode):
     """KL(posterior, prior) + E_posterior[sum_i -log2 p_w(y_i | x_i)] (Blier & Ollivier 2018, definition 2).
 
     What is reported and sent is one draw w: its log2 q(w) / p(w), by `coding` bits-back, or the numbers of
     blocks, by relative entropy coding, and the labels' bits under w. What was learned of the prior is sent
-    first, 8 bits a number. `extra_draws` more draws tell the expected length, as traces and notes.
+    first, 8 bits a number. `measure` alone makes `extra_draws` more draws, which tell the expected length.
     """
 
     kind: Literal["variational"] = Field(default="variational", kw_only=True)
@@ -55,18 +57,57 @@ class Variational(Code):
         """Whether the posterior is fitted anew as weights are drawn, so that its KL is known draw by draw."""
         return isinstance(self.coding, BitsBack) and self.coding.refinement is not None
 
-    def transmit(self, channel: Channel, shared: Shared, labels: IntArray | None) -> Received:
-        """The prior, the weights, the labels; at the end Bob gives back what Alice borrowed."""
+    def prepare(self, shared: Shared, labels: IntArray) -> BayesPredictor:
+        """The posterior, inferred from all labels."""
         progress.start("variational", self.learner.steps(len(shared)))
-        if labels is None:
-            return self.converse(channel, shared, None, None)
-        inferred = self.learner.fit(shared, labels)
-        inference = self.learner.continued(inferred.posterior, shared, labels)
-        received = self.speak(channel, shared, labels, inference)
+        return self.learner.fit(shared, labels)
+
+    def speak(
+        self, channel: Channel, prepared: BayesPredictor | None, shared: Shared, labels: IntArray | None
+    ) -> Received:
+        """The shortest of `tries` draws, its number paid."""
+        inference = None
+        if prepared is not None and labels is not None:
+            inference = self.learner.continued(prepared.posterior, shared, labels)
+        draw = partial(self.draw, inference=inference, shared=shared, labels=labels)
+        return hold_shortest(channel, [partial(draw, number=number) for number in range(self.coding.tries)])[0]
+
+    def draw(
+        self, channel: Channel, inference: Inference | None, shared: Shared, labels: IntArray | None, number: int = 0
+    ) -> Received:
+        """One draw: the prior, the weights, the labels; at the end Bob gives back what Alice borrowed.
+
+        Bob passes neither inference nor labels. `number` is that of the pad through which spare bits are read.
+        The predictor is the net that was drawn.
+        """
+        if number:
+            channel.scramble(number)
+        layout = self.learner.layout(shared)
+        prior = self._send_prior(channel, layout, None if inference is None else inference.posterior.levels)
+        said = self.coding.transmit(channel, inference, prior, layout, self._send_kept(channel, layout, inference))
+        net = with_weights(self.learner.initial(shared), said.weights)
+        known = channel.send(labels, net.predict(shared.inputs))
+        said.settle(partial(self._infer_again, shared, known))
+        return Received(known, net)
+
+    def measure(self, data: Data) -> Transmission:
+        """As of `Code`; `extra_draws` more draws tell the expected length, as traces and notes."""
+        shared, labels, ledger = data.shared, data.labels, Ledger()
+        inferred = self.prepare(shared, labels)
+        received = self.speak(ledger, inferred, shared, labels)
+        received = self._with_extra_draws(received, inferred, shared, labels)
+        return Transmission(ledger.codelength(shared.num_classes), received, ledger.spare)
+
+    def _with_extra_draws(
+        self, received: Received, inferred: BayesPredictor, shared: Shared, labels: IntArray
+    ) -> Received:
         if not self.coding.repeats_inference:
             expected = ExpectedLength.of(inferred, shared, labels, self.extra_draws)
             return replace(received, traces=expected.traces(), notes=(str(expected),))
-        messages = [self._message(shared, labels, inference, draw) for draw in range(1, self.extra_draws + 1)]
+        inference = self.learner.continued(inferred.posterior, shared, labels)
+        messages = [Sender(seed=number) for number in range(1, self.extra_draws + 1)]  # from other spare bits
+        for each in messages:
+            self.draw(each, inference, shared, labels)
         lines = tuple(map(_line, messages))
         lengths = [each.codelength(shared.num_classes) for each in messages]
         if self.refines:
@@ -75,46 +116,9 @@ class Variational(Code):
         expected = ExpectedLength.of_posterior(inference.posterior, np.array([each.label_bits for each in lengths]))
         return Received(labels, inferred, expected.traces(), (str(expected), *lines))
 
-    def speak(self, channel: Channel, shared: Shared, labels: IntArray, inference: Inference) -> Received:
-        """Alice's side, the best of her draws; the predictor is the net that she drew."""
-        return self.converse(channel, shared, labels, inference, self._best(channel, shared, labels, inference))
-
-    def _message(self, shared: Shared, labels: IntArray, inference: Inference, draw: int) -> Sender:
-        """Another message with the same posterior, its draw from other spare bits."""
-        sender = Sender(seed=draw)
-        self.converse(sender, shared, labels, inference)
-        return sender
-
-    def _best(self, channel: Channel, shared: Shared, labels: IntArray, inference: Inference) -> int:
-        """The number of the draw with the fewest bits."""
-
-        def bits(attempt: int) -> float:
-            ledger = channel.rehearsal()
-            self.converse(ledger, shared, labels, inference, attempt)
-            return ledger.codelength(shared.num_classes).total_bits
-
-        return min(range(self.coding.tries), key=bits) if self.coding.tries > 1 else 0
-
-    def converse(
-        self,
-        channel: Channel,
-        shared: Shared,
-        labels: IntArray | None,
-        inference: Inference | None,
-        attempt: int | None = None,
-    ) -> Received:
-        """What is said once Alice has her posterior; Bob passes neither labels, inference nor the draw's number."""
-        if self.coding.tries > 1:
-            number = None if labels is None else np.array([attempt or 0])
-            [attempt] = channel.send_uniform(number, 1, self.coding.tries, CHOICE)
-            channel.scramble(int(attempt))
-        layout = self.learner.layout(shared)
-        prior = self._send_prior(channel, layout, None if inference is None else inference.posterior.levels)
-        said = self.coding.transmit(channel, inference, prior, layout, self._send_kept(channel, layout, inference))
-        net = with_weights(self.learner.initial(shared), said.weights)
-        known = channel.send(labels, net.predict(shared.inputs))
-        said.settle(lambda: self.learner.inference(shared, known))
-        return Received(known, net)
+    def _infer_again(self, shared: Shared, labels: IntArray) -> Inference:
+        """Bob's inference, once he has all labels."""
+        return self.learner.continued(self.prepare(shared, labels).posterior, shared, labels)
 
     def _send_prior(self, channel: Channel, layout: Layout, levels: IntArray | None) -> Density:
         """What was learned of the prior, level by level; then both sides have it."""

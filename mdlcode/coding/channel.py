@@ -12,6 +12,8 @@ spare bits that are left. Bob, once he knows the distribution too, gives the dra
 
 from abc import ABC, abstractmethod
 from collections import defaultdict
+from collections.abc import Callable
+from operator import methodcaller
 
 import constriction
 import numpy as np
@@ -99,8 +101,11 @@ class Channel(ABC):
         So a sender may choose among draws without choosing her spare bits: she tells the number.
         """
 
-    def rehearsal(self) -> "Ledger":
-        """A ledger with the same spare bits and nothing else: what a draw would cost. Alice's side."""
+    def rehearsal(self) -> "Rehearsal":
+        """A ledger with the spare bits that are left here, and nothing else: what would be said, and its bits.
+
+        Alice's side.
+        """
         raise MdlError("only the sender has spare bits to rehearse with: a code must ask channel.sending first")
 
     @abstractmethod
@@ -151,9 +156,11 @@ class Ledger(Channel):
         self._key = key
         self._left = self._spare ^ pad(key, len(self._spare))
 
-    def rehearsal(self) -> "Ledger":
+    def rehearsal(self) -> "Rehearsal":
         """As of `Channel`."""
-        return Ledger(self._spare if self._given else None, self._seed)
+        ledger = Rehearsal(self._spare if self._given else None, self._seed)
+        ledger._spare, ledger._left, ledger._key = self._spare, self._left, self._key
+        return ledger
 
     def borrow(self, model: EntropyModel, part: str) -> IntArray:
         """The draw. Raises MdlError where the spare bits given are too few for it."""
@@ -189,6 +196,42 @@ class Ledger(Channel):
             num_classes=num_classes,
             correct_by_label=np.concatenate(self._correct),
         )
+
+
+class Rehearsal(Ledger):
+    """A ledger that remembers what it was told, so that the same can be said on the channel that it is of.
+
+    >>> channel = Sender()
+    >>> rehearsal = channel.rehearsal()
+    >>> _ = rehearsal.send(np.array([0, 1]), np.full((2, 2), 0.5))
+    >>> channel.codelength(2).total_bits, rehearsal.repeat_on(channel), channel.codelength(2).total_bits
+    (0, None, 2.0)
+    """
+
+    def __init__(self, spare: Words | None = None, seed: int = 0) -> None:
+        super().__init__(spare, seed)
+        self._said: list[Callable[[Channel], object]] = []
+
+    def send_under(self, symbols: IntArray | None, model: EntropyModel, part: str) -> IntArray:
+        """The symbols again; they are counted and remembered."""
+        known = super().send_under(symbols, model, part)
+        self._said.append(methodcaller("send_under", known, model, part))
+        return known
+
+    def scramble(self, key: int) -> None:
+        """As of `Ledger`, and remembered."""
+        super().scramble(key)
+        self._said.append(methodcaller("scramble", key))
+
+    def borrow(self, model: EntropyModel, part: str) -> IntArray:
+        """As of `Ledger`, and remembered: from the same spare bits it is the same draw."""
+        self._said.append(methodcaller("borrow", model, part))
+        return super().borrow(model, part)
+
+    def repeat_on(self, channel: Channel) -> None:
+        """Says all of it again, in the same order, on the channel that this is a rehearsal of."""
+        for say in self._said:
+            say(channel)
 
 
 class Sender(Ledger):
