@@ -37,7 +37,7 @@ def check_code(code: Code, data: Data | None = None) -> None:
     _hold(copy == code and hash(copy) == hash(code), "a pickled copy differs")
     sent, transmission = code.transmitted(data)
     length = transmission.codelength
-    _hold(_same(copy.codelength(data), length), "a second run gives other bits")
+    _hold(_same(copy.measure(data).codelength, length), "a second run gives other bits")
     _check_sums(length)
     _hold(np.array_equal(code.decode(data.shared, sent), data.labels), "the message decodes to other labels")
     _hold(within_tolerance(message.payload_bits(sent), length.total_bits), "message and reported bits differ")
