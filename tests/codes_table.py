@@ -78,11 +78,11 @@ CODES: dict[str, Code] = {
     "grid-entropy": TwoPart(NET, weights=Quantised(Grid(15), Entropy())),
     "k-means-fixed-width": TwoPart(NET, weights=Quantised(KMeans(8), FixedWidth(), units="all")),
     "grid-gaps": TwoPart(NET, weights=Quantised(Grid(5), Gaps())),
-    "subspace": Subspace((SubspaceLearner(training=replace(QUICK, batch_size=32), dimension=60),)),
-    "subspace-best-of": Subspace(
+    "subspace": Subspace(SubspaceLearner(training=replace(QUICK, batch_size=32), dimension=60)),
+    "subspace-best-of": BestOf(
         (
-            SubspaceLearner(arch="mlp", training=QUICK, dimension=30, layers="layerwise", projection=Kronecker()),
-            SubspaceLearner(arch="mlp", training=QUICK, dimension=9, layers="mixed", projection=Fastfood()),
+            Subspace(SubspaceLearner(arch="mlp", training=QUICK, dimension=30, projection=Kronecker())),
+            Subspace(SubspaceLearner(arch="mlp", training=QUICK, dimension=9, layers="mixed", projection=Fastfood())),
         )
     ),
     "prequential": Prequential((NET,)),

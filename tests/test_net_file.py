@@ -160,7 +160,7 @@ def arrays(path: Path, weight: np.ndarray, bias: np.ndarray) -> None:
 
 
 BAD = {
-    "sends no single net": ("compress", "digits", "--code", "uniform"),
+    "sends no net that a file could hold": ("compress", "digits", "--code", "uniform"),
     "can't be read as plain tensors": ("compress", "digits", "--weights", "missing.pt"),
     "name it, or leave them out": ("compress", "digits", "--mean", "1"),
     "do not fit the net": ("compress", "digits", "--arch", "mlp", "--weights", "good.npz"),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from mdlcode.codes import Compressed, TwoPart
-from mdlcode.codes.two_part import best_net
+from mdlcode.codes.best_of import best_net
 from mdlcode.coding.channel import Ledger
 from mdlcode.data import Data
 from mdlcode.errors import MdlError, PrunedError

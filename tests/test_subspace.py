@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from conftest import Run
-from mdlcode.codes import Subspace
+from mdlcode.codes import BestOf, Subspace, TwoPart
 from mdlcode.codes.base import parse_code
-from mdlcode.codes.subspace import send_coordinates
+from mdlcode.codes.best_of import best_net
 from mdlcode.coding.channel import Ledger, Receiver, Sender
 from mdlcode.config import to_config
 from mdlcode.data import Data
@@ -19,6 +19,8 @@ from mdlcode.learn import NetLearner, Real, Stepped, Steps, SubspaceLearner
 from mdlcode.learn.nets.predictor import NetPredictor
 from mdlcode.learn.subspace.net import SubspaceNet, laplace_bits
 from mdlcode.projections import Dense
+from mdlcode.weights import Coordinates
+from mdlcode.weights.net_file import decode_net, pack_net, unpack_net
 
 QUICK = SubspaceLearner(
     arch="mlp",
@@ -65,9 +67,9 @@ def test_what_is_sent_is_what_is_received(digits: Data) -> None:
     learned = QUICK.fit(digits.shared, digits.labels)
     ledger, sender = Ledger(), Sender()
     for channel in (ledger, sender):
-        send_coordinates(channel, moving(learned))
+        Coordinates().transmit(channel, moving(learned))
     received = QUICK.initial(digits.shared)
-    send_coordinates(Receiver(sender.words()), moving(received))
+    Coordinates().transmit(Receiver(sender.words()), moving(received))
     inputs = digits.shared.inputs
     assert np.array_equal(received.predict(inputs), learned.predict(inputs))
     length, written = ledger.codelength(10).total_bits, sender.codelength(10).total_bits
@@ -86,7 +88,7 @@ def test_paying_for_bits_saves_bits(digits: Data) -> None:
     def model_bits(bit_price: float) -> float:
         training = Steps(max_steps=60, min_steps=60)
         learner = replace(QUICK, training=training, coordinates=Stepped(step=0.02, bit_price=bit_price))
-        return Subspace((learner,)).codelength(digits).model_bits
+        return Subspace(learner).codelength(digits).model_bits
 
     assert model_bits(bit_price=5.0) < 0.8 * model_bits(bit_price=0.0)
 
@@ -108,7 +110,7 @@ def test_the_shortest_learner_is_sent_and_the_choice_paid(digits: Data) -> None:
         replace(QUICK, dimension=5),
         replace(QUICK, dimension=2000, coordinates=Stepped(step=0.01, bit_price=0)),
     )
-    both, alone = Subspace((large, small)).codelength(digits), Subspace((small,)).codelength(digits)
+    both, alone = BestOf((Subspace(large), Subspace(small))).codelength(digits), Subspace(small).codelength(digits)
     assert both.bits_by_part["choice"] == 1
     assert "choice" not in alone.bits_by_part
     assert abs(both.total_bits - alone.total_bits - 1) < 1e-6
@@ -128,8 +130,8 @@ def test_tied_weights_move_together(digits: Data) -> None:
     assert "second.weight" not in net.weights()
     inputs, received = digits.shared.inputs, learner.initial(digits.shared)
     sender = Sender()
-    send_coordinates(sender, net)
-    send_coordinates(Receiver(sender.words()), moving(received))
+    Coordinates().transmit(sender, net)
+    Coordinates().transmit(Receiver(sender.words()), moving(received))
     weight = net.weights()["first.weight"]
     x = torch.nn.functional.linear(torch.ones(1, 64), weight)
     assert torch.equal(x, torch.nn.functional.linear(torch.ones(1, 64), moving(received).weights()["first.weight"]))
@@ -154,22 +156,22 @@ def test_frozen_parameters_stay(digits: Data) -> None:
 )
 def test_what_is_refused(change: dict[str, object], says: str, digits: Data) -> None:
     with pytest.raises(MdlError, match=says):
-        Subspace((replace(QUICK, **change),)).codelength(digits)
+        Subspace(replace(QUICK, **change)).codelength(digits)
 
 
 def test_dimension_of_nothing_is_refused() -> None:
-    config = to_config(Subspace((QUICK,)))
-    config["learners"][0]["dimension"] = 0
+    config = to_config(Subspace(QUICK))
+    config["learner"]["dimension"] = 0
     with pytest.raises(MdlError, match=r"dimension.*greater than or equal to 1"):
         parse_code(config)
     with pytest.raises(MdlError, match="real coordinates"):
-        Subspace((replace(QUICK, coordinates=Real()),))
+        Subspace(replace(QUICK, coordinates=Real()))
 
 
 CONFIG = """
 codes:
   - kind: subspace
-    learners: [{kind: subspace, arch: mlp, dimension: 30, training: {max_steps: 20, min_steps: 20}, layers: mixed}]
+    learner: {kind: subspace, arch: mlp, dimension: 30, training: {max_steps: 20, min_steps: 20}, layers: mixed}
 limit: 200
 """
 
@@ -179,3 +181,48 @@ def test_the_command_proves_it_in_another_process(mdlcode: Run, tmp_path: Path) 
     ran = mdlcode("verify", "digits", "--config", tmp_path / "quick.yaml", "--threads", 1)
     assert ran.returncode == 0, ran.stderr
     assert "labels identical: proved" in ran.stdout
+
+
+def test_the_command_compresses_shows_and_bounds_it(mdlcode: Run, tmp_path: Path) -> None:
+    (tmp_path / "quick.yaml").write_text(CONFIG)
+    file = tmp_path / "net.mdl"
+    packed = mdlcode("compress", "digits", "--config", tmp_path / "quick.yaml", "-o", file, "--threads", 1)
+    assert packed.returncode == 0, packed.stderr
+    shown = mdlcode("show", file, "--test", "digits", "--limit", 200, "--threads", 1)
+    assert shown.returncode == 0, shown.stderr
+    assert "mlp for inputs (1, 8, 8), 10 classes in 30 dimensions of its weights" in shown.stdout
+    [line] = [line for line in packed.stdout.splitlines() if line.startswith("training labels")]
+    assert line in shown.stdout
+    bounded = mdlcode("bound", "digits", file, "--limit", 200, "--threads", 1)
+    assert bounded.returncode == 0, bounded.stderr
+    assert "exact binomial" in bounded.stdout
+
+
+def test_the_file_of_the_best_of_several_is_that_of_the_shortest(digits: Data) -> None:
+    costly = replace(QUICK, dimension=2000, coordinates=Stepped(step=0.01, bit_price=0))
+    codes = [Subspace(costly), Subspace(QUICK)]
+    lengths = [code.codelength(digits) for code in codes]
+    code, net = best_net(codes, digits.shared, digits.labels)
+    assert code == codes[int(np.argmin([each.total_bits for each in lengths]))]
+    file = pack_net(net, "mlp", digits.shared.shape, 10, code.weights)
+    assert 32 * len(unpack_net(file)[1]) == pytest.approx(min(each.model_bits for each in lengths), abs=64)
+    spoken = code.measure(digits).received.predictor
+    assert spoken is not None
+    assert np.array_equal(decode_net(file).predict(digits.shared.inputs), spoken.predict(digits.shared.inputs))
+
+
+def test_sizes_of_a_decoded_net_are_those_that_were_sent(digits: Data) -> None:
+    code = Subspace(replace(QUICK, arch="convnet-small"))
+    net = best_net([code], digits.shared, digits.labels)[1]
+    first = code.weights.sizes(net.net)
+    decoded = decode_net(pack_net(net, "convnet-small", digits.shared.shape, 10, code.weights))
+    assert code.weights.sizes(decoded.net) == first
+
+
+def test_coordinates_are_of_nets_in_a_subspace(digits: Data) -> None:
+    with pytest.raises(MdlError, match="for nets in a subspace"):
+        TwoPart(NetLearner(arch="linear", min_steps=5), Coordinates()).codelength(digits)
+    with pytest.raises(MdlError, match="in whole steps"):
+        TwoPart(replace(QUICK, coordinates=Real()), Coordinates()).codelength(digits)
+    alike = TwoPart(QUICK, Coordinates()).codelength(digits)
+    assert alike.bits_by_part == Subspace(QUICK).codelength(digits).bits_by_part

@@ -40,23 +40,24 @@ def compress(
     workers: o.Workers = 1,
 ) -> None:
     """Writes a net into few bytes: one trained so that labels and weights are short together, or your own."""
-    from mdlcode.codes.two_part import NetCode, best_net
+    from mdlcode.codes.best_of import best_net, net_codes
     from mdlcode.files import write_atomically
     from mdlcode.weights.net_file import decode_net, pack_net
 
     fields = {"data": data, "arch": arch, "seed": seed, "device": device, "limit": limit}
     chosen = o.single_code(config, code or ("" if config else "compressed"), **fields)
     loaded = chosen.load()
-    [(name, made)] = chosen.named_codes()
-    if not isinstance(made, NetCode):
-        raise MdlError(f"code '{name}' sends no single net: name a compressed or two-part code, and one --arch")
+    [(_, given)] = chosen.named_codes()
+    codes = net_codes(given)
+    if weights is not None and len(codes) > 1:
+        raise MdlError("--weights are of one net under one code: name one --code of one net, and one --arch")
     if weights is None and (mean, deviation) != (None, None):
         raise MdlError("--mean and --deviation are those of a net in --weights: name it, or leave them out")
     with o.computing(threads, workers):
         if weights is None:
-            made, net = best_net([made], loaded.shared, loaded.labels)
+            made, net = best_net(codes, loaded.shared, loaded.labels)
         else:
-            net = _own_net(weights, made, loaded, (mean, deviation))
+            made, net = codes[0], _own_net(weights, codes[0], loaded, (mean, deviation))
         arch_name, shared = made.learner.architecture(), loaded.shared
         packed = pack_net(net, arch_name, shared.shape, shared.num_classes, made.weights)
         decoded = decode_net(packed)
@@ -88,7 +89,8 @@ def show(
         raise MdlError(f"the net asks to import '{header.arch}': if you trust it, say --arch {header.arch}")
     with o.computing(threads, workers=1):
         decoded = decode_net(packed)
-        out.print(f"{header.arch} for inputs {header.shape}, {header.num_classes} classes", highlight=False)
+        place = "" if header.subspace is None else f" in {header.subspace['dimension']:,} dimensions of its weights"
+        out.print(f"{header.arch} for inputs {header.shape}, {header.num_classes} classes{place}", highlight=False)
         _print_sizes(packed)
         if test is not None:
             loaded = load(test, View(limit=limit))

@@ -58,7 +58,7 @@ PRESETS: dict[str, Code] = {
     "uniform": Uniform(),
     "float32": TwoPart(NET),
     "compressed": Compressed(RateAware(replace(NET, arch="small"))),
-    "subspace": Subspace(SUBSPACES),
+    "subspace": BestOf(tuple(Subspace(each) for each in SUBSPACES)),
     "prequential": Prequential((NET,)),
     # The checkpoints of one training, and what bounds the loss where nets fail.
     "switch": Prequential(

@@ -1,17 +1,14 @@
 """The two-part code: first a net, then the labels under its predictions."""
 
-from collections.abc import Sequence
 from copy import deepcopy
-from functools import partial
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
-from mdlcode import parallel, progress
+from mdlcode import progress
 from mdlcode.codes.base import PreparedCode, Received
-from mdlcode.codes.choice import rehearse
-from mdlcode.coding.channel import Channel, Ledger
+from mdlcode.coding.channel import Channel
 from mdlcode.config import STRICT, parsed
 from mdlcode.data.base import Shared
 from mdlcode.learn import NetLearner, NetPredictor, NetTrainer, parse_learner
@@ -62,16 +59,3 @@ class TwoPart(NetCode):
     """
 
     kind: Literal["two-part"] = Field(default="two-part", kw_only=True)
-
-
-def best_net(codes: Sequence[NetCode], shared: Shared, labels: IntArray) -> tuple[NetCode, NetPredictor]:
-    """The net whose two-part code is the shortest, before its weights are rounded, and the code that sends it.
-
-    Raises PrunedError where all nets were pruned to nothing.
-    """
-    pending = [parallel.submit(code.prepare, shared, labels) for code in codes]
-    nets = [(code, net) for code, each in zip(codes, pending, strict=True) for net in each.result()]
-    if len(nets) == 1:
-        return nets[0]
-    said = [partial(code.send, learned=net, shared=shared, labels=labels) for code, net in nets]
-    return nets[rehearse(Ledger(), said).number]

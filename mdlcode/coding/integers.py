@@ -40,7 +40,7 @@ def send_float16(channel: Channel, values: FloatArray | None, count: int, part: 
     halves = None
     if values is not None:
         if len(values) and np.abs(values).max() > np.finfo(np.float16).max:
-            raise MdlError(f"a weight of size {np.abs(values).max():.3g} is beyond float16: use weights float32")
+            raise MdlError(f"a value of size {np.abs(values).max():.3g} is beyond float16: use weights float32")
         halves = values.astype("<f2").view("<u2").astype(np.int64)
     return channel.send_uniform(halves, count, 1 << 16, part).astype("<u2").view("<f2").astype(np.float64)
 

@@ -1,6 +1,7 @@
 """Weight codes: how a net's parameters and buffers are sent."""
 
 from mdlcode.weights.base import WeightCode, coded_tensors
+from mdlcode.weights.coordinates import Coordinates
 from mdlcode.weights.float16 import Float16
 from mdlcode.weights.float32 import Float32
 from mdlcode.weights.general import general_compressors
@@ -9,12 +10,13 @@ from mdlcode.weights.quantisers import AsTrained, Grid, KMeans
 from mdlcode.weights.symbols import Adaptive, Entropy, FixedWidth, Gaps
 from mdlcode.weights.units import drop_dead_units
 
-WEIGHT_CODES: tuple[type[WeightCode], ...] = (Float32, Float16, Quantised)
+WEIGHT_CODES: tuple[type[WeightCode], ...] = (Float32, Float16, Quantised, Coordinates)
 
 __all__ = [
     "WEIGHT_CODES",
     "Adaptive",
     "AsTrained",
+    "Coordinates",
     "Entropy",
     "FixedWidth",
     "Float16",

@@ -21,8 +21,10 @@ from mdlcode.coding.channel import Receiver, Sender, Words
 from mdlcode.coding.message import opened, seal
 from mdlcode.config import from_config, to_config
 from mdlcode.errors import MdlError, MessageError
+from mdlcode.learn.nets.determinism import reproducible
 from mdlcode.learn.nets.predictor import NetPredictor, Views
 from mdlcode.learn.squeeze.folding import fold_batch_norm
+from mdlcode.learn.subspace.net import Span, Stepped, SubspaceNet
 from mdlcode.typing import Config
 from mdlcode.weights import WEIGHT_CODES, WeightCode, general_compressors
 from mdlcode.weights.base import coded_tensors
@@ -32,7 +34,10 @@ _MAGIC = b"MDLNET01"
 
 @dataclass(frozen=True)
 class NetHeader:
-    """How to build a net and predict with it; `mean` and `std` standardise the inputs, as nested lists."""
+    """How to build a net and predict with it; `mean` and `std` standardise the inputs, as nested lists.
+
+    `subspace` is the `Span` of a net that moves in one.
+    """
 
     arch: str
     input_shape: list[int]
@@ -44,6 +49,7 @@ class NetHeader:
     weights: Config
     tensors_checksum: str
     mdlcode: str
+    subspace: Config | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -62,21 +68,27 @@ class NetHeader:
     def initial(self) -> NetPredictor:
         """The predictor before its weights are filled in."""
         views = None if self.views is None else TypeAdapter(Views).validate_python(self.views)
-        return NetPredictor(build_folded(self.arch, self.shape, self.num_classes), self, self.bf16, views)
+        span = None if self.subspace is None else Span(**self.subspace)
+        return NetPredictor(build_empty(self.arch, self.shape, self.num_classes, span), self, self.bf16, views)
 
 
-def build_folded(arch: str, input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
-    """A new net of that architecture, its batch norms folded away, in evaluation mode."""
-    return fold_batch_norm(nets.build(arch, input_shape, num_classes))
+def build_empty(arch: str, input_shape: tuple[int, ...], num_classes: int, span: Span | None) -> nn.Module:
+    """A new net of that architecture in evaluation mode: in its subspace, else with its batch norms folded away."""
+    if span is None:
+        return fold_batch_norm(nets.build(arch, input_shape, num_classes))
+    with reproducible(span.seed, torch.device("cpu")):
+        net = nets.build(arch, input_shape, num_classes)
+    return SubspaceNet(net, span, Stepped()).eval()
 
 
 def pack_net(learned: NetPredictor, arch: str, shape: tuple[int, ...], num_classes: int, weights: WeightCode) -> bytes:
-    """The file of a net, built and folded as `build_folded` does it; the net itself is not changed.
+    """The file of a net, its batch norms folded away unless it moves in a subspace; the net itself is not changed.
 
     Raises MdlError where a tensor of the net has no code (see `coded_tensors`), and for a net of another layout.
     """
-    alice, sender = deepcopy(learned.net), Sender()
-    _check_layout(alice, build_folded(arch, shape, num_classes))
+    alice, sender = fold_batch_norm(deepcopy(learned.net)), Sender()
+    span = alice.span if isinstance(alice, SubspaceNet) else None
+    _check_layout(alice, build_empty(arch, shape, num_classes, span))
     weights.transmit(sender, alice)  # from here on with decoded values
     mean, std = learned.moments
     header = NetHeader(
@@ -90,6 +102,7 @@ def pack_net(learned: NetPredictor, arch: str, shape: tuple[int, ...], num_class
         weights=to_config(weights),
         tensors_checksum=tensors_checksum(alice),
         mdlcode=version("mdlcode"),
+        subspace=None if span is None else to_config(span),
     )
     return seal(_MAGIC, asdict(header), sender.words())
 
@@ -135,21 +148,35 @@ def words_bytes(file: bytes) -> int:
 
 
 def tensors_checksum(net: nn.Module) -> str:
-    """Eight bytes of SHA-256 of all coded tensors' names, shapes and float32 values, in hex."""
+    """Eight bytes of SHA-256 of the names, shapes and float32 values of all tensors, in hex."""
     digest = hashlib.sha256()
-    for name, tensor in coded_tensors(net).items():
+    for name, tensor in _tensors(net).items():
         digest.update(f"{name}{tuple(tensor.shape)}".encode())
         digest.update(_float32_bytes(tensor))
     return digest.hexdigest()[:16]
 
 
+def _tensors(net: nn.Module) -> dict[str, Tensor]:
+    """All tensors that predictions depend on, by name."""
+    return net.tensors() if isinstance(net, SubspaceNet) else coded_tensors(net)
+
+
 def _shapes(net: nn.Module) -> dict[str, tuple[int, ...]]:
-    return {name: tuple(tensor.shape) for name, tensor in coded_tensors(net).items()}
+    return {name: tuple(tensor.shape) for name, tensor in _tensors(net).items()}
 
 
 def _check_layout(net: nn.Module, expected: nn.Module) -> None:
     if _shapes(net) != _shapes(expected):
         raise MdlError("the net's tensors are not those of its architecture: name the one it was built with")
+    if isinstance(net, SubspaceNet):
+        _check_start(net, dict(expected.named_parameters()))
+
+
+def _check_start(net: SubspaceNet, expected: Mapping[str, Tensor]) -> None:
+    """Raises MdlError unless theta0 is drawn from the seed alone."""
+    for name, value in net.net.named_parameters(prefix="net"):
+        if not torch.equal(value.cpu(), expected[name]):
+            raise MdlError(f"'{name}' of the net is read off the inputs, which no file holds: take another --arch")
 
 
 def tensor_sizes(net: nn.Module, weights: WeightCode) -> list[tuple[str, dict[str, float | None]]]:
@@ -158,7 +185,7 @@ def tensor_sizes(net: nn.Module, weights: WeightCode) -> list[tuple[str, dict[st
     The first row is of all tensors; a row that only the weight code has, such as that of the live units,
     holds None elsewhere.
     """
-    raw = {name: _float32_bytes(tensor) for name, tensor in coded_tensors(net).items()}
+    raw = {name: _float32_bytes(tensor) for name, tensor in _tensors(net).items()}
     coded = weights.sizes(net)
     parts = list(dict.fromkeys(part for bits in coded.values() for part in bits))
     whole = {part: sum(bits.get(part, 0.0) for bits in coded.values()) for part in parts}

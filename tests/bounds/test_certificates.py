@@ -18,6 +18,7 @@ from mdlcode.certify.errors import count_errors
 from mdlcode.certify.stochastic import OwnWeights, StochasticNet, certify_stochastic
 from mdlcode.certify.tensors import certify_tensors
 from mdlcode.codes import BestOf, Code, Prequential, Subspace, TwoPart, Uniform
+from mdlcode.codes.best_of import best_net
 from mdlcode.data import Data, Shared, View, load
 from mdlcode.data.moments import FixedMoments
 from mdlcode.errors import MdlError, MessageError
@@ -34,7 +35,9 @@ from mdlcode.learn import (
     SubspaceLearner,
     Views,
 )
+from mdlcode.nets import build
 from mdlcode.weights import Float16, Float32, Quantised
+from mdlcode.weights.net_file import pack_net
 
 SMALL = NetLearner(arch="linear", training=Steps(min_steps=60))
 HIDDEN: list[nn.Module] = []
@@ -149,9 +152,28 @@ def test_codes_of_labels_bound_nothing(few: Data) -> None:
 
 def test_a_statistic_of_the_inputs_that_no_bit_pays_is_named() -> None:
     data = load("digits", View(limit=100))
-    code = Subspace((SubspaceLearner(arch="convnet", dimension=20, training=Steps(epochs=1, min_steps=5)),))
+    code = Subspace(SubspaceLearner(arch="lenet-patches", dimension=20, training=Steps(epochs=1, min_steps=5)))
     with pytest.raises(MdlError, match=r"read off the inputs and no bit pays for it"):
         bound.certify_code(code, data)
+    net = best_net([code], data.shared, data.labels)[1]
+    with pytest.raises(MdlError, match=r"'net\.0\.weight' of the net is read off the inputs, which no file holds"):
+        pack_net(net, "lenet-patches", data.shared.shape, 10, code.weights)
+
+
+def test_statistics_of_batch_norms_in_a_subspace_are_paid_and_bounded_on_every_path() -> None:
+    """A message, a net's file and `compare` bound one and the same net at one price."""
+    data = load("digits", View(limit=300))
+    code = Subspace(SubspaceLearner(arch="convnet-small", dimension=30, training=Steps(min_steps=20, max_steps=20)))
+    made = bound.certify_code(code, data)
+    norms = [each for each in build("convnet-small", (1, 8, 8), 10).modules() if isinstance(each, nn.BatchNorm2d)]
+    assert made.bits_by_part["buffers"] == 2 * 16 * sum(each.num_features for each in norms)
+    [compared] = compare(data, [code])
+    assert (compared.bound_bits, compared.bound) == (made.total_bits, made.tightest.value)
+    net = best_net([code], data.shared, data.labels)[1]
+    file = pack_net(net, "convnet-small", (1, 8, 8), 10, code.weights)
+    of_file = certify(hypothesis.from_net_file(file, data.shared), data)
+    assert of_file.total_bits == made.total_bits
+    assert of_file.tightest.value == made.tightest.value
 
 
 def test_message_on_other_inputs_does_not_decode(few: Data) -> None:

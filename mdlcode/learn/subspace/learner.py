@@ -18,7 +18,7 @@ from mdlcode.learn.nets.optimizer import AdamW, Optimizer
 from mdlcode.learn.nets.predictor import NetPredictor, NetTrainer, new_net
 from mdlcode.learn.nets.steps import descend
 from mdlcode.learn.nets.training import GradientLearner, check_finite
-from mdlcode.learn.subspace.net import Coordinates, Stepped, SubspaceNet, trained
+from mdlcode.learn.subspace.net import Coordinates, Span, Stepped, SubspaceNet, trained
 from mdlcode.projections import AnyProjection, CountSketch
 from mdlcode.projections.layers import Layers, grouped
 from mdlcode.typing import IntArray
@@ -32,8 +32,8 @@ class SubspaceLearner(GradientLearner, NetTrainer):
     """Trains theta = theta0(seed) + P(seed) v in the `dimension` coordinates v (Li et al. 2018).
 
     `projection` draws P, `layers` says which parameters move together, `coordinates` whether v is real or
-    of whole steps. Batch norm's statistics are taken from the inputs after the training, so that whoever has
-    the inputs, v and the seed has the net; other buffers that a training changes are refused.
+    of whole steps. Batch norm's statistics are taken from the inputs after the training; other buffers that a
+    training changes are refused. So the net is v, the seed and these statistics.
     """
 
     kind: Literal["subspace"] = Field(default="subspace", kw_only=True)
@@ -46,7 +46,8 @@ class SubspaceLearner(GradientLearner, NetTrainer):
     def initial(self, shared: Shared) -> NetPredictor:
         """The net at theta0, the same for everybody."""
         net, bf16 = new_net(self.arch, shared, self.seed, "auto")
-        moving = SubspaceNet(net, self.projection, self.dimension, self.layers, self.coordinates, self.seed)
+        span = Span(projection=self.projection, dimension=self.dimension, layers=self.layers, seed=self.seed)
+        moving = SubspaceNet(net, span, self.coordinates)
         return NetPredictor(moving.to(shared.inputs.device), shared, bf16)
 
     def dimensions(self, shared: Shared) -> tuple[int, int]:
@@ -92,10 +93,7 @@ def check_buffers(net: nn.Module, start: nn.Module) -> None:
 
 @torch.no_grad()
 def settle(learned: NetPredictor, shared: Shared) -> None:
-    """Gives batch norm the statistics of the first 5,000 inputs under the weights as they are.
-
-    Both sides hold the inputs and do the same, so the statistics cost no bits.
-    """
+    """Gives batch norm the statistics of the first 5,000 inputs under the weights as they are."""
     layers = [layer for layer in learned.net.modules() if isinstance(layer, _BatchNorm)]
     learned.net.eval()
     for layer in layers:

@@ -7,10 +7,11 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from mdlcode.config import STRICT
 from mdlcode.errors import MdlError
-from mdlcode.projections import Projection
+from mdlcode.projections import AnyProjection
 from mdlcode.projections.layers import Layers, groups
 
 _LEAST_SPREAD = 0.05  # of a Laplace distribution, in steps: below it all coordinates are zero
@@ -39,6 +40,16 @@ class Stepped:
 Coordinates = Annotated[Real | Stepped, Field(discriminator="kind")]
 
 
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Span:
+    """Where the weights of a net may be: theta0 + P v, with theta0 and P drawn from `seed` and v of `dimension`."""
+
+    projection: AnyProjection
+    dimension: int = Field(ge=1)
+    layers: Layers
+    seed: int = Field(ge=0)
+
+
 class SubspaceNet(nn.Module):
     """theta = theta0 + P v, logits e^s f_theta(x): v is trained, and with steps also these and s.
 
@@ -52,22 +63,21 @@ class SubspaceNet(nn.Module):
     log_steps: nn.Parameter  # (groups,)
     log_scale: nn.Parameter  # ()
 
-    def __init__(
-        self, net: nn.Module, projection: Projection, dimension: int, layers: Layers, kind: Coordinates, seed: int
-    ) -> None:
+    def __init__(self, net: nn.Module, span: Span, kind: Coordinates) -> None:
+        """With the net at its theta0, drawn from the span's seed."""
         super().__init__()
         start = trained(net)
-        self.groups = groups(start, dimension, layers)
+        self.span, self.stepped, self.fixed = span, isinstance(kind, Stepped), False
+        self.groups = groups(start, span.dimension, span.layers)
         self.net = net.requires_grad_(False)
-        self.stepped = isinstance(kind, Stepped)
         sizes = [sum(start[name].numel() for name in group.names) for group in self.groups]
         self.projectors = nn.ModuleList(
-            projection.bind(size, group.dimension, seed, stream)
+            span.projection.bind(size, group.dimension, span.seed, stream)
             for stream, (size, group) in enumerate(zip(sizes, self.groups, strict=True))
         )
         counts = torch.tensor([group.dimension for group in self.groups])
         self.register_buffer("counts", counts, persistent=False)
-        self.coordinates = nn.Parameter(torch.zeros(dimension))
+        self.coordinates = nn.Parameter(torch.zeros(span.dimension))
         first = torch.full((len(self.groups),), kind.step if isinstance(kind, Stepped) else 1.0)
         self.log_steps = nn.Parameter(first.log(), requires_grad=self.stepped)
         self.log_scale = nn.Parameter(torch.zeros(()), requires_grad=self.stepped)
@@ -90,8 +100,8 @@ class SubspaceNet(nn.Module):
         return moved
 
     def values(self) -> Tensor:
-        """The coordinates (d,) that the weights are made of: rounded, where they have a step."""
-        return self.multiples() * self._steps() if self.stepped else self.coordinates
+        """The coordinates (d,) that the weights are made of: rounded, where they have a step and are not fixed."""
+        return self.multiples() * self._steps() if self.stepped and not self.fixed else self.coordinates
 
     def multiples(self) -> Tensor:
         """The coordinates (d,) in whole steps; the gradient passes as if they were not rounded."""
@@ -99,10 +109,22 @@ class SubspaceNet(nn.Module):
         return exact + (exact.round() - exact).detach()
 
     @torch.no_grad()
-    def fix(self, values: Tensor) -> None:
-        """Sets the coordinates (d,) to these values, which are not rounded again."""
+    def fix(self, values: Tensor, steps: Tensor) -> None:
+        """Sets the coordinates (d,) to these values, multiples of the steps (groups,), which are not rounded again."""
         self.coordinates.copy_(values)
-        self.stepped = False
+        self.log_steps.copy_(steps.log())
+        self.fixed = True
+
+    def statistics(self) -> list[Tensor]:
+        """Means and variances of batch norms: all that a training settles beside coordinates and scale."""
+        norms = [layer for layer in self.net.modules() if isinstance(layer, _BatchNorm)]
+        found = [each for norm in norms for each in (norm.running_mean, norm.running_var)]
+        return [each for each in found if each is not None]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that predictions depend on, by the names of the net: weights where they are now, buffers, the scale."""
+        held = {name: value for name, value in self.net.state_dict().items() if value.is_floating_point()}
+        return {**held, **self.weights(), "log_scale": self.log_scale}
 
     def estimated_bits(self) -> Tensor:
         """Bits of the coordinates, each under the Laplace distribution of its group's mean size."""

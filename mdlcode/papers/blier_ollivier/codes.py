@@ -40,7 +40,7 @@ def _small() -> dict[str, Code]:
         "uniform": Uniform(),
         "float32": TwoPart(net),
         "compressed": Compressed(squeezed, bit_prices=(1.0,)),
-        "subspace": Subspace((moving,)),
+        "subspace": Subspace(moving),
         "variational": Variational(BayesLearner(training=Steps(min_steps=800, max_steps=800, warmup=0.05))),
         "prequential": Prequential((net,), calibration=Temperature()),
     }
@@ -79,7 +79,7 @@ def _mnist(scale: str) -> dict[str, Code]:
         "uniform": Uniform(),
         "float32": TwoPart(late),
         "compressed": Compressed(squeezed, bit_prices=(1.0,) if quick else (0.7, 1, 1.4)),
-        "subspace": Subspace((coordinates,)),
+        "subspace": Subspace(coordinates),
         "variational": _bits_back(sparse, ScaleMixture(), epochs=8 if quick else 20, lr=3e-3),
         "prequential": Prequential((StagedLearner((early, late), until=(4096,)),), calibration=Temperature()),
     }
@@ -128,7 +128,7 @@ def _cifar10(scale: str) -> dict[str, Code]:
         "uniform": Uniform(),
         "float32": TwoPart(net),
         "compressed": Compressed(squeezed, bit_prices=(1.0,)),
-        "subspace": Subspace((coordinates,)),
+        "subspace": Subspace(coordinates),
         "variational": _bits_back(squeezed, SparsePrior(), epochs=20, lr=2e-3, parts=1),
         "prequential": Prequential((net,), schedule=Geometric(first=10, ratio=1.41), calibration=Temperature()),
     }
