@@ -1,5 +1,6 @@
 """Nets in a subspace, the code that sends them, and what it refuses."""
 
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 import torch
 
 from conftest import Run
+from mdlcode.bayes.expected import label_bits
 from mdlcode.codes import BestOf, Subspace, TwoPart
 from mdlcode.codes.base import parse_code
 from mdlcode.codes.best_of import best_net
@@ -226,3 +228,30 @@ def test_coordinates_are_of_nets_in_a_subspace(digits: Data) -> None:
         TwoPart(replace(QUICK, coordinates=Real()), Coordinates()).codelength(digits)
     alike = TwoPart(QUICK, Coordinates()).codelength(digits)
     assert alike.bits_by_part == Subspace(QUICK).codelength(digits).bits_by_part
+
+
+def test_statistics_that_are_sent_predict_as_well_as_exact_ones(digits: Data) -> None:
+    learned = SubspaceLearner(arch="convnet-small", min_steps=60, dimension=300).fit(digits.shared, digits.labels)
+    exact = deepcopy(learned)
+    ledger = Ledger()
+    Coordinates().transmit(ledger, moving(learned))
+    for (mean, variance), (old_mean, old_variance) in zip(
+        moving(learned).statistics(), moving(exact).statistics(), strict=True
+    ):
+        assert bool(((variance / old_variance).log2().abs() <= 1 / 8 + 1e-5).all())
+        assert bool(((mean - old_mean).abs() <= variance.sqrt() / 16 + 1e-6).all())
+    bits = [label_bits(each.predict(digits.shared.inputs), digits.labels) for each in (exact, learned)]
+    assert bits[1] < 1.05 * bits[0]
+
+
+def test_statistics_of_channels_that_never_fire_are_sent(digits: Data) -> None:
+    net = moving(SubspaceLearner(arch="convnet-small", dimension=30).initial(digits.shared))
+    for mean, variance in net.statistics():
+        mean.fill_(1e6)
+        variance.zero_()
+    sender, received = Sender(), moving(SubspaceLearner(arch="convnet-small", dimension=30).initial(digits.shared))
+    Coordinates().transmit(sender, net)
+    Coordinates().transmit(Receiver(sender.words()), received)
+    for (mean, variance), (other, its) in zip(net.statistics(), received.statistics(), strict=True):
+        assert torch.equal(mean, other)
+        assert torch.equal(variance, its)

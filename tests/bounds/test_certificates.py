@@ -166,7 +166,8 @@ def test_statistics_of_batch_norms_in_a_subspace_are_paid_and_bounded_on_every_p
     code = Subspace(SubspaceLearner(arch="convnet-small", dimension=30, training=Steps(min_steps=20, max_steps=20)))
     made = bound.certify_code(code, data)
     norms = [each for each in build("convnet-small", (1, 8, 8), 10).modules() if isinstance(each, nn.BatchNorm2d)]
-    assert made.bits_by_part["buffers"] == 2 * 16 * sum(each.num_features for each in norms)
+    statistics = 2 * sum(each.num_features for each in norms)
+    assert 2 * statistics < made.bits_by_part["buffers"] < 16 * statistics
     [compared] = compare(data, [code])
     assert (compared.bound_bits, compared.bound) == (made.total_bits, made.tightest.value)
     net = best_net([code], data.shared, data.labels)[1]

@@ -115,11 +115,11 @@ class SubspaceNet(nn.Module):
         self.log_steps.copy_(steps.log())
         self.fixed = True
 
-    def statistics(self) -> list[Tensor]:
-        """Means and variances of batch norms: all that a training settles beside coordinates and scale."""
+    def statistics(self) -> list[tuple[Tensor, Tensor]]:
+        """Mean and variance (channels,) of each batch norm: what a training settles beside coordinates and scale."""
         norms = [layer for layer in self.net.modules() if isinstance(layer, _BatchNorm)]
-        found = [each for norm in norms for each in (norm.running_mean, norm.running_var)]
-        return [each for each in found if each is not None]
+        found = [(norm.running_mean, norm.running_var) for norm in norms]
+        return [(mean, variance) for mean, variance in found if mean is not None and variance is not None]
 
     def tensors(self) -> dict[str, Tensor]:
         """All that predictions depend on, by the names of the net: weights where they are now, buffers, the scale."""
