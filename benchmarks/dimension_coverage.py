@@ -92,8 +92,8 @@ def table(runs: int, all_seeds: Iterable[int]) -> None:
     """Prints it, a row for each curve and noise."""
     for own_baseline, common in ((False, 0.0), (True, 0.0), (False, 0.5)):
         print(
-            f"\nbaseline {'measured too' if own_baseline else 'given'}, {common:.0%} of the noise common to a dimension;"
-            " coverage, median of high / low, open ends"
+            f"\nbaseline {'measured too' if own_baseline else 'given'}, {common:.0%} of the noise common to one"
+            " dimension; coverage, median of high / low, open ends"
         )
         for name, curve in CURVES.items():
             for noise in (0.002, 0.004, 0.02):

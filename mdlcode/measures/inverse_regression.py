@@ -28,8 +28,8 @@ def crossing_interval(
     difference (inverse regression; Fieller 1954). The variance of one accuracy is that of the residuals, or what
     the means of the dimensions scatter about the parabola where that is more, as it is where a parabola does not fit
     well. `threshold_values` are the numbers whose mean the threshold is, where it is no given one; their variance
-    counts (that of one accuracy where there is a single value), with Welch's degrees of freedom. Accuracies at different
-    dimensions must be independent, and the noise about the same within the window.
+    counts (that of one accuracy where there is a single value), with Welch's degrees of freedom. Accuracies at
+    different dimensions must be independent, and the noise about the same within the window.
 
     One accuracy a dimension is enough: then the scatter about the curve tells the noise. An end that the window does
     not show is 1 or infinite, and so are both where fewer accuracies than coefficients are left.
