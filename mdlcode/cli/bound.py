@@ -170,7 +170,7 @@ def _seen(view: "View", loaded: "Data") -> "Data":
 
 def _scaled(loaded: "Data", mean: str | None, std: str | None) -> "Data":
     """The data, standardised by given numbers where there are some."""
-    from mdlcode.data.moments import FixedMoments
+    from mdlcode.data import Given
 
     if mean is None and std is None:
         return loaded
@@ -180,7 +180,7 @@ def _scaled(loaded: "Data", mean: str | None, std: str | None) -> "Data":
         moments = [tuple(float(part) for part in text.split(",")) for text in (mean, std)]
     except ValueError:
         raise MdlError(f"--mean '{mean}' and --std '{std}' must be numbers, with commas between channels") from None
-    return replace(loaded, shared=FixedMoments(loaded.shared.inputs, loaded.shared.num_classes, *moments))
+    return replace(loaded, shared=replace(loaded.shared, standardise=Given(*moments)))
 
 
 def _of_file(chosen: "Experiment", file: Path, delta: float, candidates: int) -> "Certificate":

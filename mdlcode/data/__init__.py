@@ -1,7 +1,22 @@
 """Data sets as resident tensors: what both sides hold (`Shared`) and what Alice alone holds (labels)."""
 
-from mdlcode.data.base import Data, Shared, from_arrays, from_dataset
+from mdlcode.data.arrays import from_arrays
+from mdlcode.data.base import Data, Shared
+from mdlcode.data.classes import ClassList
 from mdlcode.data.load import DATASETS, load, load_shared
+from mdlcode.data.standardise import Given
+from mdlcode.data.torch_datasets import from_dataset
 from mdlcode.data.view import View
 
-__all__ = ["DATASETS", "Data", "Shared", "View", "from_arrays", "from_dataset", "load", "load_shared"]
+__all__ = [
+    "DATASETS",
+    "ClassList",
+    "Data",
+    "Given",
+    "Shared",
+    "View",
+    "from_arrays",
+    "from_dataset",
+    "load",
+    "load_shared",
+]

@@ -2,9 +2,8 @@
 
 import difflib
 import os
-import zipfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mdlcode.data import images
-from mdlcode.data.base import Data, Shared, as_inputs, as_labels, count_classes
+from mdlcode.data import archives, folders, tables, vision
+from mdlcode.data.arrays import as_inputs, assembled
+from mdlcode.data.base import Data, Shared
+from mdlcode.data.classes import short
 from mdlcode.data.view import View
 from mdlcode.errors import MdlError
 
 Reader = Callable[[], Any]
+Size = tuple[int, int]
+_LARGEST_SIDE = 4096
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,23 @@ def data_root() -> Path:
     return Path(os.environ.get("MDLCODE_DATA") or Path.home() / ".cache" / "mdlcode")
 
 
-def load(name: str, view: View | None = None) -> Data:
-    """The data set of that name or path (`.npz` file, image folder), seen through `view`.
+def load(
+    name: str,
+    view: View | None = None,
+    *,
+    target: str | None = None,
+    test: str | None = None,
+    classes: Sequence[Any] | None = None,
+    num_classes: int | None = None,
+    resize: Size | None = None,
+) -> Data:
+    """The data set of that name or path, seen through `view`.
+
+    A path is a `.npz` file or a folder of arrays `x_train`, `y_train` (and `x_test`, `y_test`); a `.npy` file of
+    inputs, with that of the labels as `target`; a CSV or Parquet file, with the labels' column as `target`; or a
+    folder of images with a folder for each class, perhaps below `train` and `test` or `val`. `test` names another
+    such set whose examples are the test set. Images are brought to `resize` (height, width) where it is given.
+    `classes` or `num_classes` state the classes, as in `from_arrays`.
 
     Raises MdlError for an unknown name (with the nearest one), a set that is not there (with how to
     get it), and contents that are no labelled data set.
@@ -46,18 +64,29 @@ def load(name: str, view: View | None = None) -> Data:
     >>> len(data), data.shared.shape, data.shared.num_classes
     (100, (1, 8, 8), 10)
     """
-    source = _source(name)
-    labels = as_labels(source.labels())
-    test_inputs = None if source.test_inputs is None else as_inputs(source.test_inputs())
-    test_labels = None if source.test_labels is None else as_labels(source.test_labels())
-    num_classes = source.num_classes or count_classes(labels, test_labels)
-    shared = Shared(as_inputs(source.inputs()), num_classes)
-    return (view or View()).of(Data(name, shared, labels, test_inputs, test_labels))
+    source = _source(name, target, resize)
+    if test is not None:
+        other = _source(test, target, resize)
+        source = replace(source, test_inputs=other.inputs, test_labels=other.labels)
+    if classes is None and num_classes is None:
+        num_classes = source.num_classes
+    train, tested = source.inputs(), None if source.test_inputs is None else source.test_inputs()
+    if tables.is_frame(train):
+        encoder = tables.FrameEncoder(train)
+        train, tested = (None if each is None else encoder.features(each) for each in (train, tested))
+    test_labels = None if source.test_labels is None else source.test_labels()
+    return assembled(name, train, source.labels(), tested, test_labels, classes, num_classes, view or View())
 
 
-def load_shared(name: str, num_classes: int, view: View | None = None) -> Shared:
-    """What Bob holds of that data set: the inputs in their order; no label is opened."""
-    return (view or View()).of_shared(Shared(as_inputs(_source(name).inputs()), num_classes))
+def load_shared(
+    name: str, num_classes: int, view: View | None = None, *, target: str | None = None, resize: Size | None = None
+) -> Shared:
+    """What Bob holds of that data set: the inputs in their order; no label is opened.
+
+    `target` is the labels' column, which is passed over where it is there.
+    """
+    inputs = as_inputs(_source(name, target, resize).inputs())
+    return (view or View()).of_shared(Shared(inputs, num_classes))
 
 
 def _digits() -> Source:
@@ -72,58 +101,70 @@ def _digits() -> Source:
 
 def _torchvision(name: str) -> Callable[[], Source]:
     def source() -> Source:
-        train, labels, test, test_labels = images.readers(name, data_root())
-        return Source(train, labels, test, test_labels, images.NUM_CLASSES[name])
+        train, labels, test, test_labels = vision.readers(name, data_root())
+        return Source(train, labels, test, test_labels, vision.NUM_CLASSES[name])
 
     return source
 
 
 DATASETS: dict[str, Callable[[], Source]] = {
     "digits": _digits,
-    **{name: _torchvision(name) for name in images.NUM_CLASSES},
+    **{name: _torchvision(name) for name in vision.NUM_CLASSES},
 }
 
 
-def _source(name: str) -> Source:
-    path = Path(name)
+def _source(name: str, target: str | None, size: Size | None) -> Source:
+    if size is not None and not all(1 <= side <= _LARGEST_SIDE for side in size):
+        raise MdlError(f"images can't be resized to {size[0]} x {size[1]}: sides are 1 to {_LARGEST_SIDE} pixels")
     if name in DATASETS:
         stored = data_root() / f"{name}.npz"
-        return _npz(stored, images.NUM_CLASSES.get(name)) if stored.is_file() else DATASETS[name]()
-    if path.suffix == ".npz" and path.is_file():
-        return _npz(path)
-    if path.is_dir():
-        return _folder(path)
+        if not stored.is_file():
+            return DATASETS[name]()
+        return _arrays(archives.npz_readers(stored), vision.NUM_CLASSES.get(name))
+    path = Path(name)
+    try:
+        is_file, is_folder = path.is_file(), path.is_dir()
+    except OSError:  # a name too long for any file
+        is_file = is_folder = False
+    if is_folder:
+        return _folder(path, size)
+    if is_file and path.suffix == ".npz":
+        return _arrays(archives.npz_readers(path))
+    if is_file and path.suffix == ".npy":
+        return _npy_pair(path, target)
+    if is_file and path.name.endswith(tables.SUFFIXES):
+        return Source(*tables.readers(path, target))
     near = difflib.get_close_matches(name, DATASETS, n=1)
-    hint = f"did you mean '{near[0]}'?" if near else f"names: {', '.join(DATASETS)}; or a .npz or folder"
-    raise MdlError(f"no data set named '{name}', and no such file or folder: {hint}")
+    kinds = f"names: {', '.join(DATASETS)}; or a .npz, .npy, CSV or Parquet file, or a folder"
+    hint = f"did you mean '{near[0]}'?" if near else kinds
+    raise MdlError(f"no data set named '{short(name)}', and no such file or folder: {hint}")
 
 
-def _folder(path: Path) -> Source:
+def _arrays(parts: Sequence[Reader | None], num_classes: int | None = None) -> Source:
+    inputs, labels, test_inputs, test_labels = parts
+    assert inputs is not None
+    assert labels is not None
+    return Source(inputs, labels, test_inputs, test_labels, num_classes)
+
+
+def _npy_pair(path: Path, target: str | None) -> Source:
+    def labels() -> Any:
+        if target is None:
+            raise MdlError(f"which file holds the labels of {path}? Name it with --target")
+        return archives.npy_reader(Path(target))()
+
+    return Source(archives.npy_reader(path), labels)
+
+
+def _folder(path: Path, size: Size | None) -> Source:
+    """A folder of arrays `x_train.npy` and so on, or of images."""
+    arrays = [path / f"{key}.npy" for key in archives.KEYS]
+    if arrays[0].is_file():
+        tested = all(each.is_file() for each in arrays)
+        readers = [archives.npy_reader(each) for each in arrays]
+        return _arrays(readers if tested else [*readers[:2], None, None])
     train = path / "train" if (path / "train").is_dir() else path
-    if train == path or not (path / "test").is_dir():
-        return Source(*images.folder_readers(train, train))
-    return Source(*images.folder_readers(train, train), *images.folder_readers(path / "test", train))
-
-
-def _npz(path: Path, num_classes: int | None = None) -> Source:
-    def reader(key: str) -> Reader:
-        def read() -> Any:
-            # Each key is read on its own: a receiver that wants x_train never opens y_train.
-            try:
-                with np.load(path, allow_pickle=False) as arrays:
-                    return arrays[key]
-            except KeyError:
-                raise MdlError(f"{path} has no array '{key}': x_train and y_train are needed") from None
-            except (ValueError, OSError, EOFError) as error:
-                raise MdlError(f"{path} is no readable .npz of plain arrays: {error}") from None
-
-        return read
-
-    if not zipfile.is_zipfile(path):
-        raise MdlError(f"{path} is no readable .npz file: write it with numpy.savez")
-    with np.load(path, allow_pickle=False) as arrays:
-        tested = {"x_test", "y_test"} <= set(arrays.files)
-    train = reader("x_train"), reader("y_train")
-    if not tested:
-        return Source(*train, num_classes=num_classes)
-    return Source(*train, reader("x_test"), reader("y_test"), num_classes)
+    test = [path / name for name in folders.TEST_NAMES if train != path and (path / name).is_dir()]
+    if not test:
+        return Source(*folders.readers(train, size))
+    return Source(*folders.readers(train, size), *folders.readers(test[0], size))

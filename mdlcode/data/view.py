@@ -1,13 +1,20 @@
 """What is looked at of a data set: how many examples, in which order, with how much noise."""
 
+import warnings
+from dataclasses import replace
+
 import numpy as np
 import torch
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from mdlcode.data.base import Data, Shared
+from mdlcode.data.standardise import Standardise
 from mdlcode.errors import MdlError
 from mdlcode.typing import IntArray
+
+_ENOUGH_CHANGES = 16  # expected between neighbours, so that far fewer of them are no accident
+_SORTED_SHARE = 0.25
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -19,9 +26,10 @@ class View:
     `label_noise` is the fraction of training labels redrawn uniformly. `shuffle_pixels` applies one
     fixed permutation to the values of every input. `binary` asks only whether a label lies in the upper half
     of the classes, as Dziugaite & Roy 2017 tell the digits 0 to 4 from 5 to 9; noise comes after that.
+    `standardise` says how inputs are brought to mean 0 and deviation 1; "auto" keeps what the data set says.
 
     >>> View(limit=100)
-    View(limit=100, label_noise=0.0, shuffle_pixels=False, order_seed=0, binary=False)
+    View(limit=100, label_noise=0.0, shuffle_pixels=False, order_seed=0, binary=False, standardise='auto')
     """
 
     limit: int | None = Field(default=None, ge=1)
@@ -29,6 +37,7 @@ class View:
     shuffle_pixels: bool = False
     order_seed: int | None = Field(default=0, ge=0)
     binary: bool = False
+    standardise: Standardise = "auto"
 
     def order(self, num_inputs: int) -> IntArray:
         """Indices of the examples kept, in the order in which their labels are sent."""
@@ -41,17 +50,25 @@ class View:
 
     def of_shared(self, shared: Shared) -> Shared:
         """The inputs as both sides see them."""
-        kept = shared.inputs[torch.from_numpy(self.order(len(shared)))]
-        return Shared(self._shuffled(kept), 2 if self.binary else shared.num_classes)
+        kept = self._shuffled(shared.inputs[torch.from_numpy(self.order(len(shared)))])
+        how = shared.standardise if self.standardise == "auto" else self.standardise
+        if not self.binary:
+            return replace(shared, inputs=kept, standardise=how)
+        return Shared(kept, 2, ("lower half", "upper half"), how)
 
     def of(self, data: Data) -> Data:
-        """The data set with this order, limit, noise and pixel order; the test set keeps its labels."""
+        """The data set with this order, limit, noise and pixel order; the test set keeps its labels.
+
+        Warns where the labels come almost sorted by class in this order.
+        """
         shared = self.of_shared(data.shared)
         labels = self._halved(data.labels[self.order(len(data))], data.shared.num_classes)
         test_labels = None if data.test_labels is None else self._halved(data.test_labels, data.shared.num_classes)
         test = None if data.test_inputs is None else self._shuffled(data.test_inputs)
         noisy = self._noisy(labels, shared.num_classes)
-        return Data(data.name, shared, noisy, test, test_labels)
+        _warn_if_sorted(noisy, data.name)
+        seed = data.order_seed if self.order_seed is None else self.order_seed
+        return Data(data.name, shared, noisy, test, test_labels, seed)
 
     def _halved(self, labels: IntArray, num_classes: int) -> IntArray:
         return (2 * labels >= num_classes).astype(np.int64) if self.binary else labels
@@ -69,3 +86,16 @@ class View:
         noisy = labels.copy()
         noisy[redrawn] = generator.integers(num_classes, size=len(redrawn))
         return noisy
+
+
+def _warn_if_sorted(labels: IntArray, name: str) -> None:
+    """Warns where neighbours differ far less often than in a random order."""
+    shares = np.bincount(labels) / len(labels)
+    expected = float((len(labels) - 1) * (1 - np.square(shares).sum()))
+    changes = int(np.count_nonzero(np.diff(labels)))
+    if expected >= _ENOUGH_CHANGES and changes < _SORTED_SHARE * expected:
+        warnings.warn(
+            f"{name}: the labels come almost sorted by class (the class changes {changes} times, in a random order"
+            f" about {expected:.0f} times): codes that learn from the first labels suffer, so give an order_seed",
+            stacklevel=4,
+        )

@@ -1,6 +1,7 @@
 """Certificates: what is evaluated is what was decoded, every bit that it depends on is paid, n is right."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,7 @@ from mdlcode.certify.stochastic import OwnWeights, StochasticNet, certify_stocha
 from mdlcode.certify.tensors import certify_tensors
 from mdlcode.codes import BestOf, Code, Prequential, Subspace, TwoPart, Uniform
 from mdlcode.codes.best_of import best_net
-from mdlcode.data import Data, Shared, View, load
-from mdlcode.data.moments import FixedMoments
+from mdlcode.data import Data, Given, Shared, View, load
 from mdlcode.errors import MdlError, MessageError
 from mdlcode.experiments import compare
 from mdlcode.experiments.compare import measure_each
@@ -208,7 +208,7 @@ def test_weights_are_decoded_before_they_are_evaluated(few: Data) -> None:
     with torch.no_grad():
         net[1].weight.copy_(1 + 1e-4 * torch.randn(10, 64))  # equal in float16 but for a few
     state = {"w": net[1].weight.detach()}
-    shared = FixedMoments(few.shared.inputs, 10, (0.5,), (0.5,))
+    shared = replace(few.shared, standardise=Given((0.5,), (0.5,)))
     data = Data("few", shared, few.labels)
     learned = hypothesis.from_tensors(state, "nets_of_mine:bare", Float16(), shared)
     rounded = net[1].weight.detach().half().float()
@@ -222,12 +222,12 @@ def test_weights_are_decoded_before_they_are_evaluated(few: Data) -> None:
 
 def test_given_moments_cost_nothing_and_learnt_ones_32_bits_each(few: Data) -> None:
     assert few.shared.moment_bits == 64
-    fixed = FixedMoments(few.shared.inputs, 10, (0.5,), (0.25,))
+    fixed = replace(few.shared, standardise=Given((0.5,), (0.25,)))
     assert fixed.moment_bits == 0
     assert [each.item() for each in fixed.moments] == [127.5, 63.75]
     for mean, deviation in (((0.5, 0.5), (1.0,)), ((0.5,), (0.0,)), ((float("nan"),), (1.0,))):
         with pytest.raises(MdlError, match="--"):
-            FixedMoments(few.shared.inputs, 10, mean, deviation)
+            replace(few.shared, standardise=Given(mean, deviation))
 
 
 @pytest.mark.parametrize("layer", [nn.Linear(6, 3), nn.Conv2d(2, 3, 3, padding=1), nn.Conv2d(2, 2, 1, bias=False)])

@@ -1,18 +1,14 @@
-"""Image sets: torchvision's by name, with download, and a user's folder of images."""
+"""torchvision's image sets by name, with download."""
 
-import hashlib
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mdlcode.errors import MdlError
 
 Reader = Callable[[], Any]
 NUM_CLASSES = {"mnist": 10, "fashion-mnist": 10, "cifar10": 10, "cifar100": 100, "svhn": 10}
-_IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".pgm", ".ppm", ".webp", ".tif", ".tiff"}
 
 
 def readers(name: str, root: Path) -> tuple[Reader, Reader, Reader, Reader]:
@@ -80,42 +76,3 @@ def _torchvision_set(name: str, root: Path, train: bool) -> Any:
             f'or run `python -c "from torchvision.datasets import {classes[name].__name__} as D; '
             f"D('{root}', download=True)\"` where there is a network"
         ) from None
-
-
-def folder_readers(folder: Path, train: Path) -> tuple[Reader, Reader]:
-    """Readers of the images in a folder `class/image`, and of their labels: the class's place in `train`.
-
-    Images are ordered by a hash of their pixels, so Bob gets the same order from the bare images, with
-    no class folders. Raises MdlError for images of several sizes, and where there are no class folders.
-    """
-
-    @cache
-    def read() -> tuple[Any, list[Path]]:
-        return _read_images(folder)
-
-    return (lambda: read()[0]), (lambda: _folder_labels(read()[1], train))
-
-
-def _read_images(folder: Path) -> tuple[Any, list[Path]]:
-    from PIL import Image
-
-    files = [file for file in folder.rglob("*") if file.suffix.lower() in _IMAGE_SUFFIXES]
-    if not files:
-        raise MdlError(f"no images under {folder}: a folder for each class with images in it is needed")
-    arrays = []
-    for file in files:
-        with Image.open(file) as image:
-            arrays.append(np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB")))
-    if len({array.shape for array in arrays}) > 1:
-        raise MdlError(f"images under {folder} differ in size or colour: bring them to one size first")
-    order = sorted(range(len(files)), key=lambda i: hashlib.sha256(arrays[i].tobytes()).digest())
-    return np.stack([arrays[i] for i in order]), [files[i] for i in order]
-
-
-def _folder_labels(files: list[Path], train: Path) -> Any:
-    """The index of each file's class folder among those of the training part, sorted by name."""
-    classes = sorted(each.name for each in train.iterdir() if each.is_dir())
-    try:
-        return np.array([classes.index(file.parent.name) for file in files])
-    except ValueError:
-        raise MdlError(f"an image does not lie in one of the class folders of {train}: {classes}") from None

@@ -1,0 +1,72 @@
+"""numpy's files: `.npz` archives, and `.npy` arrays one by one."""
+
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mdlcode.errors import MdlError
+
+Reader = Callable[[], Any]
+KEYS = ("x_train", "y_train", "x_test", "y_test")
+_BROKEN = (ValueError, OSError, EOFError, KeyError, MemoryError, NotImplementedError, zipfile.BadZipFile, zlib.error)
+
+
+def npz_readers(path: Path) -> list[Reader | None]:
+    """Readers of `x_train`, `y_train`, `x_test`, `y_test`, None for a part that the file has not got.
+
+    Each array is read on its own: a receiver who wants `x_train` never opens `y_train`. Raises MdlError for what
+    is no archive of plain arrays (nothing is ever unpickled), for a damaged one, and for arrays whose header claims
+    more than the file holds.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = set(archive.namelist())
+    except (OSError, zipfile.BadZipFile):
+        raise MdlError(f"{path} is no readable .npz file: write it with numpy.savez") from None
+
+    def reader(key: str) -> Reader:
+        def read() -> Any:
+            if f"{key}.npy" not in names:
+                raise MdlError(f"{path} has no array '{key}': x_train and y_train are needed")
+            try:
+                _check_size(path, f"{key}.npy")
+                with np.load(path, allow_pickle=False) as arrays:
+                    return arrays[key]
+            except _BROKEN as error:
+                raise MdlError(f"{path} is no readable .npz of plain arrays: {_one_line(error)}") from None
+
+        return read
+
+    tested = {"x_test.npy", "y_test.npy"} <= names
+    return [reader(key) if tested or key.endswith("train") else None for key in KEYS]
+
+
+def npy_reader(path: Path) -> Reader:
+    """A reader of one array. It raises MdlError for what is no plain array, is damaged or is not there."""
+
+    def read() -> Any:
+        try:
+            return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+        except _BROKEN as error:
+            raise MdlError(f"{path} is no readable .npy file of a plain array: {_one_line(error)}") from None
+
+    return read
+
+
+def _check_size(path: Path, member: str) -> None:
+    """Raises ValueError for a member whose header claims another number of bytes than are there."""
+    with zipfile.ZipFile(path) as archive, archive.open(member) as file:
+        version = np.lib.format.read_magic(file)  # type: ignore[no-untyped-call]
+        header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = header(file)  # type: ignore[no-untyped-call]
+        claimed = float(np.prod(shape, dtype=float)) * dtype.itemsize
+        if not dtype.hasobject and claimed > archive.getinfo(member).file_size:
+            raise ValueError(f"array {member} claims shape {shape}, and the file is far shorter")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

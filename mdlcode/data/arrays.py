@@ -1,0 +1,169 @@
+"""Data sets from arrays in memory: lists, numpy arrays, tensors, sparse matrices and tables."""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mdlcode.data import tables
+from mdlcode.data.base import Data, Shared
+from mdlcode.data.classes import ClassList, as_values
+from mdlcode.data.standardise import Standardise
+from mdlcode.data.view import View
+from mdlcode.errors import MdlError
+from mdlcode.typing import FloatArray
+
+_MOST_CHANNELS = 4  # of an image whose channels come last
+_SQUARE_SIDE = 8  # from which a square of real numbers may have been meant as an image
+_LARGEST_DENSE_BYTES = 8 * 2**30
+_LOST_SHARE = 0.01  # of a feature's deviation, the largest rounding to float32 that is taken
+
+
+def from_arrays(
+    inputs: Any,
+    labels: Any,
+    test_inputs: Any = None,
+    test_labels: Any = None,
+    name: str = "arrays",
+    *,
+    classes: Sequence[Any] | None = None,
+    num_classes: int | None = None,
+    standardise: Standardise = "auto",
+    order_seed: int | None = 0,
+) -> Data:
+    """A data set from arrays, tensors, sparse matrices or tables, in copies of its own.
+
+    Inputs are uint8 images (n, H, W[, C]) or (n, C, H, W), real images with a channel axis, series (n, T, F),
+    features (n, F) real or whole, or a pandas DataFrame, whose columns of texts and categories become one
+    column for each value. Labels are texts, whole numbers, booleans or a pandas column.
+
+    Labels are encoded by `classes`, the list of all classes, or as 0 .. `num_classes` - 1, or by those seen among
+    `labels`, sorted. The class list is shared knowledge: Bob has it, and it costs no bits. `standardise` is
+    "per-feature", "per-channel", "none" or `Given`; "auto" chooses by shape. The examples are put into a random
+    order drawn from `order_seed`: label i of the data is that of example `View(order_seed=order_seed).order(n)[i]`;
+    None keeps the order given. Raises MdlError as `Data` and `ClassList` do.
+
+    >>> data = from_arrays([[0.0], [1.0], [2.0]], ["no", "yes", "yes"], order_seed=None)
+    >>> data.labels, data.shared.class_names, data.shared.shape
+    (array([0, 1, 1]), ('no', 'yes'), (1,))
+    """
+    if tables.is_frame(inputs):
+        encoder = tables.FrameEncoder(inputs)
+        inputs, test_inputs = (None if each is None else encoder.features(each) for each in (inputs, test_inputs))
+    view = View(order_seed=order_seed, standardise=standardise)
+    return assembled(name, inputs, labels, test_inputs, test_labels, classes, num_classes, view)
+
+
+def assembled(
+    name: str,
+    inputs: Any,
+    labels: Any,
+    test_inputs: Any,
+    test_labels: Any,
+    classes: Sequence[Any] | None,
+    num_classes: int | None,
+    view: View,
+) -> Data:
+    """The data set of these parts, with labels encoded by one class list, seen through `view`.
+
+    Raises MdlError where only one part of a test set is there.
+    """
+    if (test_inputs is None) != (test_labels is None):
+        raise MdlError("a test set needs inputs and labels: give both or neither")
+    values = as_values(labels)
+    known = ClassList.of(values, classes, num_classes)
+    shared = Shared(as_inputs(inputs), len(known.names), known.display_names)
+    test = None if test_inputs is None else as_inputs(test_inputs).clone()
+    test_values = None if test_labels is None else known.encode(as_values(test_labels), "the test labels")
+    return view.of(Data(name, shared, known.encode(values), test, test_values))
+
+
+def as_inputs(values: Any) -> Tensor:
+    """A resident tensor, which may share memory with `values`: uint8 stays, whole numbers (n, F) become int64.
+
+    Other numbers become float32, grey images (n, 1, H, W), channels that come last come first. Raises MdlError for
+    what is no array of numbers, complex and masked values, and features that float32 can't tell apart.
+    """
+    if tables.is_frame(values):
+        values = tables.FrameEncoder(values).features(values)
+    device = values.device if isinstance(values, Tensor) else torch.device("cpu")
+    tensor = torch.from_numpy(np.ascontiguousarray(_as_numbers(_as_array(values)))).to(device)
+    if tensor.ndim == 3 and tensor.dtype == torch.uint8:
+        tensor = tensor[:, None]
+    elif tensor.ndim == 3 and tensor.shape[1] == tensor.shape[2] >= _SQUARE_SIDE:
+        shape = tuple(tensor.shape[1:])
+        warnings.warn(
+            f"real inputs of shape {shape} are read as series of {shape[0]} steps: if they are grey images, give"
+            " them a channel axis (n, 1, H, W)",
+            stacklevel=3,
+        )
+    elif tensor.ndim == 4 and _channels_come_last(*tensor.shape[1:]):
+        tensor = tensor.permute(0, 3, 1, 2)
+    return tensor.contiguous()
+
+
+def _channels_come_last(first: int, second: int, last: int) -> bool:
+    """Whether a shape is (H, W, C): the square names the two sides, else what is small the channels.
+
+    >>> [_channels_come_last(*shape) for shape in ((8, 8, 4), (4, 8, 8), (32, 48, 3), (512, 2, 2), (3, 32, 2))]
+    [True, False, True, False, False]
+    """
+    if second == last or last > _MOST_CHANNELS:
+        return False
+    return first == second or first > _MOST_CHANNELS
+
+
+def _as_array(values: Any) -> NDArray[Any]:
+    if isinstance(values, Tensor):
+        held = values.detach().cpu()
+        return (held.float() if held.dtype in (torch.bfloat16, torch.float16) else held).numpy()
+    if isinstance(values, np.ma.MaskedArray):
+        if np.ma.getmaskarray(values).any():
+            raise MdlError("some inputs are masked: fill or drop them first")
+        return np.asarray(values.data)
+    if hasattr(values, "toarray"):  # scipy's sparse matrices
+        if 4 * np.prod(values.shape, dtype=float) > _LARGEST_DENSE_BYTES:
+            raise MdlError(f"sparse inputs of shape {values.shape} are too large to be held dense: reduce them first")
+        return np.asarray(values.toarray())
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise MdlError(f"the inputs are no array of numbers: {error}") from None
+
+
+def _as_numbers(array: NDArray[Any]) -> NDArray[Any]:
+    """The array in uint8, int64 or float32."""
+    if array.dtype.kind == "c":
+        raise MdlError("the inputs are complex numbers: give real and imaginary parts as features of their own")
+    if array.dtype.kind == "O":
+        try:
+            array = array.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise MdlError(f"the inputs are no array of numbers: {error}") from None
+    if array.dtype.kind not in "biuf":
+        raise MdlError(f"the inputs are no array of numbers: their type is {array.dtype}")
+    if array.dtype == np.uint8 or array.dtype == np.float32:
+        return array
+    if array.dtype.kind in "iu" and array.ndim == 2:
+        return array.astype(np.int64)
+    return _as_float32(array)
+
+
+def _as_float32(array: NDArray[Any]) -> FloatArray:
+    """The values in float32. Raises MdlError for a feature whose differences are lost in the rounding."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        rounded: FloatArray = array.astype(np.float32)
+        if array.ndim > 1 and array.dtype.itemsize >= 4 and array.size:
+            wide = array.reshape(-1, array.shape[-1])  # features, or the last axis of images and series
+            lost = np.abs(wide - rounded.reshape(wide.shape).astype(np.float64)).max(axis=0)
+            deviation = wide.std(axis=0, dtype=np.float64)
+            if len(bad := np.flatnonzero((deviation > 0) & (lost > _LOST_SHARE * deviation))):
+                raise MdlError(
+                    f"float32 can't tell the values of feature {bad[0]} apart (around {wide[0, bad[0]]:.10g}, deviation"
+                    f" {deviation[bad[0]]:.3g}): subtract its mean first"
+                )
+    return rounded
