@@ -12,6 +12,7 @@ from mdlcode.codes import (
     Code,
     Compressed,
     FixedShare,
+    Frequencies,
     Geometric,
     Listed,
     Online,
@@ -71,6 +72,7 @@ TEN = Steps(epochs=1, min_steps=10, batch_size=32, warmup=0.05)
 
 CODES: dict[str, Code] = {
     "uniform": Uniform(),
+    "frequencies": Frequencies(),
     "float32": TwoPart(NET),
     "float32-batch-norm-free": TwoPart(NetLearner(arch="linear", training=QUICK, optimizer=Sgd(lr=0.05))),
     "float16": TwoPart(NET, weights=Float16()),

@@ -32,7 +32,7 @@ from mdlcode.learn.nets.many import can_stack, fit_seeds
 from mdlcode.learn.subspace.net import Coordinates
 from mdlcode.measures import DimensionSearch, IntrinsicDimension, Trial
 from mdlcode.measures.dimension import crossing
-from mdlcode.measures.dimension_search import Bracket
+from mdlcode.measures.dimension_search import Bracket, _warn_if_beaten
 from mdlcode.plots.dimension import draw_dimensions
 from mdlcode.plots.style import drawing
 
@@ -268,3 +268,25 @@ def test_a_search_takes_no_settings_that_it_would_drop() -> None:
     for setting in ("regularisation", "prediction", "compiled"):
         with pytest.raises(MdlError, match=f"unknown key 'learner.{setting}'"):
             from_config({"kind": "dimension-search", "learner": {setting: {}}}, (DimensionSearch,), "measurement")
+
+
+def test_the_baseline_is_trained_until_it_no_longer_gains() -> None:
+    """On few labels the least number of steps decides, and a subspace beat the net that was to bound it."""
+    few, short = (
+        load("digits", View(limit=300)),
+        NetLearner(arch="mlp", optimizer=AdamW(lr=3e-4), training=Steps(min_steps=8, max_steps=8)),
+    )
+    search = replace(SEARCH, direct=short)
+    found = search._baselines(85_002, few)
+    once = search._accuracies(85_002, short, few)
+    assert np.mean(once) < 0.9
+    assert np.mean(found) > 0.99
+
+
+def test_a_subspace_that_beats_the_baseline_is_warned_of() -> None:
+    trials = tuple(Trial(d, 0, accuracy, 0.0) for d, accuracy in ((128, 0.9), (512, 0.999)))
+    found = IntrinsicDimension(trials, 1000, (0.941, 0.94), "the net's own", 0.9)
+    with pytest.warns(UserWarning, match=r"512 dimensions reaches 99\.90 %"):
+        _warn_if_beaten(found)
+    _warn_if_beaten(replace(found, baseline_name="fixed"))
+    _warn_if_beaten(replace(found, baselines=(0.999, 1.0)))

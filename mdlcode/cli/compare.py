@@ -47,7 +47,7 @@ def compare(
     named = codes or (None if config else ",".join(PRESETS))
     chosen = o.experiment(config, codes=named, shuffle_pixels=shuffle_pixels, order_seed=order_seed, **fields)
     loaded = chosen.load()
-    shown = table(f"{loaded.name}: {len(loaded):,} labels, {loaded.shared.num_classes} classes")
+    shown = table(f"{loaded.name}: {len(loaded):,} labels, {loaded.shared.classes_text}")
     bounded = results_bounds_table()
     failures: list[str] = []
     notes: list[str] = []

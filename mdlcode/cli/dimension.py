@@ -29,7 +29,7 @@ Baseline = Annotated[
 ]
 Taken = Annotated[On | None, typer.Option(help="Accuracy on these labels; train where there is no test set or noise.")]
 Seeds = Annotated[int, typer.Option(help="Subspaces trained at each dimension.")]
-Epochs = Annotated[float, typer.Option(help="Passes over the labels in each training.")]
+Epochs = Annotated[float, typer.Option(help="Passes over the labels in each training, of 150 steps at least.")]
 Rate = Annotated[float, typer.Option("--lr", help="Peak learning rate of the coordinates.")]
 Kind = Annotated[str, typer.Option(help="count-sketch, kronecker, srht, fastfood, sparse or dense.")]
 Layers = Annotated[str, typer.Option(help="joint, layerwise, normalisation or mixed.")]

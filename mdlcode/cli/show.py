@@ -59,9 +59,13 @@ def working() -> Iterator[None]:
 
 def table(title: str) -> Table:
     """An empty table of results."""
-    made = Table(title=title, caption="ratio = total bits / bits of the uniform code: lower is better, 1 is no gain")
+    caption = (
+        "ratio = total bits / bits of the uniform code: lower is better, 1 is no gain\n"
+        "saved bits = bits of the frequencies code - total bits: 0 or less is no gain over class counts alone"
+    )
+    made = Table(title=Text(title), caption=caption)
     made.add_column("code")
-    for name in ("model bits", "label bits", "total bits", "kbits", "ratio", "test accuracy", "seconds"):
+    for name in ("model bits", "label bits", "total bits", "kbits", "ratio", "saved bits", "test accuracy", "seconds"):
         made.add_column(name, justify="right")
     return made
 
@@ -77,6 +81,7 @@ def add_row(to: Table, result: "Result") -> None:
         f"{result.total_bits:,.1f}",
         f"{result.total_bits / 1000:,.2f}",
         f"{result.compression_ratio:.4f}",
+        "-" if result.saved_bits_against_frequencies is None else f"{result.saved_bits_against_frequencies:,.1f}",
         accuracy,
         f"{result.seconds:.1f}",
     )

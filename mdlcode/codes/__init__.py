@@ -5,6 +5,7 @@ from mdlcode.codes.best_of import BestOf
 from mdlcode.codes.calibration import Identity, Temperature
 from mdlcode.codes.compressed import Compressed
 from mdlcode.codes.forecast import Forecaster
+from mdlcode.codes.frequencies import Frequencies
 from mdlcode.codes.mixture import Bayes, FixedShare, Switch
 from mdlcode.codes.online import Buffer, Online, Streams
 from mdlcode.codes.prequential import Prequential
@@ -14,7 +15,17 @@ from mdlcode.codes.two_part import TwoPart
 from mdlcode.codes.uniform import Uniform
 from mdlcode.codes.variational import Variational
 
-CODES: tuple[type[Code], ...] = (Uniform, TwoPart, Compressed, Subspace, Variational, Prequential, Online, BestOf)
+CODES: tuple[type[Code], ...] = (
+    Uniform,
+    Frequencies,
+    TwoPart,
+    Compressed,
+    Subspace,
+    Variational,
+    Prequential,
+    Online,
+    BestOf,
+)
 
 __all__ = [
     "CODES",
@@ -25,6 +36,7 @@ __all__ = [
     "Compressed",
     "FixedShare",
     "Forecaster",
+    "Frequencies",
     "Geometric",
     "Identity",
     "Listed",

@@ -9,6 +9,7 @@ from mdlcode.codes.base import Code
 from mdlcode.codes.best_of import BestOf
 from mdlcode.codes.calibration import Temperature
 from mdlcode.codes.compressed import Compressed
+from mdlcode.codes.frequencies import Frequencies
 from mdlcode.codes.online import Online
 from mdlcode.codes.prequential import Prequential
 from mdlcode.codes.schedule import NAMED
@@ -56,6 +57,7 @@ SPARSE = BayesLearner(
 
 PRESETS: dict[str, Code] = {
     "uniform": Uniform(),
+    "frequencies": Frequencies(),
     "float32": TwoPart(NET),
     "compressed": Compressed(RateAware(replace(NET, arch="small"))),
     "subspace": BestOf(tuple(Subspace(each) for each in SUBSPACES)),

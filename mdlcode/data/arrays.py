@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -54,8 +55,8 @@ def from_arrays(
     if tables.is_frame(inputs):
         encoder = tables.FrameEncoder(inputs)
         inputs, test_inputs = (None if each is None else encoder.features(each) for each in (inputs, test_inputs))
-    view = View(order_seed=order_seed, standardise=standardise)
-    return assembled(name, inputs, labels, test_inputs, test_labels, classes, num_classes, view)
+    data = assembled(name, inputs, labels, test_inputs, test_labels, classes, num_classes)
+    return View(order_seed=order_seed).of(replace(data, shared=replace(data.shared, standardise=standardise)))
 
 
 def assembled(
@@ -66,9 +67,8 @@ def assembled(
     test_labels: Any,
     classes: Sequence[Any] | None,
     num_classes: int | None,
-    view: View,
 ) -> Data:
-    """The data set of these parts, with labels encoded by one class list, seen through `view`.
+    """The data set of these parts in their order, with labels encoded by one class list.
 
     Raises MdlError where only one part of a test set is there.
     """
@@ -79,7 +79,7 @@ def assembled(
     shared = Shared(as_inputs(inputs), len(known.names), known.display_names)
     test = None if test_inputs is None else as_inputs(test_inputs).clone()
     test_values = None if test_labels is None else known.encode(as_values(test_labels), "the test labels")
-    return view.of(Data(name, shared, known.encode(values), test, test_values))
+    return Data(name, shared, known.encode(values), test, test_values)
 
 
 def as_inputs(values: Any) -> Tensor:

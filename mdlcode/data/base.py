@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from mdlcode.data import standardise
+from mdlcode.data.classes import listed
 from mdlcode.data.standardise import Given, Standardise
 from mdlcode.errors import MdlError
 from mdlcode.typing import IntArray
@@ -68,6 +69,16 @@ class Shared:
     def shape(self) -> tuple[int, ...]:
         """Shape of one input."""
         return tuple(self.inputs.shape[1:])
+
+    @property
+    def classes_text(self) -> str:
+        """The number of classes, and their names where they are more than numbers.
+
+        >>> Shared(torch.zeros(3, 2), 2, ("cat", "dog")).classes_text
+        '2 classes (cat, dog)'
+        """
+        names = f" ({listed(self.class_names)})" if self.class_names else ""
+        return f"{self.num_classes} classes{names}"
 
     def fingerprint(self) -> str:
         """A hash of the inputs' values, shape, type and standardisation: which inputs a message belongs to."""

@@ -75,7 +75,8 @@ def load(
         encoder = tables.FrameEncoder(train)
         train, tested = (None if each is None else encoder.features(each) for each in (train, tested))
     test_labels = None if source.test_labels is None else source.test_labels()
-    return assembled(name, train, source.labels(), tested, test_labels, classes, num_classes, view or View())
+    data = assembled(name, train, source.labels(), tested, test_labels, classes, num_classes)
+    return (view or View()).of(data)
 
 
 def load_shared(

@@ -30,7 +30,7 @@ class Given:
 
     def __post_init__(self) -> None:
         if not all(abs(value) < float("inf") for value in (*self.mean, *self.std)) or min(self.std, default=0) <= 0:
-            raise MdlError("--mean and --std must be finite, and --std above 0")
+            raise MdlError("`mean` and `std` must be finite, and `std` above 0")
 
 
 Standardise = Rule | Given
@@ -112,6 +112,6 @@ def _given(inputs: Tensor, values: tuple[float, ...], name: str) -> Tensor:
     axis = 2 if inputs.ndim == 3 else 1
     channels = shape[axis] = inputs.shape[axis]
     if len(values) not in (1, channels):
-        raise MdlError(f"--{name} has {len(values)} numbers for {channels} channels: give 1 or {channels}")
+        raise MdlError(f"`{name}` has {len(values)} numbers for {channels} channels: give 1 or {channels}")
     scale = _LARGEST_BYTE if inputs.dtype == torch.uint8 else 1.0
     return (torch.tensor(values * (channels if len(values) == 1 else 1), device=inputs.device) * scale).reshape(shape)

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from mdlcode.data.base import Data, Shared
-from mdlcode.data.standardise import Standardise
+from mdlcode.data.standardise import Given, Rule
 from mdlcode.errors import MdlError
 from mdlcode.typing import IntArray
 
@@ -26,10 +26,12 @@ class View:
     `label_noise` is the fraction of training labels redrawn uniformly. `shuffle_pixels` applies one
     fixed permutation to the values of every input. `binary` asks only whether a label lies in the upper half
     of the classes, as Dziugaite & Roy 2017 tell the digits 0 to 4 from 5 to 9; noise comes after that.
-    `standardise` says how inputs are brought to mean 0 and deviation 1; "auto" keeps what the data set says.
+    `mean` and `std` of each channel standardise the inputs in place of their own, as `Given` says, or `standardise`
+    names the rule; "auto" keeps what the data set says. Raises MdlError where only one of `mean` and `std` is
+    given, or both and a rule.
 
-    >>> View(limit=100)
-    View(limit=100, label_noise=0.0, shuffle_pixels=False, order_seed=0, binary=False, standardise='auto')
+    >>> View(limit=3, order_seed=None).order(1797)
+    array([0, 1, 2])
     """
 
     limit: int | None = Field(default=None, ge=1)
@@ -37,7 +39,15 @@ class View:
     shuffle_pixels: bool = False
     order_seed: int | None = Field(default=0, ge=0)
     binary: bool = False
-    standardise: Standardise = "auto"
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    standardise: Rule = "auto"
+
+    def __post_init__(self) -> None:
+        if (self.mean is None) != (self.std is None):
+            raise MdlError("`mean` and `std` go together: give both, or neither to use the training inputs' own")
+        if self.mean is not None and self.standardise != "auto":
+            raise MdlError("`mean` and `std` say how to standardise: leave them out, or `standardise` at auto")
 
     def order(self, num_inputs: int) -> IntArray:
         """Indices of the examples kept, in the order in which their labels are sent."""
@@ -52,6 +62,8 @@ class View:
         """The inputs as both sides see them."""
         kept = self._shuffled(shared.inputs[torch.from_numpy(self.order(len(shared)))])
         how = shared.standardise if self.standardise == "auto" else self.standardise
+        if self.mean is not None and self.std is not None:
+            how = Given(self.mean, self.std)
         if not self.binary:
             return replace(shared, inputs=kept, standardise=how)
         return Shared(kept, 2, ("lower half", "upper half"), how)

@@ -9,10 +9,12 @@ import numpy as np
 
 from mdlcode.certify.code import certify_sent
 from mdlcode.codes.base import Code, Transmission
+from mdlcode.codes.frequencies import frequencies_bits
 from mdlcode.codes.presets import preset
 from mdlcode.coding.message import envelope_bits
 from mdlcode.config import to_config
 from mdlcode.data.base import Data
+from mdlcode.data.standardise import resolved
 from mdlcode.environment import Environment
 from mdlcode.errors import MdlError, TrainingError
 from mdlcode.experiments.results import Result, ResultsFolder, command_line, versions
@@ -69,6 +71,7 @@ def measure_each(
 
 def _result(name: str, code: Code, data: Data, transmission: Transmission, seconds: float, seed: int) -> Result:
     length = transmission.codelength
+    by_counts = frequencies_bits(np.bincount(data.labels, minlength=length.num_classes))
     return Result(
         code=name,
         dataset=data.name,
@@ -87,6 +90,11 @@ def _result(name: str, code: Code, data: Data, transmission: Transmission, secon
         config=to_config(code),
         versions=versions(),
         command=command_line(),
+        frequencies_bits=by_counts,
+        saved_bits_against_frequencies=by_counts - length.total_bits,
+        class_names=data.shared.class_names,
+        order_seed=data.order_seed,
+        standardise=str(resolved(data.shared.standardise, data.shared.inputs)),
         envelope_bits=envelope_bits(code.header(data, transmission.spare)),
         notes=transmission.received.notes,
     )

@@ -24,6 +24,10 @@ _PACKAGES = ("mdlcode", "torch", "numpy", "scikit-learn", "constriction")
 class Result:
     """One code on one data set; `compression_ratio` is total / uniform bits, lower is better.
 
+    `frequencies_bits` is the length of the `frequencies` code, which looks at class counts alone, and
+    `saved_bits_against_frequencies` what this code saves of it: negative bits say that the inputs taught nothing.
+    `class_names` are empty where classes are plain numbers; `order_seed` is None where the stored order was kept.
+
     `train_errors` and the four after it are of codes that send a net, None for others: its errors on the training
     labels, the bits that a bound pays, and the tightest bound on its risk, which fails with probability
     `bound_delta`. `envelope_bits` are what a message takes beside its words, and are in no other number.
@@ -46,6 +50,11 @@ class Result:
     config: Config
     versions: dict[str, str]
     command: str = ""
+    frequencies_bits: float | None = None
+    saved_bits_against_frequencies: float | None = None
+    class_names: tuple[str, ...] = ()
+    order_seed: int | None = None
+    standardise: str = "auto"
     train_errors: int | None = None
     bound_bits: float | None = None
     bound: float | None = None

@@ -39,7 +39,7 @@ class UniformLearner(Learner):
 class FrequencyLearner(Learner):
     """Class frequencies with 1/2 added to each count (Krichevsky & Trofimov 1981).
 
-    With a time step after every label the prequential code is the Dirichlet(1/2) mixture's.
+    An expert among others; the code `Frequencies` says the labels under it with a time step after every one.
     """
 
     kind: Literal["frequencies"] = Field(default="frequencies", kw_only=True)

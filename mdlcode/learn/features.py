@@ -5,6 +5,7 @@ from torch import nn
 
 from mdlcode.data.base import Data, Shared
 from mdlcode.errors import MdlError
+from mdlcode.nets import takes_tokens
 
 _BATCH = 1000
 
@@ -25,14 +26,15 @@ def featurized(data: Data, module: nn.Module) -> Data:
     module.eval()
 
     def outputs(inputs: torch.Tensor) -> torch.Tensor:
-        batches = [module(batch.float()).float() for batch in torch.split(inputs, _BATCH)]
+        tokens = takes_tokens(module)
+        batches = [module(batch.long() if tokens else batch.float()).float() for batch in torch.split(inputs, _BATCH)]
         return torch.cat(batches).flatten(1).contiguous()
 
     try:
-        shared = Shared(outputs(data.shared.inputs), data.shared.num_classes)
+        shared = Shared(outputs(data.shared.inputs), data.shared.num_classes, data.shared.class_names)
         test = None if data.test_inputs is None else outputs(data.test_inputs)
     except RuntimeError as error:
         raise MdlError(f"the module does not take inputs of shape {data.shared.shape}: {error}") from None
     finally:
         module.train(was_training)
-    return Data(f"features of {data.name}", shared, data.labels, test, data.test_labels)
+    return Data(f"features of {data.name}", shared, data.labels, test, data.test_labels, data.order_seed)

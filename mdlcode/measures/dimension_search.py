@@ -1,6 +1,7 @@
 """The search for the intrinsic dimension: which subspaces to train next."""
 
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
@@ -17,6 +18,8 @@ from mdlcode.learn import NetLearner, Predictor, Real, SubspaceLearner
 from mdlcode.learn.nets.many import can_stack, fit_seeds
 from mdlcode.measures.dimension import FIXED, OWN, IntrinsicDimension, Trial
 
+_MOST_DOUBLINGS = 6  # of the baseline's steps
+_GAIN = 0.001  # of accuracy, for which the baseline is trained longer
 On = Literal["test", "train"]
 _MOST_SEEDS = 1000
 AnyNet = SubspaceLearner | NetLearner
@@ -29,8 +32,9 @@ class DimensionSearch:
     At each dimension `seeds` subspaces are trained, with the settings of `learner`. No two dimensions share a seed,
     so that the interval of d_int may take them as independent. All that one round asks for run side by side, on as
     many processes as there are; dense nets of one dimension train at once, on the batches of the first seed, so that
-    more seeds change nothing for it. The
-    baseline is `baseline`, or the mean accuracy of `direct`, the same net trained in all its parameters.
+    more seeds change nothing for it. The baseline is `baseline`, or the mean accuracy of `direct`, the same net
+    trained in all its parameters, with each seed for twice as many steps again and again until it gains less than
+    0.1 % by it. A subspace that beats it gives a warning.
     Accuracies are those `on` the test set or the training set.
     """
 
@@ -59,6 +63,7 @@ class DimensionSearch:
             found = replace(found, trials=(*found.trials, *trials))
             bracket.told({d: float(np.mean(found.accuracies[d])) >= found.threshold for d in dimensions})
             so_far(found)
+        _warn_if_beaten(found)
         return found
 
     @property
@@ -68,7 +73,20 @@ class DimensionSearch:
     def _baselines(self, size: int, data: Data) -> tuple[float, ...]:
         if self.baseline is not None:
             return (self.baseline,)
-        return tuple(each.accuracy for each in self._trials({size: self.direct}, data))
+        learner, best = self.direct, self._accuracies(size, self.direct, data)
+        gaining = [True] * len(best)
+        for _ in range(_MOST_DOUBLINGS):
+            learner = _twice_as_long(learner, len(data))
+            longer = self._accuracies(size, learner, data)
+            reached = [max(a, b) if still else b for a, b, still in zip(longer, best, gaining, strict=True)]
+            gaining = [a - b >= _GAIN for a, b in zip(reached, best, strict=True)]
+            best = tuple(reached)
+            if not any(gaining):
+                break
+        return best
+
+    def _accuracies(self, size: int, learner: NetLearner, data: Data) -> tuple[float, ...]:
+        return tuple(each.accuracy for each in self._trials({size: learner}, data))
 
     def _trials(self, learners: Mapping[int, AnyNet], data: Data) -> list[Trial]:
         """One for each dimension and seed, side by side where there are processes for it."""
@@ -85,6 +103,24 @@ class DimensionSearch:
         if isinstance(learner, SubspaceLearner) and can_stack(learner.arch, data.shared):
             return [(learner, self.seeds)]
         return [(replace(learner, seed=learner.seed + index), 1) for index in range(self.seeds)]
+
+
+def _twice_as_long(learner: NetLearner, num_labels: int) -> NetLearner:
+    steps = 2 * learner.steps(num_labels)
+    longer = replace(learner.training, min_steps=steps, max_steps=max(learner.training.max_steps, steps))
+    return replace(learner, training=longer)
+
+
+def _warn_if_beaten(found: IntrinsicDimension) -> None:
+    """Warns where some subspace is better than every training of the net itself: then that is no baseline."""
+    means = {d: float(np.mean(each)) for d, each in found.accuracies.items()}
+    best = max(means, key=lambda d: means[d])
+    if found.baseline_name == OWN and means[best] > max(found.baselines):
+        warnings.warn(
+            f"a subspace of {best:,} dimensions reaches {100 * means[best]:.2f} %, the net's own training"
+            f" {100 * found.baseline:.2f} %: it is under-trained or overfits, so state the `baseline` instead",
+            stacklevel=3,
+        )
 
 
 class Bracket:

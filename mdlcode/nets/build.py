@@ -81,12 +81,22 @@ def build(arch: str, input_shape: tuple[int, ...], num_classes: int) -> nn.Modul
     try:
         net = factory(input_shape, num_classes)
         with torch.no_grad():  # also what gives lazy layers their sizes
-            logits = net.eval()(torch.zeros(2, *input_shape))
+            dtype = torch.int64 if takes_tokens(net) else torch.float32
+            logits = net.eval()(torch.zeros(2, *input_shape, dtype=dtype))
     except (TypeError, ValueError, RuntimeError) as error:
         raise MdlError(f"net '{arch}' can't be built for inputs {input_shape}: {error}") from None
     if logits.shape != (2, num_classes):
         raise MdlError(f"net '{arch}' gives {tuple(logits.shape)} for 2 inputs: (2, {num_classes}) is needed")
     return net.train()
+
+
+def takes_tokens(net: nn.Module) -> bool:
+    """Whether the net looks inputs up in a table of embeddings: then they are whole numbers, never standardised.
+
+    >>> takes_tokens(nn.Sequential(nn.Embedding(9, 2), nn.Flatten(), nn.Linear(6, 2))), takes_tokens(nn.Linear(3, 2))
+    (True, False)
+    """
+    return any(isinstance(layer, nn.Embedding | nn.EmbeddingBag) for layer in net.modules())
 
 
 _LENET_SIDE = 16

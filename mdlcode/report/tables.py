@@ -59,7 +59,17 @@ class Table:
 def results_table(runs: Sequence[Stored]) -> Table:
     """The results of stored runs, one row a code."""
     names = tuple(dict.fromkeys(f"{run.result.dataset}, {run.result.num_labels:,} labels" for run in runs))
-    header = ("code", "model bits", "label bits", "total bits", "ratio", "test accuracy", "bound on error", "seconds")
+    header = (
+        "code",
+        "model bits",
+        "label bits",
+        "total bits",
+        "ratio",
+        "saved bits",
+        "test accuracy",
+        "bound on error",
+        "seconds",
+    )
     rows = tuple(
         (
             run.name,
@@ -67,13 +77,22 @@ def results_table(runs: Sequence[Stored]) -> Table:
             f"{run.result.label_bits:,.1f}",
             f"{run.result.total_bits:,.1f}",
             f"{run.result.compression_ratio:.4f}",
+            _signed(run.result.saved_bits_against_frequencies),
             percent(run.result.test_accuracy),
             percent(run.result.bound),
             f"{run.result.seconds:.1f}",
         )
         for run in runs
     )
-    return Table(f"{'; '.join(names)}. Ratio to the uniform code: lower is better, 1 is no gain.", header, rows)
+    caption = (
+        f"{'; '.join(names)}. Ratio to the uniform code: lower is better, 1 is no gain. Saved bits against the code of"
+        " class frequencies alone: 0 or less is no gain."
+    )
+    return Table(caption, header, rows)
+
+
+def _signed(bits: float | None) -> str:
+    return "-" if bits is None else f"{bits:,.1f}"
 
 
 def percent(share: float | None) -> str:

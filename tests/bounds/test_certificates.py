@@ -226,7 +226,7 @@ def test_given_moments_cost_nothing_and_learnt_ones_32_bits_each(few: Data) -> N
     assert fixed.moment_bits == 0
     assert [each.item() for each in fixed.moments] == [127.5, 63.75]
     for mean, deviation in (((0.5, 0.5), (1.0,)), ((0.5,), (0.0,)), ((float("nan"),), (1.0,))):
-        with pytest.raises(MdlError, match="--"):
+        with pytest.raises(MdlError, match="`"):
             replace(few.shared, standardise=Given(mean, deviation))
 
 

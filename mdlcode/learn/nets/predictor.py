@@ -68,7 +68,7 @@ class NetPredictor(Predictor):
         self._compiled = compiled
         self._shapes = shared.shape, shared.num_classes
         self.bf16 = bf16
-        self.moments = shared.moments
+        self.moments, self._tokens = shared.moments, nets.takes_tokens(net)
         self._memory = torch.channels_last if len(shared.shape) == 3 else torch.contiguous_format
         self.views = views
 
@@ -82,7 +82,9 @@ class NetPredictor(Predictor):
         return logits.float()
 
     def standardised(self, raw: Tensor) -> Tensor:
-        """The inputs (m, ...) as the net itself takes them."""
+        """The inputs (m, ...) as the net itself takes them; tokens stay whole numbers."""
+        if self._tokens:
+            return raw.long()
         mean, std = self.moments
         return ((raw - mean) / std).contiguous(memory_format=self._memory)
 
