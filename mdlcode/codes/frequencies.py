@@ -9,6 +9,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from scipy.special import gammaln
 
+from mdlcode.codelength import LABELS
 from mdlcode.codes.base import Code, Received
 from mdlcode.coding.channel import Channel
 from mdlcode.coding.entropy_models import Categories
@@ -39,7 +40,7 @@ class Frequencies(Code):
         sent = []
         for start in range(0, len(shared), step):
             block = None if labels is None else labels[start : start + step]
-            sent.append(channel.send_under(block, Categories(_predictions(counts, block))))
+            sent.append(channel.send_under(block, Categories(_predictions(counts, block)), LABELS))
             counts += np.bincount(sent[-1], minlength=len(counts))
         return Received(np.concatenate(sent), ConstantPredictor(counts / counts.sum()))
 

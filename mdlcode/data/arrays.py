@@ -161,7 +161,8 @@ def _as_float32(array: NDArray[Any]) -> FloatArray:
             wide = array.reshape(-1, array.shape[-1])  # features, or the last axis of images and series
             lost = np.abs(wide - rounded.reshape(wide.shape).astype(np.float64)).max(axis=0)
             deviation = wide.std(axis=0, dtype=np.float64)
-            if len(bad := np.flatnonzero((deviation > 0) & (lost > _LOST_SHARE * deviation))):
+            differs = wide.max(axis=0) > wide.min(axis=0)
+            if len(bad := np.flatnonzero(differs & (lost > _LOST_SHARE * deviation))):
                 raise MdlError(
                     f"float32 can't tell the values of feature {bad[0]} apart (around {wide[0, bad[0]]:.10g}, deviation"
                     f" {deviation[bad[0]]:.3g}): subtract its mean first"

@@ -111,7 +111,9 @@ def _as_array(labels: Any) -> NDArray[Any]:
     if isinstance(labels, np.ma.MaskedArray):
         return labels
     try:
-        return np.asarray(labels)
+        array = np.asarray(labels)
+        # numpy makes texts of a list's numbers where one of its members is a text.
+        return np.asarray(labels, dtype=object) if array.dtype.kind == "U" and isinstance(labels, list) else array
     except (TypeError, ValueError) as error:
         raise MdlError(f"labels are no plain list: {error}") from None
 

@@ -89,7 +89,7 @@ def _check_present(column: Any, name: str) -> None:
 def readers(path: Path, target: str | None) -> tuple[Callable[[], Any], Callable[[], Any]]:
     """Readers of a table's features, all columns but `target`, and of its labels, that column alone.
 
-    The features are read without the labels, which need not be there. Both raise MdlError: for a file that can't
+    The features are taken without the labels, which need not be there. Both raise MdlError: for a file that can't
     be read, pandas not installed, and labels that `target` does not name.
     """
 
@@ -121,7 +121,12 @@ def _read(path: Path, columns: list[str]) -> Any:
     if path.suffix == ".parquet":
         frame = _guarded(path, lambda pandas: pandas.read_parquet(path, columns=columns))
     else:
-        frame = _guarded(path, lambda pandas: _csv(pandas, path, usecols=columns))
+        whole = _guarded(
+            path, lambda pandas: _csv(pandas, path)
+        )  # pandas overlooks odd rows where it reads few columns
+        if len(whole) and not (whole.index == range(len(whole))).all():
+            raise MdlError(f"{path} has rows with more fields than the first line names: name them all")
+        frame = whole[columns]
     if not len(frame):
         raise MdlError(f"{path} has no rows")
     return frame
