@@ -121,20 +121,18 @@ def _read(path: Path, columns: list[str]) -> Any:
     if path.suffix == ".parquet":
         frame = _guarded(path, lambda pandas: pandas.read_parquet(path, columns=columns))
     else:
-        whole = _guarded(
-            path, lambda pandas: _csv(pandas, path)
-        )  # pandas overlooks odd rows where it reads few columns
-        if len(whole) and not (whole.index == range(len(whole))).all():
-            raise MdlError(f"{path} has rows with more fields than the first line names: name them all")
-        frame = whole[columns]
+        frame = _guarded(path, lambda pandas: _csv(pandas, path))[columns]
     if not len(frame):
         raise MdlError(f"{path} has no rows")
     return frame
 
 
-def _csv(pandas: Any, path: Path, **options: Any) -> Any:
-    separator = "\t" if ".tsv" in path.suffixes else ","
-    return pandas.read_csv(path, sep=separator, low_memory=False, **options)
+def _csv(pandas: Any, path: Path, nrows: int | None = None) -> Any:
+    """A whole table, since pandas overlooks odd rows where it reads some columns only."""
+    frame = pandas.read_csv(path, sep="\t" if ".tsv" in path.suffixes else ",", low_memory=False, nrows=nrows)
+    if not isinstance(frame.index, pandas.RangeIndex) and len(frame):
+        raise ValueError("rows have more fields than the first line names")
+    return frame
 
 
 def _parquet_columns(path: Path) -> list[str]:
