@@ -48,11 +48,13 @@ class Frequencies(Code):
 def _predictions(counts: FloatArray, block: IntArray | None) -> FloatArray:
     """The distribution (m, K) of each label of a block given `counts` and the block's labels before it."""
     if block is None:
-        return (counts / counts.sum())[None]
+        now: FloatArray = counts / counts.sum()
+        return now[None]
     seen = np.zeros((len(block), len(counts)))
     seen[np.arange(1, len(block)), block[:-1]] = 1
-    rows: FloatArray = counts + seen.cumsum(axis=0)
-    return rows / rows.sum(axis=1, keepdims=True)
+    rows = counts + seen.cumsum(axis=0)
+    probs: FloatArray = rows / rows.sum(axis=1, keepdims=True)
+    return probs
 
 
 def frequencies_bits(counts: NDArray[np.integer]) -> float:

@@ -60,9 +60,9 @@ def npy_reader(path: Path) -> Reader:
 def _check_size(path: Path, member: str) -> None:
     """Raises ValueError for a member whose header claims another number of bytes than are there."""
     with zipfile.ZipFile(path) as archive, archive.open(member) as file:
-        version = np.lib.format.read_magic(file)  # type: ignore[no-untyped-call]
+        version = np.lib.format.read_magic(file)
         header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = header(file)  # type: ignore[no-untyped-call]
+        shape, _, dtype = header(file)
         claimed = float(np.prod(shape, dtype=float)) * dtype.itemsize
         if not dtype.hasobject and claimed > archive.getinfo(member).file_size:
             raise ValueError(f"array {member} claims shape {shape}, and the file is far shorter")

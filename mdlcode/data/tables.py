@@ -111,9 +111,14 @@ def readers(path: Path, target: str | None) -> tuple[Callable[[], Any], Callable
 
 
 def _columns(path: Path) -> list[str]:
-    if path.suffix == ".parquet":
-        return _guarded(path, lambda pandas: _parquet_columns(path))
-    return [str(name) for name in _guarded(path, lambda pandas: _csv(pandas, path, nrows=0).columns)]
+    def named(pandas: Any) -> Any:
+        if path.suffix != ".parquet":
+            return _csv(pandas, path, nrows=0).columns
+        from pyarrow import parquet
+
+        return parquet.read_schema(path).names
+
+    return [str(name) for name in _guarded(path, named)]
 
 
 def _read(path: Path, columns: list[str]) -> Any:
@@ -133,12 +138,6 @@ def _csv(pandas: Any, path: Path, nrows: int | None = None) -> Any:
     if not isinstance(frame.index, pandas.RangeIndex) and len(frame):
         raise ValueError("rows have more fields than the first line names")
     return frame
-
-
-def _parquet_columns(path: Path) -> list[str]:
-    from pyarrow import parquet
-
-    return [str(name) for name in parquet.read_schema(path).names]
 
 
 def _guarded(path: Path, read: Callable[[Any], Any]) -> Any:
