@@ -163,7 +163,7 @@ def test_ensemble_is_the_mean_of_its_members(digits: Data) -> None:
 
 
 def test_estimator_gives_unseen_classes_their_share() -> None:
-    data = from_arrays(np.random.default_rng(0).random((20, 2)), [0, 1] * 9 + [3, 4])
+    data = from_arrays(np.random.default_rng(0).random((20, 2)), [0, 1] * 9 + [3, 4], num_classes=5, order_seed=None)
     probs = EstimatorLearner().fit(data.shared, data.labels[:18]).predict(data.shared.inputs[18:])
     assert probs.sum(axis=1) == pytest.approx(1.0)
     assert probs[:, [2, 3, 4]] == pytest.approx(0.5 / (18 + 1.5))

@@ -53,7 +53,8 @@ def test_schedules() -> None:
     ],
 )
 def test_small_and_odd_label_sets_decode(labels: list[int], schedule: Geometric | Listed) -> None:
-    data = from_arrays(np.random.default_rng(0).random((len(labels), 3)), labels)
+    inputs = np.random.default_rng(0).random((len(labels), 3))
+    data = from_arrays(inputs, labels, num_classes=max(labels) + 1, order_seed=None)
     learners = (
         NetLearner(arch="mlp", training=Steps(min_steps=5, max_steps=5)),
         EstimatorLearner(),

@@ -135,7 +135,7 @@ def _read(path: Path, columns: list[str]) -> Any:
 def _csv(pandas: Any, path: Path, nrows: int | None = None) -> Any:
     """A whole table, since pandas overlooks odd rows where it reads some columns only."""
     frame = pandas.read_csv(path, sep="\t" if ".tsv" in path.suffixes else ",", low_memory=False, nrows=nrows)
-    if not isinstance(frame.index, pandas.RangeIndex) and len(frame):
+    if not frame.index.equals(pandas.RangeIndex(len(frame))):
         raise ValueError("rows have more fields than the first line names")
     return frame
 
