@@ -115,8 +115,8 @@ DATASETS: dict[str, Callable[[], Source]] = {
 
 
 def _source(name: str, target: str | None, size: Size | None) -> Source:
-    if size is not None and not all(1 <= side <= _LARGEST_SIDE for side in size):
-        raise MdlError(f"images can't be resized to {size[0]} x {size[1]}: sides are 1 to {_LARGEST_SIDE} pixels")
+    if size is not None and (len(size) != 2 or not all(1 <= side <= _LARGEST_SIDE for side in size)):
+        raise MdlError(f"images can't be resized to {size}: height and width are 1 to {_LARGEST_SIDE} pixels")
     if name in DATASETS:
         stored = data_root() / f"{name}.npz"
         if not stored.is_file():

@@ -64,7 +64,7 @@ def test_ragged_images_are_resized_only_if_asked(tmp_path: Path) -> None:
         load_shared(str(tmp_path), 2, resize=(8, 4)).fingerprint()
         == load(str(tmp_path), resize=(8, 4)).shared.fingerprint()
     )
-    with pytest.raises(MdlError, match="sides are 1 to 4096"):
+    with pytest.raises(MdlError, match="1 to 4096 pixels"):
         load(str(tmp_path), resize=(10**6, 10**6))
 
 
