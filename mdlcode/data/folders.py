@@ -59,7 +59,7 @@ def _read(folder: Path, size: tuple[int, int] | None) -> tuple[NDArray[Any], lis
     files = _files(folder)
     arrays = [_image(file, size) for file in files]
     if len({array.shape[1:] for array in arrays}) > 1:
-        raise MdlError(f"images under {folder} differ in size: bring them to one size with --resize HEIGHTxWIDTH")
+        raise MdlError(f"images under {folder} differ in size: bring them to one height and width with `resize`")
     if len({array.shape[0] for array in arrays}) > 1:  # some are grey, some in colour
         arrays = [np.repeat(array, 3, axis=0) if len(array) == 1 else array for array in arrays]
     if len({array.dtype for array in arrays}) > 1:

@@ -151,7 +151,7 @@ def _arrays(parts: Sequence[Reader | None], num_classes: int | None = None) -> S
 def _npy_pair(path: Path, target: str | None) -> Source:
     def labels() -> Any:
         if target is None:
-            raise MdlError(f"which file holds the labels of {path}? Name it with --target")
+            raise MdlError(f"which file holds the labels of {path}? Name it with `target`")
         return archives.npy_reader(Path(target))()
 
     return Source(archives.npy_reader(path), labels)

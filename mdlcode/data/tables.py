@@ -102,7 +102,7 @@ def readers(path: Path, target: str | None) -> tuple[Callable[[], Any], Callable
     def labels() -> Any:
         columns = _columns(path)
         if target is None:
-            raise MdlError(f"which column of {path} holds the labels? Name it with --target: {listed(columns)}")
+            raise MdlError(f"which column of {path} holds the labels? Name it with `target`: {listed(columns)}")
         if target not in columns:
             raise MdlError(f"{path} has no column '{short(target)}' for the labels, there are: {listed(columns)}")
         return _read(path, [target])[target]

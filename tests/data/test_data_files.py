@@ -58,7 +58,7 @@ def test_grey_among_colour_images_become_colour(tmp_path: Path) -> None:
 
 def test_ragged_images_are_resized_only_if_asked(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((9, 9), dtype=np.uint8)).save(folder(tmp_path) / "a" / "large.png")
-    refused(tmp_path, "differ in size.*--resize")
+    refused(tmp_path, "differ in size.*`resize`")
     assert load(str(tmp_path), resize=(8, 4)).shared.shape == (1, 8, 4)
     assert (
         load_shared(str(tmp_path), 2, resize=(8, 4)).fingerprint()

@@ -226,7 +226,7 @@ def test_tables_that_cannot_be_features_are_one_line(tmp_path: Path) -> None:
     (tmp_path / "bytes.csv").write_bytes(b"a,b\n\xff\xfe,1\n")
     (tmp_path / "bad.parquet").write_bytes(b"PAR1 no")
     for name, target, message in (
-        ("t.csv", None, "Name it with --target: size, colour, old, species"),
+        ("t.csv", None, "Name it with `target`: size, colour, old, species"),
         ("t.csv", "kind", "no column 'kind' for the labels, there are: size"),
         ("empty.csv", "a", "can't be read"),
         ("rowless.csv", "a", "no rows"),
@@ -261,5 +261,5 @@ def test_npy_pairs_and_folders(tmp_path: Path) -> None:
     assert torch.equal(folder.shared.inputs, pair.shared.inputs)
     assert folder.labels.tolist() == pair.labels.tolist() == Y
     assert folder.test_labels is not None
-    with pytest.raises(MdlError, match="--target"):
+    with pytest.raises(MdlError, match="`target`"):
         load(str(tmp_path / "x_train.npy"))
