@@ -15,12 +15,12 @@ from mdlcode.coding.channel import Ledger, Sender
 from mdlcode.coding.message import unpack
 from mdlcode.data import Data, Shared
 from mdlcode.errors import PrunedError
-from mdlcode.learn import AdamW, FrequencyLearner, NetLearner, NetPredictor, RateAware
+from mdlcode.learn import FrequencyLearner, NetLearner, NetPredictor, RateAware, Steps
 from mdlcode.learn.constant import ConstantPredictor
 from mdlcode.typing import IntArray
 from mdlcode.weights import AsTrained, Quantised
 
-LINEAR = NetLearner(arch="linear", min_steps=40)
+LINEAR = NetLearner(arch="linear", training=Steps(min_steps=40))
 FITS: list[str] = []
 
 
@@ -38,7 +38,7 @@ class CountedFrequencies(FrequencyLearner):
 
 def test_no_candidate_is_trained_twice(digits: Data) -> None:
     """Whichever wins, a code that prepares or one that only transmits."""
-    two_part = TwoPart(CountedNet(arch="linear", min_steps=40))
+    two_part = TwoPart(CountedNet(arch="linear", training=Steps(min_steps=40)))
     blocks = Prequential((CountedFrequencies(),))
     blocks.codelength(digits)
     once = len(FITS)
@@ -126,7 +126,7 @@ def test_what_is_prepared_is_not_changed_by_speaking(digits: Data) -> None:
 
 
 def test_candidates_that_can_not_be_sent_drop_out(digits: Data) -> None:
-    learner = RateAware(NetLearner(arch="linear", min_steps=40, optimizer=AdamW()), bit_price=1e4, min_steps=100)
+    learner = RateAware(LINEAR, training=Steps(min_steps=100), bit_price=1e4)
     nothing: Code = TwoPart(learner, Quantised(AsTrained()))
     length = BestOf((nothing, Uniform())).codelength(digits)
     assert length.total_bits == pytest.approx(length.uniform_bits + 1)

@@ -223,7 +223,7 @@ def test_sizes_of_a_decoded_net_are_those_that_were_sent(digits: Data) -> None:
 
 def test_coordinates_are_of_nets_in_a_subspace(digits: Data) -> None:
     with pytest.raises(MdlError, match="for nets in a subspace"):
-        TwoPart(NetLearner(arch="linear", min_steps=5), Coordinates()).codelength(digits)
+        TwoPart(NetLearner(arch="linear", training=Steps(min_steps=5)), Coordinates()).codelength(digits)
     with pytest.raises(MdlError, match="in whole steps"):
         TwoPart(replace(QUICK, coordinates=Real()), Coordinates()).codelength(digits)
     alike = TwoPart(QUICK, Coordinates()).codelength(digits)
@@ -231,7 +231,9 @@ def test_coordinates_are_of_nets_in_a_subspace(digits: Data) -> None:
 
 
 def test_statistics_that_are_sent_predict_as_well_as_exact_ones(digits: Data) -> None:
-    learned = SubspaceLearner(arch="convnet-small", min_steps=60, dimension=300).fit(digits.shared, digits.labels)
+    learned = SubspaceLearner(arch="convnet-small", training=Steps(min_steps=60), dimension=300).fit(
+        digits.shared, digits.labels
+    )
     exact = deepcopy(learned)
     ledger = Ledger()
     Coordinates().transmit(ledger, moving(learned))

@@ -126,7 +126,7 @@ def certified(code: Code, data: Data) -> tuple[Certificate | None, str]:
 
 def test_comparing_refuses_unpaid_statistics_too() -> None:
     data = load("digits", View(limit=100))
-    code = Subspace((SubspaceLearner(arch="convnet", dimension=20, epochs=1, min_steps=5),))
+    code = Subspace(SubspaceLearner(arch="lenet-patches", dimension=20, training=Steps(epochs=1, min_steps=5)))
     [result] = compare(data, [code])
     assert result.bound is None
     assert "read off the inputs and no bit pays for it" in result.notes[-1]
