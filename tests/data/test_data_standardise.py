@@ -11,7 +11,7 @@ from mdlcode.codes import TwoPart
 from mdlcode.data import Given, Shared, View, from_arrays, load
 from mdlcode.data.standardise import Standardise
 from mdlcode.errors import MdlError
-from mdlcode.learn import AdamW, EstimatorLearner, NetLearner
+from mdlcode.learn import AdamW, EstimatorLearner, NetLearner, Steps
 from mdlcode.learn.estimator import standardised
 
 GENERATOR = np.random.default_rng(0)
@@ -68,11 +68,11 @@ def test_tokens_stay_whole_numbers() -> None:
     labels = (tokens == 7).any(1).astype(int)
     data = from_arrays(tokens.astype(np.int32), labels)
     assert data.shared.inputs.dtype == torch.int64
-    net = NetLearner(arch="nets_of_mine:tokens", min_steps=400, optimizer=AdamW(lr=0.03))
+    net = NetLearner(arch="nets_of_mine:tokens", training=Steps(min_steps=400), optimizer=AdamW(lr=0.03))
     predictor = net.fit(data.shared, data.labels)
     assert torch.equal(predictor.standardised(data.shared.inputs.float()), data.shared.inputs)
     assert (predictor.predict(data.shared.inputs).argmax(1) == data.labels).mean() > 0.95
-    for code in (Prequential((NetLearner(arch="nets_of_mine:tokens", min_steps=5),)), TwoPart(net)):
+    for code in (Prequential((NetLearner(arch="nets_of_mine:tokens", training=Steps(min_steps=5)),)), TwoPart(net)):
         assert np.array_equal(code.decode(data.shared, code.encode(data)), data.labels)
 
 
