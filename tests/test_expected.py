@@ -14,8 +14,8 @@ from mdlcode.bayes.posterior import Sampled
 from mdlcode.data import Shared
 from mdlcode.typing import FloatArray
 
-RUNS, KEPT, CONFIDENCE, WEIGHTS = 500, 16, 0.95, 25
-TOSSES = np.array([1] * 14 + [0] * 6)  # of each coin
+RUNS, KEPT, CONFIDENCE, WEIGHTS = 500, 16, 0.95, 1000
+TOSSES = np.array([1, 1, 1, 0])  # of each coin
 LABELS = np.tile(TOSSES, WEIGHTS)
 SHARED = Shared(torch.zeros(len(LABELS), 1), 2)
 LAYOUT = Layout(("w",), ((WEIGHTS,),))
@@ -82,11 +82,11 @@ def over_all_draws(made: Inferred, length: ExpectedLength) -> ExpectedLength:
 
 
 # Nearly the posterior (label bits and log q/p cancel), too narrow, too wide, too far.
-COINS = [Coins(0.58, 0.43), Coins(0.7, 0.1), Coins(0.6, 0.6), Coins(-1.0, 0.4)]
+COINS = [Coins(0.5, 0.72), Coins(0.5, 0.2), Coins(0.5, 1.0), Coins(-1.0, 0.6)]
 
 
 @pytest.mark.parametrize("coins", COINS)
-@pytest.mark.parametrize("draws", [2, 4, 16])
+@pytest.mark.parametrize("draws", [2, 4])
 def test_the_upper_limit_covers_with_a_sampled_kl(coins: Coins, draws: int) -> None:
     random, truth = np.random.default_rng(draws), coins.total_bits()
     made = [ExpectedLength.of(Inferred.drawn(coins, random), SHARED, LABELS, draws) for _ in range(RUNS)]  # type: ignore[arg-type]
@@ -97,4 +97,4 @@ def test_a_kl_over_other_draws_does_not_cover() -> None:
     random, truth = np.random.default_rng(0), COINS[0].total_bits()
     made = [Inferred.drawn(COINS[0], random) for _ in range(RUNS)]
     lengths = [over_all_draws(each, ExpectedLength.of(each, SHARED, LABELS, 4)) for each in made]  # type: ignore[arg-type]
-    assert np.mean([each.upper_bits >= truth for each in lengths]) < 0.8
+    assert np.mean([each.upper_bits >= truth for each in lengths]) < 0.75
