@@ -19,8 +19,9 @@ def test_length_is_the_evidence_in_any_order(size: int, classes: int) -> None:
     generator = np.random.default_rng(size)
     labels = np.minimum(generator.geometric(0.3, size) - 1, classes - 1)
     shared = Shared(torch.zeros(size, 1), classes)
+    # The coder keeps 24 bits of each probability, and the ledger counts what it keeps.
     bits = [Frequencies().codelength(Data("any", shared, each)).total_bits for each in (labels, np.sort(labels))]
-    assert bits == pytest.approx([frequencies_bits(np.bincount(labels, minlength=classes))] * 2, rel=1e-9)
+    assert bits == pytest.approx([frequencies_bits(np.bincount(labels, minlength=classes))] * 2, rel=1e-6)
     message = Frequencies().encode(Data("any", shared, labels))
     assert np.array_equal(Frequencies().decode(shared, message), labels)
 
@@ -38,7 +39,7 @@ def test_rare_positives_without_a_signal_save_nothing() -> None:
     assert learned.compression_ratio < 0.12
     assert learned.saved_bits_against_frequencies is not None
     assert learned.saved_bits_against_frequencies < 0
-    assert counted.saved_bits_against_frequencies == pytest.approx(0, abs=1e-6)
+    assert counted.saved_bits_against_frequencies == pytest.approx(0, abs=1e-3)
     assert counted.frequencies_bits == learned.frequencies_bits == pytest.approx(counted.total_bits)
 
 
