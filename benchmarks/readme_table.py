@@ -1,11 +1,13 @@
-"""Writes README's table of results from benchmarks/records; with --check says whether it is up to date.
+"""Writes the tables of results from benchmarks/records: a short one in README, all of them in docs/results.md.
 
 python benchmarks/readme_table.py [--check]
+With --check it says whether they are up to date.
 """
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -17,70 +19,103 @@ from mdlcode.report.tables import percent
 
 ROOT = Path(__file__).parent.parent
 BEGIN, END = "<!-- results: python benchmarks/readme_table.py -->", "<!-- end of results -->"
-HEADER = (
-    "| data | code | uniform | published, kbits | bits here, mean over seeds | ratio | envelope, bits | test accuracy"
-    " | seconds | command |"
-)
-RULE = "|---|---|---:|---:|---:|---:|---:|---:|---:|---|"
+SETS = ("MNIST", "CIFAR-10")
+CODES = ("uniform", "float32", "compressed", "subspace", "variational", "prequential")
+
+Record = Mapping[str, Any]
 
 
-def table() -> str:
-    records = [json.loads(path.read_text()) for path in sorted((ROOT / "benchmarks" / "records").glob("*.json"))]
-    return "\n".join([HEADER, RULE, *map(_row, sorted(records, key=lambda each: each["order"]))])
+def records() -> list[Record]:
+    """What was measured, in the order of the tables."""
+    stored = [json.loads(path.read_text()) for path in (ROOT / "benchmarks" / "records").glob("*.json")]
+    return sorted(stored, key=lambda each: int(each["order"]))
 
 
-def _row(record: dict[str, Any]) -> str:
-    uniform = uniform_bits(record["num_labels"], record["num_classes"])
-    seconds = "-" if record["seconds"] is None else f"{record['seconds']:,.0f}"
-    bits = list(record.get("total_bits_by_seed", {}).values()) or [record["total_bits"]]
-    own = f"seed {record['seed']}: {record['note']}" if record["note"] and len(bits) > 1 else record["note"]
-    note = "; ".join(each for each in (_spread(bits), own, _missing(record)) if each)
-    envelope = record.get("envelope_bits")
-    cells = [
-        f"{record['data']}, {record['num_labels']:,} labels",
+def summary() -> str:
+    """README's table: each code on both data sets, beside the published length."""
+    measured = {(each["data"], each["code"]): each for each in records()}
+    columns = " | ".join(f"{name}, bits | published, kbits" for name in SETS)
+    rows = [[code, *(cell for name in SETS for cell in _summary(measured[name, code]))] for code in CODES]
+    return "\n".join([f"| code | {columns} |", "|---|" + "---:|" * 2 * len(SETS), *map(_line, rows)])
+
+
+def _summary(record: Record) -> tuple[str, str]:
+    bits = _bits(record)
+    spread = f" ± {stdev(bits):,.1f}" if len(bits) > 1 else ""
+    return f"**{mean(bits):,.1f}**{spread}", _published(record)
+
+
+def details() -> str:
+    """The tables of docs/results.md: a section for each data set, and how each code of it was measured."""
+    groups = groupby(records(), key=lambda each: (each["data"], each["num_labels"], each["num_classes"]))
+    return "\n\n".join(_section(*of, list(group)) for of, group in groups)
+
+
+def _section(data: str, num_labels: int, num_classes: int, measured: Sequence[Record]) -> str:
+    uniform = uniform_bits(num_labels, num_classes)
+    header = "| code | bits | ratio | published, kbits | envelope, bits | test accuracy | seconds |"
+    rows = "\n".join([header, "|---|" + "---:|" * 6, *(_line(_row(each, uniform)) for each in measured)])
+    made = "\n".join(map(_made, measured))
+    return f"## {data}\n\n{num_labels:,} labels; {uniform:,.1f} bits under the uniform code.\n\n{rows}\n\n{made}"
+
+
+def _row(record: Record, uniform: float) -> list[str]:
+    bits = _bits(record)
+    spread = f" ({min(bits):,.1f} - {max(bits):,.1f}, sd {stdev(bits):,.1f}, n = {len(bits)})" if len(bits) > 1 else ""
+    return [
         record["code"],
-        f"{uniform:,.1f}",
-        record["published_kbits"] or "-",
-        f"**{mean(bits):,.1f}** ({note})",
+        f"**{mean(bits):,.1f}**{spread}",
         f"{mean(bits) / uniform:.4f}",
-        "-" if envelope is None else f"{envelope:,}",
+        _published(record),
+        _or_dash(record.get("envelope_bits")),
         percent(record["test_accuracy"]),
-        seconds,
-        f"`{record['command']}`",
+        _or_dash(record["seconds"]),
     ]
+
+
+def _made(record: Record) -> str:
+    """The command, the machine, and what else is to be said."""
+    missing = incomplete(record)
+    lacking = f"made without a note of its {' and '.join(missing)}, to be made again" if missing else ""
+    notes = "".join(f" {each[0].upper()}{each[1:]}." for each in (record["note"], lacking) if each)
+    return f"- **{record['code']}**: `{record['command']}`, on {record['machine']}.{notes}"
+
+
+def _bits(record: Record) -> list[float]:
+    """The total under each seed."""
+    return list(record.get("total_bits_by_seed", {}).values()) or [record["total_bits"]]
+
+
+def _published(record: Record) -> str:
+    return str(record["published_kbits"] or "-")
+
+
+def _or_dash(number: float | None) -> str:
+    return "-" if number is None else f"{number:,.0f}"
+
+
+def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _spread(bits: Sequence[float]) -> str:
-    """How many seeds, and how far their lengths lie apart; of a length that no seed moves, nothing."""
-    if len(bits) == 1:
-        return "1 seed"
-    return f"{len(bits)} seeds: {min(bits):,.1f} - {max(bits):,.1f}, standard deviation {stdev(bits):,.1f}"
-
-
-def _missing(record: Mapping[str, Any]) -> str:
-    """What the record does not say of how it was made."""
-    missing = incomplete(record)
-    return f"made without a note of its {' and '.join(missing)}, to be made again" if missing else ""
-
-
-def written(readme: str) -> str:
-    before, begin, rest = readme.partition(BEGIN)
+def written(page: str, made: str) -> str:
+    """The page with what was made between its two marks."""
+    before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
-        raise SystemExit(f"README.md has no lines '{BEGIN}' and '{END}'")
-    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
+        raise SystemExit(f"the page has no lines '{BEGIN}' and '{END}'")
+    return f"{before}{BEGIN}\n{made}\n{END}{after}"
 
 
 def main() -> None:
-    path = ROOT / "README.md"
-    old = path.read_text()
-    new = written(old)
-    if "--check" in sys.argv[1:]:
-        if old != new:
-            raise SystemExit("README's table of results is out of date: run python benchmarks/readme_table.py")
-    else:
-        path.write_text(new)
+    pages: dict[str, Callable[[], str]] = {"README.md": summary, "docs/results.md": details}
+    for name, make in pages.items():
+        old = (ROOT / name).read_text()
+        new = written(old, make())
+        if "--check" not in sys.argv[1:]:
+            (ROOT / name).write_text(new)
+        elif old != new:
+            raise SystemExit(f"the table in {name} is out of date: run python benchmarks/readme_table.py")
 
 
 if __name__ == "__main__":

@@ -18,8 +18,8 @@ class MessageError(MdlError):
 
 
 class TrainingError(MdlError):
-    """A training that came to nothing: its loss is not finite, or it has nothing to learn from."""
+    """A training that failed: its loss is not finite, or there is nothing to learn from."""
 
 
 class PrunedError(MdlError):
-    """A net of which a whole layer was pruned, so that it says nothing of its inputs."""
+    """A net with a layer that was pruned completely, so that its predictions no longer depend on the inputs."""

@@ -27,7 +27,10 @@ Stage = list[tuple[str, IntArray]]
 
 @plain_dataclass(frozen=True, eq=False)
 class Said:
-    """The weights (P,) that both sides have now; `settle` is for Bob, once he can infer the posterior too."""
+    """The weights (P,) that both sides hold after they were sent.
+
+    Bob calls `settle` at the end: then he has the labels, infers the posterior too, and returns the spare bits.
+    """
 
     weights: FloatArray
     settle: Callable[[Callable[[], Inference]], None]
@@ -46,14 +49,16 @@ class _Drawn:
 class BitsBack:
     """log2 q(w) / p(w) bits for weights w on a grid (Hinton & van Camp 1993; Honkela & Valpola 2004).
 
-    Alice pops w from spare bits under the posterior q and sends it under the prior p. Bob, once he has the
-    labels too, repeats her inference and puts w back under q: the spare bits are his. Under a mixture she
-    pops the number z of a Gaussian too, from p(z | w), and sends it first: so w costs what the mixture says.
-    With a `refinement`, the weights go part by part, and q is fitted to what was drawn before: then q(w) is a
-    product of conditional densities, richer than independent ones. The grid's step is the prior's scale /
-    2^`step_bits`, its reach 2^`range_bits` of these scales; beyond 2^13 cells the coder's 24 bits begin to
-    cost: every cell has at least 2^-24. Of `tries` draws, from the spare bits under as many pads, the one with
-    the shortest message is sent, and its number paid.
+    Alice decodes w from spare bits under the posterior q, which draws w from q, and sends it under the prior p.
+    When Bob has the labels too, he repeats her inference and encodes w under q, which returns the spare bits.
+    If the prior is a mixture, Alice also draws the number z of one of its Gaussians from p(z | w) in this way and
+    sends z first; then w costs what its density under the mixture says.
+
+    With a `refinement` the weights are drawn and sent part by part, and q is fitted again to the parts drawn
+    before, so that q(w) is a product of conditional densities. The grid has the step scale / 2^`step_bits` and
+    reaches 2^`range_bits` scales to each side, where scale is the prior's. More than 2^13 cells make messages
+    longer, because the coder gives every cell a probability of at least 2^-24. With several `tries`, that many
+    draws are made, the one with the shortest message is sent, and log2(tries) bits are paid for its number.
     """
 
     kind: Literal["bits-back"] = Field(default="bits-back", kw_only=True)

@@ -72,7 +72,7 @@ class Normals(Density):
 
 @dataclass(frozen=True, eq=False)
 class TwoNormals(Density):
-    """share N(0, wide^2) + (1 - share) N(0, narrow^2) of each weight: most weights say nothing, some much.
+    """share N(0, wide^2) + (1 - share) N(0, narrow^2) of each weight: most weights are near 0, a few are large.
 
     >>> one = np.ones(1)
     >>> TwoNormals(one, 0.1 * one, 0.5 * one).kl_bits(0 * one, 0.1 * one).round(2)  # nearly the narrow one

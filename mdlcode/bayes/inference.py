@@ -12,7 +12,7 @@ Refit = Callable[[MeanField, Refinement, FloatArray], MeanField]
 
 @dataclass(frozen=True, eq=False)
 class Inference:
-    """The posterior of the weights that are not known yet; what it says of known ones means nothing."""
+    """The posterior of the weights that are not known yet. Its entries for known weights are not to be used."""
 
     posterior: MeanField
     refit: Refit

@@ -1,4 +1,4 @@
-"""What inference ends with: the distribution of all weights of a net, beside its prior."""
+"""Posteriors: the result of inference, a distribution over all weights of a net, together with its prior."""
 
 import math
 from collections.abc import Mapping

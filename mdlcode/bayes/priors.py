@@ -55,8 +55,8 @@ class ScaleMixture:
     """share N(0, wide^2) + (1 - share) N(0, narrow^2) for each weight (Blundell et al. 2015).
 
     Both scales and the share are learned for each tensor, or each output of it, and paid for, 8 bits each.
-    The narrow Gaussian takes the weights that say nothing: they cost next to nothing, and do little harm.
-    For learners with a sparse `start`: a dense net's posterior is wider than the narrow one is at first.
+    Weights that the predictions hardly depend on come under the narrow Gaussian, where they cost almost no bits.
+    Use it with a sparse `start`: the posterior of a dense net is wider at first than the narrow Gaussian is.
     """
 
     kind: Literal["scale-mixture"] = Field(default="scale-mixture", kw_only=True)

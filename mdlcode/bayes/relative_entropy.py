@@ -42,7 +42,7 @@ class RelativeEntropy:
     ) -> Said:
         """The number of each block's candidate, all weights being kept.
 
-        Bob passes no inference, and owes nothing at the end.
+        Bob passes no inference, and has no spare bits to return at the end.
         """
         posterior = None if inference is None else inference.posterior
         count = None if posterior is None else np.array([self._num_blocks(posterior.kl_bits) - 1])

@@ -1,8 +1,9 @@
 """Bounds on risk from (errors, n, bits or nats, delta): numbers in, numbers out, no torch.
 
-Scalars in give a float, arrays give arrays (they broadcast). Bits come in, nats are inside; delta is the
-failure probability; KL is KL(posterior || prior). An inverse is never below the true one and at most 1; every
-other bound is returned as it is, above 1 where it is vacuous. Bad input raises MdlError.
+Scalars give a float, arrays broadcast and give arrays. Code lengths are given in bits (`code_bits`), divergences in
+nats (`kl_nats`); delta is the failure probability; KL is KL(posterior || prior). Bounds that are inverses of a tail
+or of a divergence are rounded up and are at most 1. The others are returned as they are, above 1 where they are
+vacuous. Bad input raises MdlError.
 
 >>> from mdlcode import bounds
 >>> round(bounds.exact_binomial(errors=470, n=60_000, code_bits=33_174, delta=0.05), 4)

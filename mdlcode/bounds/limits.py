@@ -1,4 +1,4 @@
-"""Limits on compressibility (Zhou et al. 2019, section 6): a learner that overfits has many bits to say."""
+"""Limits on compressibility (Zhou et al. 2019, section 6): nets that overfit have, on average, no short code."""
 
 import numpy as np
 import numpy.typing as npt

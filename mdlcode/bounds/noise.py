@@ -1,10 +1,11 @@
 """Noise robustness (Zhou et al. 2019, Theorem 4.3): the nats that noise on quantised weights gains back.
 
-Posterior: N(w_i, s^2) on each non-zero weight w_i, itself a codebook entry. Prior: at each of these weights
-the mixture of N(c_j, t^2) over the codebook. The mixture is not normalised, since its 1 / r is already in the
-k log2 r bits that the message spends on values:
+The posterior puts N(w_i, s^2) on each of the k non-zero weights w_i, which are entries of a codebook of r values c_j.
+The prior of such a weight is the sum of N(c_j, t^2) over the codebook. The sum is not divided by r, because the
+message already pays k log2 r bits for saying which values the weights have:
 KL(Q || P) <= message bits ln 2 + sum_i KL(N(w_i, s^2) || sum_j N(c_j, t^2)),
-and the sum is negative where the noise gains. One object holds the posterior: KL and draws read one s.
+and the sum is negative where the noise saves bits. One object, `NoisyWeights`, holds s, so that the KL and the random
+draws belong to the same posterior.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The errors of a net as a bound needs them: of one fixed function of one input, counted and not averaged."""
+"""Counting a net's errors for a bound, which holds only for a fixed function of a single input."""
 
 import numpy as np
 from torch import Tensor
@@ -12,7 +12,7 @@ _ROUNDING = 0.05  # bfloat16 sums in another order; batch statistics and random 
 
 
 def count_errors(predictor: Predictor, inputs: Tensor, labels: IntArray) -> int:
-    """How many labels (n,) are not the likeliest class of their inputs (n, ...): wrong in total, no mean of means.
+    """How many of the labels (n,) are not the class that is most probable given their inputs (n, ...).
 
     Raises MdlError where a prediction is not finite, or is not a function of its own input alone.
 
@@ -33,8 +33,9 @@ def count_errors(predictor: Predictor, inputs: Tensor, labels: IntArray) -> int:
 def check_function(predictor: Predictor, inputs: Tensor) -> None:
     """Raises MdlError unless inputs get the same prediction alone as in a batch.
 
-    A net in training mode reads the statistics of its batch (batch norm), and `.eval()` does not reach a layer
-    that is kept in a plain list; random views depend on the place in the batch. A bound holds for neither.
+    Two kinds of nets fail: a net with batch norm in training mode, whose predictions depend on the whole batch
+    (`.eval()` does not reach a layer that is kept in a plain list), and a net that predicts from random views,
+    which depend on the place in the batch. No bound holds for them.
     """
     together = predictor.predict(inputs[:_BATCH])[:_ALONE]
     try:

@@ -166,7 +166,7 @@ def _paid(length: Codelength, shared: Shared) -> dict[str, float]:
 
 
 def other_inputs(shared: Shared) -> Shared:
-    """A few inputs of the same shape and type that have nothing of the data but that."""
+    """A few made-up inputs of the same shape and type as the data, otherwise unrelated to them."""
     numbers = torch.arange(_PROBE * shared.inputs[0].numel()) * 7919 % 256
     return replace(shared, inputs=numbers.reshape(_PROBE, *shared.shape).to(shared.inputs))
 

@@ -20,7 +20,7 @@ from mdlcode.typing import IntArray
 
 @dataclass(frozen=True, config=STRICT)
 class BestOf(Code):
-    """The shortest of m codes for these labels: its index costs log2 m bits, then it speaks.
+    """The shortest of m codes for these labels: its index, at log2 m bits, and then its own message.
 
     >>> from mdlcode.codes import Uniform
     >>> from mdlcode.data import load

@@ -43,7 +43,7 @@ class Forecaster:
     def transmit(self, channel: Channel, experts: FloatArray, labels: IntArray | None) -> IntArray:
         """The labels (m,) of a block, sent under the experts' predictions (E, m, K) for it.
 
-        An expert whose row is not finite loses its word from that label on, on both sides, with a warning.
+        An expert whose row is not finite is left out from that label on, on both sides, with a warning.
         """
         count = experts.shape[1]
         bad = _broken(experts)

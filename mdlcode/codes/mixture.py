@@ -1,8 +1,8 @@
 """Mixtures of experts: the switch distribution, the Bayes mixture and fixed share.
 
-They are one recursion with other transition rules (van Erven, Gruenwald & de Rooij 2012; Herbster &
-Warmuth 1998). Each expert k has a weight a_k of having the word now and perhaps switching later, and a
-weight b_k of having it for good:
+All three are one recursion with different transition rules (van Erven, Gruenwald & de Rooij 2012; Herbster &
+Warmuth 1998). The weight of expert k has two parts: a_k, the probability that k is the current expert and may
+still be replaced later, and b_k, the probability that k is the current expert and stays so until the end:
 
     start     a_k = theta prior_k,   b_k = (1 - theta) prior_k
     predict   p(y) = sum_k (a_k + b_k) P_k(y)
@@ -107,9 +107,9 @@ class Weights:
         self.now: FloatArray = prior  # (rows, experts), sum 1 a row
 
     def learn(self, likelihood: FloatArray) -> FloatArray:
-        """Takes in what each expert gave the label that came: likelihood (rows, experts).
+        """Returns the probability (rows,) that each mixture gave to the label that came, and updates the weights.
 
-        Returns what each mixture gave it: (rows,).
+        `likelihood` (rows, experts) are the probabilities that the experts gave to that label.
         """
         self._num_labels += 1
         evidence = (self.now * likelihood).sum(axis=1, keepdims=True)
@@ -127,7 +127,7 @@ class Weights:
         return given
 
     def drop(self, experts: NDArray[np.bool_]) -> None:
-        """Takes the word for good from the experts where `experts` (rows, experts) is True."""
+        """Removes the experts where `experts` (rows, experts) is True, for all labels that follow."""
         kept = np.where(experts, 0.0, self._prior)
         self._prior = kept / kept.sum(axis=1, keepdims=True)
         a, b = (np.where(experts, 0.0, each) for each in (self._may_switch, self._for_good))

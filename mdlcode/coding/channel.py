@@ -5,9 +5,9 @@ words of a message, the Receiver into the labels. This file, `cells` and `entrop
 an ANS stack (Duda 2013; `constriction`). The stack is last in, first out, so the Sender keeps what it
 is told and pushes it in reverse order at the end; the Receiver pops in the order of the conversation.
 
-Bits-back (Hinton & van Camp 1993): Alice holds spare bits, any words she wants Bob to have besides. She
-borrows from them: what she pops under a distribution is a draw from it, and the message starts from the
-spare bits that are left. Bob, once he knows the distribution too, gives the draw back.
+Bits-back (Hinton & van Camp 1993): Alice has spare bits, any other words that she also wants to send to Bob. Decoding
+symbols from them under a distribution draws from that distribution, and the message is written on top of the spare
+bits that are left. When Bob knows the distribution too, he encodes the draw again, which restores the spare bits.
 """
 
 from abc import ABC, abstractmethod

@@ -35,8 +35,8 @@ def send_adaptive_counts(
 def send_fitted_counts(channel: Channel, counts: IntArray | None, size: int, runs: IntArray, part: str) -> IntArray:
     """Counts (n,) from 0 to `size` under a beta-binomial distribution whose a and b are sent first.
 
-    `runs` (sum n) are the lengths of stretches in which the counts fall, as both sides know: each is
-    then sent as the largest of those left, which saves what their order would say.
+    `runs` (sum n) are the lengths of stretches within which both sides know that the counts never rise. Each
+    count is then sent as the largest of those left in its stretch, so that their order costs nothing.
     """
     best = None if counts is None else _fit(np.bincount(counts).tobytes(), size)
     ones = _GRID[send_choice(channel, None if best is None else best[0], len(_GRID), part)]

@@ -58,12 +58,13 @@ def split(count: int, left: int, right: int) -> FloatArray:
 
 
 def next_largest(probs: FloatArray, left: int, bound: int, equal: int) -> FloatArray:
-    """Probabilities (n + 1,) of the next of some draws from `probs`, which are told from the largest down.
+    """Probabilities (n + 1,) of the next of some draws from `probs`, which are sent from the largest down.
 
-    `left` draws are not told yet; the last one told was `bound`, as were `equal` in all. How many draws
-    equal the bound is binomial; those below it are as probable as ever, and P(largest <= x) = F(x)^left.
-    Told so, draws cost log2(n! / products of (equal draws)!) bits less than in an order of their own.
-    At the start `bound` is n and `equal` is 0.
+    The draws are sent in falling order. `left` of them were not sent yet; the last one that was sent is
+    `bound`, and `equal` of those sent so far are equal to it. The number of draws that equal the bound is
+    binomial; for the draws below it P(largest <= x) = F(x)^left, F being the distribution function of one
+    draw. Sending a sorted list costs log2(n! / product of (multiplicity!)) bits less than sending the draws
+    in a given order. At the start `bound` is n and `equal` is 0.
 
     >>> next_largest(np.array([0.5, 0.5]), left=2, bound=1, equal=0)
     array([0.25, 0.75])

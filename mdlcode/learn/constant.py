@@ -26,7 +26,7 @@ class ConstantPredictor(Predictor):
 
 @dataclass(frozen=True, config=STRICT)
 class UniformLearner(Learner):
-    """Learns nothing: 1 / K for every class. As an expert it bounds the loss on hopeless data."""
+    """Learns nothing: 1 / K for every class. As one of several experts it keeps a mixture close to the uniform code."""
 
     kind: Literal["uniform"] = Field(default="uniform", kw_only=True)
 

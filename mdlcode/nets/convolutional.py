@@ -85,9 +85,10 @@ def lenet_small(input_shape: tuple[int, ...], num_classes: int) -> nn.Sequential
 
 
 def lenet_patches(input_shape: tuple[int, ...], num_classes: int) -> nn.Sequential:
-    """Two convolutions and a readout, for codes that pay by the weight: the first one is paid by nobody.
+    """Two convolutions and a readout, for codes that pay for each weight. The first convolution costs nothing.
 
-    It is the 8 principal directions of 5 x 5 patches; 24 maps of 5 x 5 follow.
+    Its filters are the 8 principal directions of 5 x 5 patches of the inputs, which both sides hold. The second one has
+    24 maps of 5 x 5.
 
     >>> sum(p.numel() for p in lenet_patches((1, 28, 28), 10).parameters() if p.requires_grad)
     13474
@@ -167,7 +168,7 @@ def convnet(
 
 
 class PatchWhitening(nn.Conv2d):
-    """Patches turned to uncorrelated directions of unit variance, each with both its signs.
+    """A fixed convolution: projections of patches on uncorrelated directions of unit variance, each with both signs.
 
     The directions are the `keep` ones that vary most, all of them by default. The weights are a statistic
     of the inputs, which both sides hold: `look_at` sets them, no gradient does.
@@ -196,9 +197,10 @@ class PatchWhitening(nn.Conv2d):
 
 
 class PatchDirections(PatchWhitening):
-    """Principal directions of patches, each with both its signs, as they vary: the first one with deviation 2.
+    """A fixed convolution: projections of patches on their principal directions, each with both signs.
 
-    Unlike whitened ones they keep their proportions, so that what hardly varies is not blown up to noise.
+    All are scaled by one factor, which gives the first the standard deviation 2. Whitening would scale each by
+    its own, and so magnify directions that hardly vary and are mostly noise.
     """
 
     @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Which expert has the word: the weights of switched experts along the labels."""
+"""The weights of the experts of a prequential code along the labels."""
 
 from itertools import cycle
 from typing import Any

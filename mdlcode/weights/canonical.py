@@ -1,4 +1,4 @@
-"""Canonical order of hidden units: any order predicts the same, so the one is taken that codes shortest."""
+"""Canonical order of hidden units: every order predicts the same, so the one with the shortest code is used."""
 
 from collections.abc import Callable
 from dataclasses import replace

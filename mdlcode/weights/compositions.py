@@ -11,10 +11,11 @@ from mdlcode.weights.masks import WIDTH
 
 
 def send_symbols(channel: Channel, symbols: IntArray | None, count: int, size: int, part: str) -> IntArray:
-    """The symbols (count,) from 0 .. size-1 at the length of the KT code, whose counts need no paying.
+    """The symbols (count,) from 0 .. size-1, at the length of the adaptive code of Krichevsky & Trofimov (KT).
 
-    Symbol after symbol of the alphabet: how often it comes, then where among the places still free. In
-    exact arithmetic that is the probability of the sequence under a Dirichlet(1/2, ..., 1/2) prior.
+    For each symbol of the alphabet in turn, first its number of occurrences is sent, then its places among
+    those that are still free. In exact arithmetic that costs -log2 of the probability of the sequence under a
+    Dirichlet(1/2, ..., 1/2) prior, and no counts have to be paid for separately.
     """
     result = np.full(count, size - 1, dtype=np.int64)
     free = np.arange(count)  # places whose symbol is not sent yet

@@ -1,4 +1,4 @@
-"""Columns in canonical order: which there are, not in which order they come."""
+"""Columns in canonical order: only which columns there are is sent, not their order."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +12,12 @@ Mask = NDArray[np.bool_]
 
 
 def send_sorted(channel: Channel, mask: Mask | None, features: int, units: int, part: str) -> Mask:
-    """The mask (features, units), whose columns fall as binary numbers with the first feature on top.
+    """The mask (features, units) whose columns, read as binary numbers from the first feature down, never rise.
 
-    Columns that agree so far form a group, within which the ones of the next feature come first: so one
-    count for each group says it all, and groups of equal columns cost nothing for their order. Two
-    densities adapt: of groups with no one yet, and of the others.
+    The features are sent one by one. Columns that agree in all features so far form a group of neighbours.
+    Within a group the columns that have the next feature come first, so that one count for each group is
+    enough, and the order of equal columns costs nothing. The counts are sent under two adaptive densities, one
+    for groups whose columns are empty so far and one for all others.
     """
     sent = np.zeros((features, units), dtype=bool)
     starts, seen = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)

@@ -19,9 +19,10 @@ WIDTH = 4096  # of a row at most: a count in it is one symbol
 class Order:
     """What both sides know of a tensor whose rows or columns stand in canonical order.
 
-    `rows` and `columns` are lengths of stretches in which the counts of items fall; `sorted_columns`
-    says that the columns' patterns fall, as binary numbers with the first row on top, `sorted_rows` that
-    the rows' patterns within the first column do (each entry of it may be a kernel).
+    `rows` and `columns` are the lengths of stretches within which the number of nonzero entries never rises from
+    one row or column to the next. `sorted_columns` says that the columns, read as binary numbers whose first
+    digit is the first row, never rise. `sorted_rows` says the same of the rows within the first column, each
+    entry of which may be a kernel.
     """
 
     rows: IntArray | None = None

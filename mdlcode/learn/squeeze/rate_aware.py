@@ -27,8 +27,8 @@ class RateAware(Squeezer):
     weight costs is estimated again and again from how often its size stands in its tensor (as in entropy-
     constrained quantisation; Chou, Lookabaugh & Gray 1989): the rarer a size gets, the dearer it is. Adam
     steps of size `lr` (in steps of the grid) and `step_lr` (relative) decay to 0, so that weights come to rest.
-    The price starts at 0, soon is `overshoot` times as high as it will be, and falls to its value in the end:
-    noise of the gradients brings weights to life that a low price only slowly puts to rest again.
+    The price rises from 0 to `overshoot` times its value, and then falls to its value: gradient noise makes
+    many weights nonzero early in the training, and a low price would take long to bring them back to 0.
     """
 
     kind: Literal["rate-aware"] = Field(default="rate-aware", kw_only=True)

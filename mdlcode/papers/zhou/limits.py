@@ -1,4 +1,4 @@
-"""Limits on compressibility (Zhou et al. 2019, section 6): nets that learn noise by heart can't be made small."""
+"""Limits on compressibility (Zhou et al. 2019, section 6): nets that memorise random labels can't be made small."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
