@@ -1,8 +1,9 @@
-"""What proving costs: seconds of ledger, encoder and decoder for 60,000 labels, without any training.
+"""What proving costs: seconds of ledger, encoder and decoder for many labels, without any training.
 
-python benchmarks/overhead.py
+python benchmarks/overhead.py [--labels 60000]
 """
 
+import argparse
 import time
 
 import numpy as np
@@ -11,12 +12,15 @@ from mdlcode.codes import Forecaster, Identity, Switch, Temperature
 from mdlcode.coding.channel import Ledger, Receiver, Sender
 from mdlcode.proof.checks import within_tolerance
 
-NUM_LABELS, NUM_CLASSES = 60_000, 10
+NUM_CLASSES = 10
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--labels", type=int, default=60_000)
+    num_labels = parser.parse_args().labels
     generator = np.random.default_rng(0)
-    logits = 6 * generator.standard_normal((2, NUM_LABELS, NUM_CLASSES))
+    logits = 6 * generator.standard_normal((2, num_labels, NUM_CLASSES))
     probs = np.exp(logits) / np.exp(logits).sum(axis=2, keepdims=True)  # two experts
     labels = np.array([generator.choice(NUM_CLASSES, p=row) for row in probs[0]])
     rows = [("one block", 1, Identity()), ("calibrated, label by label", 1, Temperature())]

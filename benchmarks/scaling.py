@@ -1,6 +1,6 @@
 """How the time of a prequential code grows: seconds against the sum of its block sizes.
 
-python benchmarks/scaling.py [--threads 1]
+python benchmarks/scaling.py [--data mnist] [--limits 1000 2000 ...] [--threads 1]
 """
 
 import argparse
@@ -11,14 +11,19 @@ import torch
 from mdlcode import NetLearner, Prequential, View, load
 from mdlcode.learn import Steps
 
+LIMITS = (1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000)
+
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--threads", type=int, default=1)
-    torch.set_num_threads(parser.parse_args().threads)
+    parser.add_argument("--data", default="mnist")
+    parser.add_argument("--limits", type=int, nargs="+", default=LIMITS)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
     code = Prequential((NetLearner(arch="mlp", training=Steps(epochs=5, min_steps=1)),))
-    for limit in (1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000):
-        data = load("mnist", View(limit=limit))
+    for limit in options.limits:
+        data = load(options.data, View(limit=limit))
         learned = sum(code.schedule.stops(limit)[:-1])
         begin = time.perf_counter()
         bits = code.codelength(data).total_bits

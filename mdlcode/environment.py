@@ -12,7 +12,7 @@ from torch import device as Device  # the field `torch` below hides the module i
 from mdlcode.errors import MdlError, MessageError
 
 _HINTS = {
-    "threads": "set --threads {theirs} (in Python torch.set_num_threads({theirs}))",
+    "threads": "set `threads` to {theirs}, which torch.set_num_threads({theirs}) does in Python",
     "device": "decode on the same kind of device",
     "processor": "decode on the same kind of processor",
 }
@@ -61,7 +61,7 @@ def select_device(name: str) -> torch.device:
     if name not in ("auto", "cpu", "cuda"):
         raise MdlError(f"no device '{name}': auto, cpu or cuda")
     if name == "cuda" and not torch.cuda.is_available():
-        raise MdlError("torch sees no GPU here: use --device cpu, or install torch for this machine's CUDA")
+        raise MdlError("torch sees no GPU here: use `device` cpu, or install torch for this machine's CUDA")
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 

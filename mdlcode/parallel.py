@@ -91,7 +91,7 @@ def processes(workers: int, threads: int) -> Iterator[Executor | None]:
         for worker in multiprocessing.active_children():  # a training in the middle would go on for minutes
             worker.terminate()
         if isinstance(error, BrokenProcessPool):
-            raise MdlError("a worker was ended from outside, for want of memory? name fewer --workers") from None
+            raise MdlError("a worker was ended from outside, for want of memory? name fewer `workers`") from None
         raise
     pool.shutdown()
 

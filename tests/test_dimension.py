@@ -39,7 +39,7 @@ from mdlcode.plots.style import drawing
 THIRTY = Steps(min_steps=30, max_steps=30)
 QUICK = SubspaceLearner(arch="mlp", layers="joint", training=THIRTY, optimizer=AdamW(lr=0.1), coordinates=Real())
 SEARCH = DimensionSearch(
-    QUICK, NetLearner(arch="mlp", training=Steps(min_steps=60, max_steps=60)), seeds=2, start=50, on="train"
+    QUICK, NetLearner(arch="mlp", training=Steps(min_steps=60, max_steps=60)), seeds=2, start=50, accuracy_on="train"
 )
 
 
@@ -182,7 +182,7 @@ def test_random_labels_take_more_dimensions(digits: Data) -> None:
 
 def test_no_test_set_no_test_accuracy(digits: Data) -> None:
     with pytest.raises(MdlError, match="no test set"):
-        replace(SEARCH, on="test").run(digits)
+        replace(SEARCH, accuracy_on="test").run(digits)
 
 
 def test_command_writes_what_a_figure_is_drawn_from(mdlcode: Run, tmp_path: Path) -> None:
@@ -248,7 +248,7 @@ def test_more_seeds_change_nothing_for_the_first(arch: str, digits: Data) -> Non
         regularisation=Regularisation(augment=Crop(pad=1), label_smoothing=0.2, unlabelled=FixMatch(batch_size=16)),
         prediction=Prediction(ema_decay=0.5, precision="bf16"),
     )
-    search = DimensionSearch(moving, direct, start=50, precision=4, on="train", seeds=1)
+    search = DimensionSearch(moving, direct, start=50, precision=4, accuracy_on="train", seeds=1)
     one, two = search.run(digits), replace(search, seeds=2).run(digits)
     assert one.baselines[0] == two.baselines[0]
     first = {trial.dimension: trial.accuracy for trial in two.trials if trial.seed % 1000 == 3}

@@ -54,7 +54,7 @@ def _repacked(sent: bytes, **changes: object) -> bytes:
     ("field", "value", "hint"),
     [
         ("torch", "1.0", "install torch 1.0"),
-        ("threads", 7, "--threads 7"),
+        ("threads", 7, "`threads` to 7"),
         ("processor", "abacus", "same kind of processor"),
         ("device", "NVIDIA H100", "same kind of device"),
     ],

@@ -148,11 +148,11 @@ def test_compress_takes_a_net_of_ones_own(mdlcode: Run, tmp_path: Path) -> None:
         parameter.data = torch.where(parameter.abs() > 0.04, 0.125 * parameter.sign(), 0.0)
     torch.save(net.state_dict(), tmp_path / "own.pt")
     own = ("compress", "digits", "--arch", "mlp", "--weights", tmp_path / "own.pt", "--threads", 1)
-    ran = mdlcode(*own, "--mean", 8, "--deviation", 100, "-o", tmp_path / "net.mdl")
+    ran = mdlcode(*own, "--mean", 0.25, "--std", 0.5, "-o", tmp_path / "net.mdl")
     assert ran.returncode == 0, ran.stderr
     assert "1,797 of 1,797 predictions are those of the net given" in ran.stdout
     decoded = decode_net((tmp_path / "net.mdl").read_bytes())
-    assert float(decoded.moments[0]) == 8.0
+    assert [float(each) for each in decoded.moments] == [0.25 * 255, 0.5 * 255]  # on the scale of the bytes
 
 
 def arrays(path: Path, weight: np.ndarray, bias: np.ndarray) -> None:
@@ -162,7 +162,7 @@ def arrays(path: Path, weight: np.ndarray, bias: np.ndarray) -> None:
 BAD = {
     "sends no net that a file could hold": ("compress", "digits", "--code", "uniform"),
     "can't be read as plain tensors": ("compress", "digits", "--weights", "missing.pt"),
-    "name it, or leave them out": ("compress", "digits", "--mean", "1"),
+    "`mean` and `std` go together": ("compress", "digits", "--mean", "1"),
     "do not fit the net": ("compress", "digits", "--arch", "mlp", "--weights", "good.npz"),
     "'weight' of the file is torch.int64": ("compress", "digits", "--arch", "linear", "--weights", "integers.npz"),
     "'weight' of the file is torch.complex128": ("compress", "digits", "--arch", "linear", "--weights", "complex.npz"),

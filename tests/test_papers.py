@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 from typer.testing import CliRunner
@@ -14,9 +15,11 @@ from conftest import Run
 from mdlcode.cli.app import app
 from mdlcode.codes.base import parse_code
 from mdlcode.errors import MdlError
+from mdlcode.experiments.results import SCHEMA_VERSION, stem
 from mdlcode.experiments.stored import read_results
 from mdlcode.papers.blier_ollivier.codes import table1_codes
-from mdlcode.papers.blier_ollivier.items import PUBLISHED, flat_confusion_bits
+from mdlcode.papers.blier_ollivier.published import PUBLISHED, flat_confusion_bits
+from mdlcode.papers.li.items import GRID, grid_search
 from mdlcode.report.tables import Table
 
 ROOT = Path(__file__).parent.parent
@@ -39,6 +42,29 @@ def test_what_is_stored_is_read_back(stored: Path) -> None:
     assert switched.arrays["block_stops"].tolist() == [8, 16, 32, 64, 120]
     assert switched.expert_weights.shape == (120, 2)
     assert switched.arrays["correct_by_label"].shape == (120,)
+
+
+def test_results_of_the_first_schema_are_read_under_todays_names(stored: Path, tmp_path: Path) -> None:
+    now = read_results(stored)
+    assert all(run.result.schema_version == SCHEMA_VERSION == 2 for run in now)
+    rows = json.loads((stored / "results.json").read_text())
+    for index, row in enumerate(rows):
+        row["data_bits"] = row.pop("label_bits")
+        del row["schema_version"]
+        arrays = dict(now[index].arrays, rates=np.array([0.5, 1.0]))
+        np.savez(tmp_path / f"{stem(index, row['code'])}.npz", **arrays)  # type: ignore[arg-type]
+    (tmp_path / "results.json").write_text(json.dumps(rows))
+    old = read_results(tmp_path)
+    assert [run.result for run in old] == [run.result for run in now]
+    assert old[0].arrays["bit_prices"].tolist() == [0.5, 1.0]
+    assert "rates" not in old[0].arrays
+
+
+def test_results_of_a_later_schema_are_refused(stored: Path, tmp_path: Path) -> None:
+    rows = [row | {"schema_version": 99} for row in json.loads((stored / "results.json").read_text())]
+    (tmp_path / "results.json").write_text(json.dumps(rows))
+    with pytest.raises(MdlError, match="results of schema 99, and here schemas up to 2 are known"):
+        read_results(tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["ratio", "regret", "blocks", "accuracy", "panels", "parts", "weights"])
@@ -149,6 +175,27 @@ def test_tables_of_zhou_hold_the_published_numbers(mdlcode: Run, tmp_path: Path)
     assert ran.returncode == 0, ran.stderr
     assert "96.54 % | 96.50 %" in ran.stdout
     assert "zhou_lenet5.npz is not in the folder" in ran.stdout
+
+
+def test_the_rooms_of_the_papers_hold_their_grids(mdlcode: Run, tmp_path: Path) -> None:
+    ran = mdlcode("reproduce", "zhou", "--only", "fig1,limits,kl-weights", "--out", tmp_path / "zhou", "--threads", 1)
+    assert ran.returncode == 0, ran.stderr
+    [header, _, *rows] = [line for line in ran.stdout.splitlines() if line.startswith("|")]
+    assert "least bits" in header
+    assert [row.split(" | ")[0] for row in rows] == ["| 0%", "| 30%", "| 50%", "| 70%", "| 100%"]
+    pruned = json.loads((tmp_path / "zhou" / "runs" / "fig1-0.json").read_text())["values"]
+    assert [len(pruned[method]) for method in ("one-shot", "surgery")] == [4, 4]
+    asked = ("reproduce", "blier-ollivier", "--only", "fig1,ingredients,map,codings", "--threads", 1)
+    ran = mdlcode(*asked, "--out", tmp_path / "bo")
+    assert ran.returncode == 0, ran.stderr
+    assert "| without calibration |" in ran.stdout
+    assert "| relative entropy, 10 bits a block, slack 0 |" in ran.stdout
+    assert all((tmp_path / "bo" / f"{name}.png").is_file() for name in ("fig1", "map"))
+    grid = mdlcode("reproduce", "li", "--only", "fig3", "--out", tmp_path / "li", "--threads", 1)
+    assert grid.returncode == 0, grid.stderr
+    assert "d_int90 1." in json.loads((tmp_path / "li" / "fig3.json").read_text())["caption"]
+    assert grid_search("full", "mlp-1x50").baseline == 1.0
+    assert sum(len(GRID["full"][i]) for i in (0, 1)) == 9
 
 
 def test_honest_totals_and_six_codes() -> None:

@@ -83,7 +83,7 @@ def many_words() -> int:
 
 def test_a_worker_that_is_ended_from_outside_is_a_clear_line() -> None:
     with (
-        pytest.raises(MdlError, match="fewer --workers"),
+        pytest.raises(MdlError, match="fewer `workers`"),
         parallel.processes(2, threads=1) as pool,
         parallel.using(pool),
     ):

@@ -137,7 +137,7 @@ def choice_bits(candidates: int) -> dict[str, float]:
     ({'choice': 3.0}, {})
     """
     if candidates < 1:
-        raise MdlError(f"--candidates {candidates}: count the candidates that were tried, 1 or more")
+        raise MdlError(f"`candidates` {candidates}: count the candidates that were tried, 1 or more")
     return {CHOICE: math.log2(candidates)} if candidates > 1 else {}
 
 

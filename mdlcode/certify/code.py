@@ -4,7 +4,8 @@ from mdlcode import progress
 from mdlcode.bayes import BayesLearner, MeanField
 from mdlcode.certify.certificate import Certificate, certify, rest
 from mdlcode.certify.hypothesis import from_draw, from_prefix, other_inputs, require_equal, require_net, sent
-from mdlcode.certify.stochastic import DRAWS, StochasticNet, certify_stochastic
+from mdlcode.certify.stochastic import DRAWS, certify_stochastic
+from mdlcode.certify.stochastic_net import StochasticNet
 from mdlcode.codes.base import Code
 from mdlcode.codes.variational import Variational
 from mdlcode.data.base import Data
@@ -72,7 +73,7 @@ def certify_prefix(code: Code, data: Data, share: float, delta: float = 0.05, ca
     (899, 0.0, 'exact binomial')
     """
     if not 0 < share < 1:
-        raise MdlError(f"--prior {share:g} is a share of the examples: between 0 and 1")
+        raise MdlError(f"`prior` {share:g} is a share of the examples: between 0 and 1")
     seen = round(share * len(data))
     unseen = rest(data, seen)  # before anything is trained
     return certify(from_prefix(code, data, seen), unseen, delta, candidates)

@@ -146,7 +146,7 @@ def require_net(code: Code) -> None:
     if not code.sends_net:
         raise MdlError(
             f"the code '{_kind(code)}' describes labels and sends no net, so its bits bound no risk: name a code that"
-            " sends one (such as 'float32'), or bound what it learns from a part on the rest with --prior 0.5"
+            " sends one (such as 'float32'), or bound what it learns from a part on the rest with `prior` 0.5"
         )
 
 

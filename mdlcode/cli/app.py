@@ -1,12 +1,14 @@
 """The commands, and how errors reach a person."""
 
 import errno
+import re
 import sys
 import warnings
 
 import typer
 
 from mdlcode.cli import bound, compare, dimension, figures, listing, messages, nets, rank, reproduce
+from mdlcode.cli.options import option
 from mdlcode.cli.show import err
 from mdlcode.errors import MdlError
 
@@ -41,7 +43,7 @@ def main() -> None:
     try:
         app()
     except MdlError as error:
-        _end(f"error: {error}", 2)
+        _end(f"error: {_with_options(str(error))}", 2)
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
@@ -50,6 +52,18 @@ def main() -> None:
         if leaving.code == _CTRL_C:  # typer's answer to it, without a word
             _end("stopped: what was finished is kept", _CTRL_C)
         raise
+
+
+def _with_options(line: str) -> str:
+    """The line of an error, with the option in place of each argument that the library names: `limit`, --limit."""
+    command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+    known = typer.main.get_command(app).commands.get(command)  # type: ignore[attr-defined]
+    names = {name for each in (known.params if known else ()) for name in each.opts}
+
+    def typed(found: re.Match[str]) -> str:
+        return name if (name := option(found[1])) in names else found[0]
+
+    return re.sub(r"`(\w+)`", typed, line)
 
 
 def _end(line: str, status: int) -> None:

@@ -1,8 +1,9 @@
 """`mdlcode dimension`."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -23,75 +24,54 @@ class On(StrEnum):
 
 OutFolder = Annotated[Path | None, typer.Option("--out", "-o", help="Folder for dimension.json.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace a dimension.json that is in --out.")]
-Share = Annotated[float, typer.Option(help="Share of the baseline's accuracy that is to be reached.")]
+Share = Annotated[float | None, typer.Option(help="Share of the baseline's accuracy that is to be reached: 0.9.")]
 Baseline = Annotated[
     float | None, typer.Option(help="Accuracy to compare with; the net's own, all parameters trained, by default.")
 ]
 Taken = Annotated[On | None, typer.Option(help="Accuracy on these labels; train where there is no test set or noise.")]
-Seeds = Annotated[int, typer.Option(help="Subspaces trained at each dimension.")]
-Epochs = Annotated[float, typer.Option(help="Passes over the labels in each training, of 150 steps at least.")]
-Rate = Annotated[float, typer.Option("--lr", help="Peak learning rate of the coordinates.")]
-Kind = Annotated[str, typer.Option(help="count-sketch, kronecker, srht, fastfood, sparse or dense.")]
-Layers = Annotated[str, typer.Option(help="joint, layerwise, normalisation or mixed.")]
-Start = Annotated[int, typer.Option(help="The first dimension that is tried.")]
-Precision = Annotated[float, typer.Option(help="Factor within which d is bracketed.")]
+Seeds = Annotated[int | None, typer.Option(help="Subspaces trained at each dimension: 3.")]
+Epochs = Annotated[
+    float | None, typer.Option(help="Passes over the labels in each training, of 150 steps at least: 3.")
+]
+LearningRate = Annotated[float | None, typer.Option("--lr", help="Peak learning rate of the coordinates: 0.05.")]
+Kind = Annotated[str | None, typer.Option(help="count-sketch, kronecker, srht, fastfood, sparse or dense.")]
+Layers = Annotated[str | None, typer.Option(help="joint, layerwise, normalisation or mixed.")]
+Start = Annotated[int | None, typer.Option(help="The first dimension that is tried: 128.")]
+Precision = Annotated[float | None, typer.Option(help="Factor within which d is bracketed: 1.15.")]
 
 
-def dimension(
-    data: o.DataName,
-    arch: o.Arch = None,
-    share: Share = 0.9,
-    baseline: Baseline = None,
-    on: Taken = None,
-    seeds: Seeds = 3,
-    epochs: Epochs = 3.0,
-    lr: Rate = 0.05,
-    projection: Kind = "count-sketch",
-    layers: Layers = "joint",
-    start: Start = 128,
-    precision: Precision = 1.15,
-    seed: o.Seed = None,
-    device: o.Device = None,
-    limit: o.Limit = None,
-    label_noise: o.LabelNoise = None,
-    shuffle_pixels: o.ShufflePixels = None,
-    order_seed: o.OrderSeed = None,
-    out_folder: OutFolder = None,
-    force: Force = False,
-    threads: o.Threads = None,
-    workers: o.Workers = 1,
-) -> None:
+@dataclass(frozen=True)
+class Search(o.View):
+    """Options of `dimension`."""
+
+    share: Share = None
+    baseline: Baseline = None
+    accuracy_on: Taken = None
+    seeds: Seeds = None
+    epochs: Epochs = None
+    lr: LearningRate = None
+    projection: Kind = None
+    layers: Layers = None
+    start: Start = None
+    precision: Precision = None
+
+
+@o.taken
+def dimension(given: Search, out_folder: OutFolder = None, force: Force = False) -> None:
     """The intrinsic dimension: in how many random directions the net must move to learn the task."""
-    from mdlcode.config import from_config, to_config
+    from mdlcode.config import to_config
     from mdlcode.experiments.dimension_file import DimensionFile
-    from mdlcode.measures import DimensionSearch
+    from mdlcode.experiments.tasks import Dimension
 
-    fields: dict[str, Any] = {"data": data, "arch": arch, "seed": seed, "device": device, "limit": limit}
-    fields |= {"label_noise": label_noise, "shuffle_pixels": shuffle_pixels, "order_seed": order_seed}
-    chosen = o.experiment(None, **fields)
-    net = {"arch": ",".join(chosen.arch), "training": {"epochs": epochs}, "seed": chosen.seed}
-    subspace = {
-        "optimizer": {"kind": "adamw", "lr": lr, "weight_decay": 0.0},
-        "projection": {"kind": projection},
-        "layers": layers,
-        "coordinates": {"kind": "real"},
-    }
-    config: dict[str, Any] = {
-        "share": share,
-        "baseline": baseline,
-        "seeds": seeds,
-        "start": start,
-        "precision": precision,
-    }
-    config |= {"kind": "dimension-search", "learner": net | subspace, "direct": net}
+    chosen = o.read(Dimension, given)
     loaded = chosen.load()
-    noisy_or_untested = chosen.label_noise > 0 or loaded.test_labels is None
-    config["on"] = on.value if on else "train" if noisy_or_untested else "test"
-    search = from_config(config, (DimensionSearch,), "measurement")
+    search = chosen.search(loaded)
     file = None if out_folder is None else DimensionFile(out_folder, force, loaded, search, to_config(chosen.view))
-    with o.computing(threads, workers):
+    with o.computing(chosen.threads, chosen.workers):
         found = search.run(loaded, lambda so_far: None if file is None else file.save(so_far))
-    out.print(_table(found, f"{loaded.name}, {config['on']} accuracy"), _summary(found), sep="\n", highlight=False)
+    out.print(
+        _table(found, f"{loaded.name}, {search.accuracy_on} accuracy"), _summary(found), sep="\n", highlight=False
+    )
 
 
 def _table(found: "IntrinsicDimension", title: str) -> Table:

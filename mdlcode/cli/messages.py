@@ -14,7 +14,7 @@ from mdlcode.errors import MdlError, MessageError
 
 if TYPE_CHECKING:
     from mdlcode.coding.message import Header
-    from mdlcode.experiments import Experiment
+    from mdlcode.experiments.tasks import Experiment
 
 Trusted = Annotated[
     list[str] | None, typer.Option("--arch", help="Allow a message to import this module:name; may be repeated.")
@@ -22,43 +22,23 @@ Trusted = Annotated[
 MessageFile = Annotated[Path, typer.Argument(help="A message that `encode` wrote.")]
 
 
-def encode(
-    data: o.DataName,
-    file: o.Out,
-    code: o.CodeName = "",
-    config: o.ConfigFile = None,
-    arch: o.Arch = None,
-    seed: o.Seed = None,
-    device: o.Device = None,
-    limit: o.Limit = None,
-    label_noise: o.LabelNoise = None,
-    shuffle_pixels: o.ShufflePixels = None,
-    order_seed: o.OrderSeed = None,
-    threads: o.Threads = None,
-    workers: o.Workers = 1,
-) -> None:
+@o.taken
+def encode(given: o.OneCode, file: o.Out) -> None:
     """Writes the message that tells the labels to whoever has the inputs."""
-    fields = {
-        "data": data,
-        "arch": arch,
-        "seed": seed,
-        "device": device,
-        "limit": limit,
-        "label_noise": label_noise,
-    }
-    chosen = o.single_code(config, code or None, shuffle_pixels=shuffle_pixels, order_seed=order_seed, **fields)
-    _write_message(chosen, file, threads, workers)
+    from mdlcode.experiments.tasks import Experiment
+
+    _write_message(o.read(Experiment, given), file)
 
 
-def _write_message(chosen: "Experiment", file: Path, threads: int | None, workers: int) -> tuple[float, int]:
+def _write_message(chosen: "Experiment", file: Path) -> tuple[float, int]:
     from mdlcode.coding.message import payload_bits, unpack
     from mdlcode.config import to_config
     from mdlcode.files import write_atomically
 
+    name, code = chosen.single_code()
     loaded = chosen.load()
-    [(name, code)] = chosen.named_codes()
     source = {"name": chosen.data, "view": to_config(chosen.view)}
-    with o.computing(threads, workers):
+    with o.computing(chosen.threads, chosen.workers):
         message, transmission = code.transmitted(loaded, source)
     write_atomically(file, lambda opened: opened.write(message))
     length, coded, spare = transmission.codelength, payload_bits(message), unpack(message)[0].spare_words
@@ -113,39 +93,20 @@ def trusted_header(message: bytes, trusted: list[str]) -> "Header":
     return header
 
 
-def verify(
-    data: o.DataName,
-    code: o.CodeName = "",
-    config: o.ConfigFile = None,
-    arch: o.Arch = None,
-    seed: o.Seed = None,
-    device: o.Device = None,
-    limit: o.Limit = None,
-    label_noise: o.LabelNoise = None,
-    shuffle_pixels: o.ShufflePixels = None,
-    order_seed: o.OrderSeed = None,
-    threads: o.Threads = None,
-    workers: o.Workers = 1,
-) -> None:
+@o.taken
+def verify(given: o.OneCode) -> None:
     """Encodes, decodes in a fresh process, and holds reported bits and labels against each other."""
     import numpy as np
     import torch
 
     from mdlcode.config import to_config
+    from mdlcode.experiments.tasks import Experiment
     from mdlcode.proof.checks import within_tolerance
 
-    fields = {
-        "data": data,
-        "arch": arch,
-        "seed": seed,
-        "device": device,
-        "limit": limit,
-        "label_noise": label_noise,
-    }
-    chosen = o.single_code(config, code or None, shuffle_pixels=shuffle_pixels, order_seed=order_seed, **fields)
+    chosen = o.read(Experiment, given)
     with tempfile.TemporaryDirectory() as folder:
         message, labels = Path(folder) / "message", Path(folder) / "labels.npy"
-        reported, sent = _write_message(chosen, message, threads, workers)
+        reported, sent = _write_message(chosen, message)
         command = [sys.executable, "-m", "mdlcode", "decode", chosen.data, str(message), "-o", str(labels)]
         command += ["--threads", str(torch.get_num_threads()), "--device", chosen.device]
         config_used = [to_config(code) for _, code in chosen.named_codes()]

@@ -1,5 +1,6 @@
 """`mdlcode compress` and `mdlcode show`: nets as files."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,47 +18,37 @@ if TYPE_CHECKING:
 WeightsFile = Annotated[
     Path | None, typer.Option("--weights", help="Code these weights (.pt or .npz) of --arch, in place of training.")
 ]
-Mean = Annotated[float | None, typer.Option(help="With --weights: what is subtracted from an input's values.")]
-Deviation = Annotated[float | None, typer.Option(help="With --weights: what they are then divided by.")]
 NetFile = Annotated[Path, typer.Argument(help="A file that `compress` wrote.")]
 TestData = Annotated[str | None, typer.Option("--test", help="A data set that the net is to predict.")]
 Trusted = Annotated[str | None, typer.Option("--arch", help="Allow the file to import this module:name.")]
 
 
-def compress(
-    data: o.DataName,
-    file: o.Out,
-    code: o.CodeName = "",
-    config: o.ConfigFile = None,
-    arch: o.Arch = None,
-    weights: WeightsFile = None,
-    mean: Mean = None,
-    deviation: Deviation = None,
-    seed: o.Seed = None,
-    device: o.Device = None,
-    limit: o.Limit = None,
-    threads: o.Threads = None,
-    workers: o.Workers = 1,
-) -> None:
+@dataclass(frozen=True)
+class Net(o.OneCode):
+    """Options of `compress`."""
+
+    weights: WeightsFile = None
+
+
+@o.taken
+def compress(given: Net, file: o.Out) -> None:
     """Writes a net into few bytes: one trained so that labels and weights are short together, or your own."""
     from mdlcode.codes.best_of import best_net, net_codes
+    from mdlcode.experiments.tasks import Compression
     from mdlcode.files import write_atomically
     from mdlcode.weights.net_file import decode_net, pack_net
 
-    fields = {"data": data, "arch": arch, "seed": seed, "device": device, "limit": limit}
-    chosen = o.single_code(config, code or ("" if config else "compressed"), **fields)
-    loaded = chosen.load()
-    [(_, given)] = chosen.named_codes()
-    codes = net_codes(given)
+    chosen = o.read(Compression, given, codes="compressed")
+    weights = chosen.weights
+    codes = net_codes(chosen.single_code()[1])
     if weights is not None and len(codes) > 1:
         raise MdlError("--weights are of one net under one code: name one --code of one net, and one --arch")
-    if weights is None and (mean, deviation) != (None, None):
-        raise MdlError("--mean and --deviation are those of a net in --weights: name it, or leave them out")
-    with o.computing(threads, workers):
+    loaded = chosen.load()
+    with o.computing(chosen.threads, chosen.workers):
         if weights is None:
             made, net = best_net(codes, loaded.shared, loaded.labels)
         else:
-            made, net = codes[0], _own_net(weights, codes[0], loaded, (mean, deviation))
+            made, net = codes[0], _own_net(weights, codes[0], loaded)
         arch_name, shared = made.learner.architecture(), loaded.shared
         packed = pack_net(net, arch_name, shared.shape, shared.num_classes, made.weights)
         decoded = decode_net(packed)
@@ -99,12 +90,8 @@ def show(
             _print_predictions(decoded, loaded)
 
 
-def _own_net(
-    weights: Path, code: "NetCode", loaded: "Data", scale: tuple[float | None, float | None]
-) -> "NetPredictor":
-    """The user's net behind the data's standardisation, or their own."""
-    import torch
-
+def _own_net(weights: Path, code: "NetCode", loaded: "Data") -> "NetPredictor":
+    """The user's net behind the data's standardisation."""
     from mdlcode import nets
     from mdlcode.learn import NetPredictor, fold_batch_norm
     from mdlcode.nets.tensors import load_weights, read_tensors
@@ -112,12 +99,7 @@ def _own_net(
     shared = loaded.shared
     net = nets.build(code.learner.architecture(), shared.shape, shared.num_classes)
     load_weights(net, read_tensors(weights))
-    learned = NetPredictor(fold_batch_norm(net).to(shared.inputs.device), shared, bf16=False)
-    mean, deviation = (
-        old if new is None else torch.full_like(old, new) for old, new in zip(shared.moments, scale, strict=True)
-    )
-    learned.moments = mean, deviation
-    return learned
+    return NetPredictor(fold_batch_norm(net).to(shared.inputs.device), shared, bf16=False)
 
 
 def _print_sizes(packed: bytes) -> None:

@@ -1,18 +1,23 @@
-"""The options that several commands share."""
+"""The options that several commands share, and how they are read together with a config."""
 
-from collections.abc import Iterator
+import dataclasses
+import inspect
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
-from mdlcode.cli.show import working
+from mdlcode.cli.show import err, working
 from mdlcode.errors import MdlError
 
 if TYPE_CHECKING:
-    from mdlcode.experiments import Experiment
+    from mdlcode.experiments.tasks import Task
+
+    T = TypeVar("T", bound=Task)
 
 DataName = Annotated[
     str, typer.Argument(help="A data set by name (see `list data`), a .npz file or a folder of images.")
@@ -30,12 +35,130 @@ ShufflePixels = Annotated[
     bool | None, typer.Option("--shuffle-pixels", help="One fixed permutation of every input's values.")
 ]
 OrderSeed = Annotated[int | None, typer.Option(help="Seed of the order in which labels are sent.")]
+Binary = Annotated[
+    bool | None, typer.Option("--binary", help="Ask only whether a label is in the upper half of the classes.")
+]
+Mean = Annotated[
+    str | None, typer.Option(help="Mean of each channel, with commas, pixels in 0..1; the inputs' own by default.")
+]
+Std = Annotated[str | None, typer.Option(help="Standard deviation likewise; the two go together.")]
+Standardise = Annotated[str | None, typer.Option(help="auto, per-channel, per-feature or none.")]
 Threads = Annotated[
     int | None, typer.Option(help="Threads of torch in each process; decoding needs the encoder's.", min=1)
 ]
-Workers = Annotated[int, typer.Option(help="Processes that train side by side.", min=1)]
+Workers = Annotated[int | None, typer.Option(help="Processes that train side by side; 1 by default.", min=1)]
 Out = Annotated[Path, typer.Option("--out", "-o", help="File to write.")]
-CodeName = Annotated[str, typer.Option("--code", help="A code by name (see `list codes`).")]
+Candidates = typer.Option(help="Among how many settings these were chosen by looking at labels; bounds pay log2 of it.")
+CodeName = Annotated[
+    str | None, typer.Option("--code", help="A code by name: one of the config, else see `list codes`.")
+]
+CodeNames = Annotated[
+    str | None, typer.Option("--codes", help="Codes by name, with commas: of the config, or see `list codes`; all.")
+]
+
+
+@dataclass(frozen=True)
+class View:
+    """Options of every command that computes: how the data are seen, which net, which seed, and where.
+
+    What was not given is None: then the config has a say, and after it the default.
+    """
+
+    data: DataName
+    config: ConfigFile = None
+    arch: Arch = None
+    seed: Seed = None
+    device: Device = None
+    limit: Limit = None
+    label_noise: LabelNoise = None
+    shuffle_pixels: ShufflePixels = None
+    order_seed: OrderSeed = None
+    binary: Binary = None
+    mean: Mean = None
+    std: Std = None
+    standardise: Standardise = None
+    threads: Threads = None
+    workers: Workers = None
+
+
+@dataclass(frozen=True)
+class OneCode(View):
+    """The same, and one code."""
+
+    codes: CodeName = None
+
+
+def taken(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with each field of its argument `given`, a dataclass of options, as an option of its own."""
+    kind = get_type_hints(command)["given"]
+    hints = get_type_hints(kind, include_extras=True)
+
+    @wraps(command)
+    def run(**arguments: Any) -> None:
+        command(given=kind(**{name: arguments.pop(name) for name in hints}), **arguments)
+
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    own = [each.replace(kind=keyword) for each in inspect.signature(command, eval_str=True).parameters.values()]
+    options = [
+        inspect.Parameter(
+            each.name,
+            keyword,
+            default=inspect.Parameter.empty if each.default is dataclasses.MISSING else each.default,
+            annotation=hints[each.name],
+        )
+        for each in dataclasses.fields(kind)
+    ]
+    parameters = [*options, *(each for each in own if each.name != "given")]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {each.name: each.annotation for each in parameters}
+    return run
+
+
+def read(kind: "type[T]", given: View, codes: str = "") -> "T":
+    """The checked task of a config and the options, which override it, as is said; without either `codes`.
+
+    Raises MdlError with one line for keys that are unknown or mean nothing to the command at hand, and for
+    values out of range.
+    """
+    from mdlcode.experiments import tasks
+
+    config = {} if given.config is None else tasks.read_config(given.config)
+    _refuse_idle(config, kind, given.config)
+    asked = {each.name: getattr(given, each.name) for each in dataclasses.fields(given) if each.name != "config"}
+    asked = {name: value for name, value in asked.items() if value is not None}
+    if "codes" in asked:
+        asked["codes"] = tasks.picked(asked["codes"], config.get("codes"))
+    tasks.checked(kind, asked, "options")
+    default = {"codes": codes} if codes else {}
+    task = tasks.checked(kind, default | config | asked, given.config)
+    if replaced := sorted(asked.keys() & config.keys()):
+        plain = tasks.checked(kind, config, given.config)
+        for name in replaced:
+            before, now = getattr(plain, name), getattr(task, name)
+            if name == "codes" and not all(each in before for each in now):
+                _say(f"{getattr(given, name)} overrides the codes of {given.config}")
+            elif name != "codes" and before != now:
+                typed = "" if name == "data" else f"{option(name)} "
+                _say(f"{typed}{asked[name]} overrides {name}: {config[name]} of {given.config}")
+    return task
+
+
+def option(name: str) -> str:
+    """How a person types the name of a setting: the --option."""
+    return f"--{name.replace('_', '-')}"
+
+
+def _refuse_idle(config: dict[str, Any], kind: "type[Task]", path: Path | None) -> None:
+    """Raises MdlError for a key that other commands know, and this one has no use for."""
+    from mdlcode.experiments.tasks import TASKS
+
+    known, mine = ({each.name for task in tasks for each in dataclasses.fields(task)} for tasks in (TASKS, (kind,)))
+    if idle := [key for key in config if key in known - mine]:
+        raise MdlError(f"{path}: '{idle[0]}' means nothing to this command: leave it out of the config")
+
+
+def _say(line: str) -> None:
+    err.print(line, markup=False, highlight=False)
 
 
 def read_file(path: Path, what: str) -> bytes:
@@ -44,32 +167,6 @@ def read_file(path: Path, what: str) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise MdlError(f"{what} {path} can't be read: {error.strerror}") from None
-
-
-def experiment(config: Path | None, **options: Any) -> "Experiment":
-    """The checked experiment of a config file and options."""
-    from mdlcode.experiments import read_experiment
-
-    return read_experiment(config, options)
-
-
-def codes(config: Path | None, code: str | None, **options: Any) -> "Experiment":
-    """An experiment with the codes of a file, or one: `--code` names a preset or, first, one of the file's."""
-    chosen = experiment(config, codes=None if config else code, **options)
-    named = tuple(each for each in chosen.codes if each[0] == code)
-    if code and config:
-        chosen = replace(chosen, codes=named) if named else experiment(config, codes=code, **options)
-    if not chosen.codes:
-        raise MdlError(f"config {config} names no code: give it `codes:`, or name one with --code")
-    return chosen
-
-
-def single_code(config: Path | None, code: str | None, **options: Any) -> "Experiment":
-    """As `codes`, with exactly one."""
-    chosen = codes(config, code, **options) if config or code else experiment(None, **options)
-    if len(chosen.codes) != 1:
-        raise MdlError(f"one code is needed, not {len(chosen.codes)}: name it with --code")
-    return chosen
 
 
 @contextmanager

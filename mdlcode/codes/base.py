@@ -119,7 +119,7 @@ class Code(ABC):
         if header.code != to_config(self):
             raise MessageError("the message was made with another code or other settings: use its own config")
         if (header.inputs, header.num_classes) != (shared.fingerprint(), shared.num_classes):
-            raise MessageError("the message belongs to other inputs: check data set, --limit and --order-seed")
+            raise MessageError("the message belongs to other inputs: check the data set, `limit` and `order_seed`")
         if self.needs_same_environment:
             header.environment.check(shared.inputs.device)
         labels, spare = self._received(shared, words)

@@ -52,7 +52,7 @@ class View:
     def order(self, num_inputs: int) -> IntArray:
         """Indices of the examples kept, in the order in which their labels are sent."""
         if self.limit is not None and self.limit > num_inputs:
-            raise MdlError(f"--limit {self.limit} is more than the {num_inputs} examples of the data set")
+            raise MdlError(f"`limit` {self.limit} is more than the {num_inputs} examples of the data set")
         full = np.arange(num_inputs)
         if self.order_seed is not None:
             full = np.random.Generator(np.random.PCG64(self.order_seed)).permutation(num_inputs)

@@ -1,7 +1,7 @@
 """Experiments: several codes on one data set, results on disk."""
 
 from mdlcode.experiments.compare import compare
-from mdlcode.experiments.experiment import Experiment, read_experiment
 from mdlcode.experiments.results import Result
+from mdlcode.experiments.tasks import Experiment
 
-__all__ = ["Experiment", "Result", "compare", "read_experiment"]
+__all__ = ["Experiment", "Result", "compare"]

@@ -41,11 +41,11 @@ def measure_each(
     force: bool = False,
     seed: int = 0,
     failed: Callable[[str, TrainingError], None] | None = None,
-    tried: int = 1,
+    candidates: int = 1,
 ) -> Iterator[Result]:
     """The results of named codes, each as soon as it is known and saved.
 
-    `seed` is noted in them. Bounds pay log2 `tried` bits, where the settings were chosen among so many. A training
+    `seed` is noted in them. Bounds pay log2 `candidates` bits, where the settings were chosen among so many. A training
     that comes to nothing is handed to `failed` and ends that code alone; without `failed` its TrainingError is
     raised.
     """
@@ -63,7 +63,7 @@ def measure_each(
             continue
         seconds = time.perf_counter() - begin
         result = _result(name, code, data, transmission, seconds, seed)
-        results.append(result if message is None else _bounded(result, code, message, data, tried))
+        results.append(result if message is None else _bounded(result, code, message, data, candidates))
         if folder is not None:
             folder.save(results, transmission)
         yield results[-1]
@@ -100,10 +100,10 @@ def _result(name: str, code: Code, data: Data, transmission: Transmission, secon
     )
 
 
-def _bounded(result: Result, code: Code, message: bytes, data: Data, tried: int) -> Result:
+def _bounded(result: Result, code: Code, message: bytes, data: Data, candidates: int) -> Result:
     """The result with the bound on the net in the message, or with a note that says why there is none."""
     try:
-        made = certify_sent(code, message, data, candidates=tried)
+        made = certify_sent(code, message, data, candidates=candidates)
     except MdlError as error:  # the codelength stands, and is not lost
         return replace(result, notes=(*result.notes, f"no bound on the test error: {error}"))
     return replace(

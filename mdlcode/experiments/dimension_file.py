@@ -22,9 +22,9 @@ class DimensionFile:
         """Raises MdlError where the file is there already and `force` does not say to replace it."""
         self._path = folder / NAME
         if folder.exists() and not folder.is_dir():
-            raise MdlError(f"{folder} is a file: name a folder for --out")
+            raise MdlError(f"{folder} is a file: name a folder for `out`")
         if self._path.exists() and not force:
-            raise MdlError(f"{folder} holds a {NAME} already: name another --out, or --force to replace it")
+            raise MdlError(f"{folder} holds a {NAME} already: name another `out`, or `force` to replace it")
         folder.mkdir(parents=True, exist_ok=True)
         self._about = {
             "dataset": data.name,

@@ -78,7 +78,7 @@ class Values:
 
 def _same_settings(path: Path, stored: Any, wanted: Any) -> None:
     if stored != json.loads(json.dumps(wanted)):
-        raise MdlError(f"{path} was measured with other settings: name another --out, or delete it")
+        raise MdlError(f"{path} was measured with other settings: name another `out`, or delete it")
 
 
 def read_json(path: Path) -> dict[str, Any]:

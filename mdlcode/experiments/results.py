@@ -17,6 +17,7 @@ from mdlcode.errors import MdlError
 from mdlcode.files import write_atomically, write_json
 from mdlcode.typing import Config
 
+SCHEMA_VERSION = 2  # 1: `label_bits` was `data_bits`, and the array `bit_prices` of a sweep was `rates`
 _PACKAGES = ("mdlcode", "torch", "numpy", "scikit-learn", "constriction")
 
 
@@ -31,6 +32,7 @@ class Result:
     `train_errors` and the four after it are of codes that send a net, None for others: its errors on the training
     labels, the bits that a bound pays, and the tightest bound on its risk, which fails with probability
     `bound_delta`. `envelope_bits` are what a message takes beside its words, and are in no other number.
+    `schema_version` is raised when a field gets another name or meaning.
     """
 
     code: str
@@ -62,6 +64,7 @@ class Result:
     bound_delta: float | None = None
     notes: tuple[str, ...] = ()
     envelope_bits: int | None = None
+    schema_version: int = SCHEMA_VERSION
 
 
 def versions() -> dict[str, str]:
@@ -91,9 +94,9 @@ class ResultsFolder:
     def __init__(self, folder: Path, force: bool) -> None:
         """Raises MdlError where other results are there already and `force` does not say to replace them."""
         if folder.exists() and not folder.is_dir():
-            raise MdlError(f"{folder} is a file: name a folder for --out")
+            raise MdlError(f"{folder} is a file: name a folder for `out`")
         if (folder / "results.json").exists() and not force:
-            raise MdlError(f"{folder} holds results already: name another --out, or --force to replace them")
+            raise MdlError(f"{folder} holds results already: name another `out`, or `force` to replace them")
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
 

@@ -5,16 +5,19 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mdlcode.errors import MdlError
-from mdlcode.experiments.results import Result, stem, versions
+from mdlcode.experiments.results import SCHEMA_VERSION, Result, stem, versions
 from mdlcode.typing import FloatArray
 
+T = TypeVar("T")
 _KEYS = {each.name for each in fields(Result)}
+# What schema 1 called otherwise: fields of results.json, and arrays beside it.
+_RENAMED = {"data_bits": "label_bits", "rates": "bit_prices"}
 _NEEDED = {each.name for each in fields(Result) if each.default is MISSING}
 
 
@@ -54,14 +57,14 @@ class Stored:
 
 
 def read_results(folder: Path) -> list[Stored]:
-    """What `compare --out FOLDER` stored, code by code.
+    """What `compare --out FOLDER` stored, code by code; results of an older schema under today's names.
 
-    Raises MdlError for a folder that holds no results, results that another version wrote with other
+    Raises MdlError for a folder that holds no results, results that a newer version wrote or that have other
     fields, and files that are damaged.
     """
     path = folder / "results.json"
     if not path.is_file():
-        raise MdlError(f"{folder} is no results folder, it has no results.json: write one with compare --out")
+        raise MdlError(f"{folder} is no results folder, it has no results.json, which `mdlcode compare` writes")
     try:
         rows = json.loads(path.read_text())
         return [_read(folder, index, row) for index, row in enumerate(rows)]
@@ -87,8 +90,14 @@ def _renamed(run: Stored, folder: Path) -> Stored:
 
 
 def _read(folder: Path, index: int, row: dict[str, Any]) -> Stored:
+    theirs = dict(row.get("versions", {})).get("mdlcode", "unknown")
+    if (schema := row.get("schema_version", 1)) > SCHEMA_VERSION:
+        raise MdlError(
+            f"{folder} was made by mdlcode {theirs} with results of schema {schema}, and here schemas up to"
+            f" {SCHEMA_VERSION} are known: read it with that version, or measure again"
+        )
+    row = _under_new_names(row) | {"schema_version": SCHEMA_VERSION}
     if not (_NEEDED <= set(row) <= _KEYS):
-        theirs = dict(row.get("versions", {})).get("mdlcode", "unknown")
         odd = ", ".join(sorted((_NEEDED - set(row)) | (set(row) - _KEYS)))
         raise MdlError(
             f"{folder} was made by mdlcode {theirs}, here is {versions()['mdlcode']} and its fields differ"
@@ -98,10 +107,14 @@ def _read(folder: Path, index: int, row: dict[str, Any]) -> Stored:
     return Stored(result, _arrays(folder / f"{stem(index, result.code)}.npz", result))
 
 
+def _under_new_names(values: Mapping[str, T]) -> dict[str, T]:
+    return {_RENAMED.get(name, name): value for name, value in values.items()}
+
+
 def _arrays(path: Path, result: Result) -> dict[str, NDArray[Any]]:
     try:
         with np.load(path, allow_pickle=False) as opened:
-            arrays = {name: opened[name] for name in opened.files}
+            arrays = _under_new_names({name: opened[name] for name in opened.files})
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise MdlError(f"{path} can't be read: {error}") from None
     if len(arrays.get("bits_by_label", ())) != result.num_labels:

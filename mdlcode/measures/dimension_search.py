@@ -35,7 +35,7 @@ class DimensionSearch:
     more seeds change nothing for it. The baseline is `baseline`, or the mean accuracy of `direct`, the same net
     trained in all its parameters, with each seed for twice as many steps again and again until it gains less than
     0.1 % by it. A subspace that beats it gives a warning.
-    Accuracies are those `on` the test set or the training set.
+    Accuracies are those on the test set or the training set, as `accuracy_on` says.
     """
 
     kind: Literal["dimension-search"] = Field(default="dimension-search", kw_only=True)
@@ -46,15 +46,17 @@ class DimensionSearch:
     seeds: int = Field(default=3, ge=1, le=_MOST_SEEDS)
     start: int = Field(default=128, ge=1)
     precision: float = Field(default=1.15, gt=1)
-    on: On = "test"
+    accuracy_on: On = "test"
 
     def run(self, data: Data, so_far: Callable[[IntrinsicDimension], None] = lambda _: None) -> IntrinsicDimension:
         """The intrinsic dimension; `so_far` gets what is known after each dimension.
 
         Raises MdlError where accuracies are asked for on a test set that the data have not got.
         """
-        if self.on == "test" and data.test_labels is None:
-            raise MdlError(f"{data.name} has no test set: ask for the accuracy on the training labels, --on train")
+        if self.accuracy_on == "test" and data.test_labels is None:
+            raise MdlError(
+                f"{data.name} has no test set: take the accuracy on the training labels, `accuracy_on` train"
+            )
         least, size = self.learner.dimensions(data.shared)
         found = IntrinsicDimension((), size, self._baselines(size, data), self._baseline_name, self.share)
         bracket = Bracket(self.start, least, size, self.precision)
@@ -94,7 +96,7 @@ class DimensionSearch:
         progress.start(
             f"d = {', '.join(f'{d:,}' for d in learners)}", sum(each.steps(len(data)) for _, each, _ in groups)
         )
-        pending = [parallel.submit(trials, learner, seeds, d, data, self.on) for d, learner, seeds in groups]
+        pending = [parallel.submit(trials, learner, seeds, d, data, self.accuracy_on) for d, learner, seeds in groups]
         return [trial for each in pending for trial in each.result()]
 
     def _groups(self, learner: AnyNet, dimension: int, data: Data) -> list[tuple[AnyNet, int]]:

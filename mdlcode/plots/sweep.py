@@ -38,7 +38,7 @@ def _key(runs: Sequence[Stored], name: str | None) -> str:
         differing = [key for key in differing if key == name or key.endswith(f".{name}")]
     if len(differing) != 1:
         wrong = "no number differs" if not differing else f"several differ: {', '.join(differing)}"
-        raise MdlError(f"total bits against which setting? {wrong} between these configs: name one with --over")
+        raise MdlError(f"total bits against which setting? {wrong} between these configs: name one with `over`")
     return differing[0]
 
 

@@ -14,7 +14,7 @@ Row = Mapping[str, Any]
 def bits_by_variant(axes: Axes, rows: Sequence[Row]) -> Axes:
     """Draws a bar for each variant: KL and label bits one above the other, means over seeds, with the total's range.
 
-    `rows` hold "variant", "kl_bits" (prior scales included), "label_bits" and "test_accuracy", a row a seed.
+    `rows` hold "variant", "kl_bits" (prior scales included), "label_bits" and "accuracy", a row a seed.
     """
     names = list(dict.fromkeys(row["variant"] for row in rows))
     runs = {name: [row for row in rows if row["variant"] == name] for name in names}
@@ -25,13 +25,13 @@ def bits_by_variant(axes: Axes, rows: Sequence[Row]) -> Axes:
     axes.barh(places, kl, color=COLOURS[1], label="KL: weights")
     axes.barh(places, labels, left=kl, color=COLOURS[6], label="labels", xerr=np.maximum(spread.T, 0), capsize=2)
     for place, name in enumerate(names):
-        accuracy = 100 * np.mean([row["test_accuracy"] for row in runs[name]])
+        accuracy = 100 * np.mean([row["accuracy"] for row in runs[name]])
         axes.annotate(f" {accuracy:.1f} %", (max(totals[place]), place), va="center", fontsize=8)
     axes.set_yticks(places, names)
     axes.invert_yaxis()
     axes.margins(x=0.12)
     axes.set_axisbelow(True)
-    axes.set_xlabel("kbits, with test accuracy")
+    axes.set_xlabel("kbits, with accuracy")
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     return axes
 

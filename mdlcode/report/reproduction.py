@@ -26,11 +26,11 @@ class Reproduction:
         self.folder, self.scale = folder, scale
         about = {"paper": paper, "scale": scale, "versions": versions()}
         if folder.exists() and not folder.is_dir():
-            raise MdlError(f"{folder} is a file: name a folder for --out")
+            raise MdlError(f"{folder} is a file: name a folder for `out`")
         if (folder / MARKER).is_file():
             _check(folder, about, read_json(folder / MARKER))
         elif folder.exists() and any(folder.iterdir()):
-            raise MdlError(f"{folder} is not empty and holds no reproduction: name another --out")
+            raise MdlError(f"{folder} is not empty and holds no reproduction: name another `out`")
         (folder / "runs").mkdir(parents=True, exist_ok=True)
         if not (folder / MARKER).is_file():
             write_json(folder / MARKER, {**about, "command": command_line()})
@@ -56,10 +56,10 @@ class Reproduction:
 def _check(folder: Path, ours: dict[str, Any], theirs: dict[str, Any]) -> None:
     for key in ("paper", "scale"):
         if theirs.get(key) != ours[key]:
-            raise MdlError(f"{folder} holds {key} '{theirs.get(key)}', not '{ours[key]}': name another --out")
+            raise MdlError(f"{folder} holds {key} '{theirs.get(key)}', not '{ours[key]}': name another `out`")
     there = theirs.get("versions") or {}
     for name, version in ours["versions"].items():
         if there.get(name) != version:
             raise MdlError(
-                f"{folder} was begun with {name} {there.get(name)}, here it is {version}: name another --out"
+                f"{folder} was begun with {name} {there.get(name)}, here it is {version}: name another `out`"
             )

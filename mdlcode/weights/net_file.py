@@ -176,7 +176,7 @@ def _check_start(net: SubspaceNet, expected: Mapping[str, Tensor]) -> None:
     """Raises MdlError unless theta0 is drawn from the seed alone."""
     for name, value in net.net.named_parameters(prefix="net"):
         if not torch.equal(value.cpu(), expected[name]):
-            raise MdlError(f"'{name}' of the net is read off the inputs, which no file holds: take another --arch")
+            raise MdlError(f"'{name}' of the net is read off the inputs, which no file holds: take another `arch`")
 
 
 def tensor_sizes(net: nn.Module, weights: WeightCode) -> list[tuple[str, dict[str, float | None]]]:

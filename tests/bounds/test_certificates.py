@@ -16,7 +16,8 @@ from mdlcode.certify import code as bound
 from mdlcode.certify import hypothesis
 from mdlcode.certify.certificate import Certificate, certify, rest
 from mdlcode.certify.errors import count_errors
-from mdlcode.certify.stochastic import OwnWeights, StochasticNet, certify_stochastic
+from mdlcode.certify.stochastic import certify_stochastic
+from mdlcode.certify.stochastic_net import OwnWeights, StochasticNet
 from mdlcode.certify.tensors import certify_tensors
 from mdlcode.codes import BestOf, Code, Prequential, Subspace, TwoPart, Uniform
 from mdlcode.codes.best_of import best_net
@@ -137,7 +138,7 @@ def test_settings_that_were_tried_are_paid(few: Data) -> None:
     assert (free.unpaid_bound, paid.unpaid_bound) == (None, free.tightest.value)
     assert paid.tightest.value == bounds.exact_binomial(paid.errors, 200, 7, 0.05) > free.tightest.value
     assert paid.source.startswith("held-out bound")
-    [result] = measure_each(few, [("paid", TwoPart(SMALL))], tried=128)
+    [result] = measure_each(few, [("paid", TwoPart(SMALL))], candidates=128)
     [unpaid] = compare(few, [TwoPart(SMALL)])
     assert result.bound_bits is not None
     assert unpaid.bound_bits is not None
@@ -316,7 +317,7 @@ def test_binary_view_halves_the_classes() -> None:
 
 def test_certify_checks_its_numbers(few: Data, tmp_path: Path) -> None:
     learned = hypothesis.from_prefix(Prequential((FrequencyLearner(),)), few, 200)
-    for arguments, words in (((0.0, 1), "delta"), ((1.0, 1), "delta"), ((0.05, 0), "--candidates 0")):
+    for arguments, words in (((0.0, 1), "delta"), ((1.0, 1), "delta"), ((0.05, 0), "`candidates` 0")):
         with pytest.raises(MdlError, match=words):
             certify(learned, rest(few, 200), *arguments)
 

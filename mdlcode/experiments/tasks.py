@@ -1,0 +1,203 @@
+"""What the commands are asked to do, from a YAML file and their options, each in one checked object."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import yaml
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic.dataclasses import dataclass
+
+from mdlcode.codes.base import Code, parse_code
+from mdlcode.codes.presets import adapted, preset
+from mdlcode.config import STRICT, from_config, one_line
+from mdlcode.data.base import Data
+from mdlcode.data.load import load
+from mdlcode.data.standardise import Rule
+from mdlcode.data.view import View
+from mdlcode.environment import select_device
+from mdlcode.errors import MdlError
+from mdlcode.measures.dimension_search import DimensionSearch, On
+
+T = TypeVar("T", bound="Task")
+
+
+def _split(value: Any) -> Any:
+    if isinstance(value, int | float):
+        return (value,)
+    return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+
+def _named_codes(value: Any) -> Any:
+    values = _split(value)
+    if not isinstance(values, tuple | list):
+        return values
+    return tuple((each, preset(each)) if isinstance(each, str) else _named(each) for each in values)
+
+
+def _named(value: Any) -> Any:
+    """A code's own `name`, if it is given one beside its kind, else its kind; and the code."""
+    if not isinstance(value, Mapping):
+        return value
+    code = parse_code({key: each for key, each in value.items() if key != "name"})
+    return _name(value), code
+
+
+def _name(value: Any) -> str:
+    return str(value.get("name", value.get("kind"))) if isinstance(value, Mapping) else str(value)
+
+
+Moments = Annotated[tuple[float, ...] | None, BeforeValidator(_split)]  # one number a channel, pixels in 0 .. 1
+Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
+
+
+@dataclass(frozen=True, config=STRICT)
+class Task:
+    """What every command is told: the data and how they are seen, nets, seed, and where to compute.
+
+    The names of the fields, here and below, are the options of the commands and the keys of configs.
+    """
+
+    data: str = "digits"
+    arch: Names = ("auto",)
+    seed: int = Field(default=0, ge=0)
+    device: str = "auto"
+    limit: int | None = Field(default=None, ge=1)
+    label_noise: float = Field(default=0.0, ge=0, le=1)
+    shuffle_pixels: bool = False
+    order_seed: int = Field(default=0, ge=0)
+    binary: bool = False
+    mean: Moments = None
+    std: Moments = None
+    standardise: Rule = "auto"
+    threads: int | None = Field(default=None, ge=1)
+    workers: int = Field(default=1, ge=1)
+
+    @property
+    def view(self) -> View:
+        """What is looked at of the data set. Raises MdlError for a mean without std, and the like."""
+        fields = (self.limit, self.label_noise, self.shuffle_pixels, self.order_seed, self.binary)
+        return View(*fields, self.mean, self.std, self.standardise)
+
+    def load(self) -> Data:
+        """The data set on the device. Raises MdlError as `load` and `select_device` do."""
+        device = select_device(self.device)
+        return load(self.data, self.view).to(device)
+
+
+@dataclass(frozen=True, config=STRICT)
+class Experiment(Task):
+    """Codes for a data set.
+
+    `candidates` is the number of settings among which those of the codes were chosen by looking at labels, which
+    `chosen_on` names: bounds on these labels pay log2 of it.
+    """
+
+    codes: Annotated[tuple[tuple[str, Code], ...], BeforeValidator(_named_codes)] = ()
+    candidates: int = Field(default=1, ge=1)
+    chosen_on: str = ""
+
+    def named_codes(self) -> list[tuple[str, Code]]:
+        """The codes by name, with this experiment's nets and seed."""
+        return [(name, adapted(code, list(self.arch), self.seed)) for name, code in self.codes]
+
+    def single_code(self) -> tuple[str, Code]:
+        """The one code by its name. Raises MdlError for none, and for several."""
+        if len(self.codes) != 1:
+            raise MdlError(f"one code is needed, not {len(self.codes)}: name it with `code`")
+        return self.named_codes()[0]
+
+
+@dataclass(frozen=True, config=STRICT)
+class Comparison(Experiment):
+    """Codes side by side; `bounds` shows the bounds on the test error of the nets that they send."""
+
+    bounds: bool = False
+
+
+@dataclass(frozen=True, config=STRICT)
+class Compression(Experiment):
+    """A net for a file: one that the code trains, or the one of `weights` and `arch`."""
+
+    weights: Path | None = None
+
+
+@dataclass(frozen=True, config=STRICT)
+class Bounding(Compression):
+    """A bound on the test error: settings of `certify` and its like, and which weight codes are tried."""
+
+    weight_code: Names = ()
+    prior: float | None = None
+    delta: float = 0.05
+    mc_draws: int = Field(default=150_000, ge=1)
+
+
+@dataclass(frozen=True, config=STRICT)
+class Dimension(Task):
+    """An intrinsic dimension: the settings of its search, and of the trainings that it is made of."""
+
+    share: float = 0.9
+    baseline: float | None = None
+    accuracy_on: On | None = None
+    seeds: int = 3
+    epochs: float = 3.0
+    lr: float = 0.05
+    projection: str = "count-sketch"
+    layers: str = "joint"
+    start: int = 128
+    precision: float = 1.15
+
+    def search(self, data: Data) -> DimensionSearch:
+        """The search, on the training labels where there is no test set, or noise on the labels.
+
+        Raises MdlError for settings out of range.
+        """
+        noisy_or_untested = self.label_noise > 0 or data.test_labels is None
+        net = {"arch": ",".join(self.arch), "training": {"epochs": self.epochs}, "seed": self.seed}
+        subspace = {
+            "optimizer": {"kind": "adamw", "lr": self.lr, "weight_decay": 0.0},
+            "projection": {"kind": self.projection},
+            "layers": self.layers,
+            "coordinates": {"kind": "real"},
+        }
+        settings = {name: getattr(self, name) for name in ("share", "baseline", "seeds", "start", "precision")}
+        settings |= {"accuracy_on": self.accuracy_on or ("train" if noisy_or_untested else "test")}
+        settings |= {"kind": "dimension-search", "learner": net | subspace, "direct": net}
+        return from_config(settings, (DimensionSearch,), "measurement")
+
+
+TASKS: tuple[type[Task], ...] = (Experiment, Comparison, Compression, Bounding, Dimension)
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The keys and values of a YAML file. Raises MdlError where it can't be read, or is no mapping."""
+    try:
+        values = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise MdlError(f"config {path} can't be read: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict):
+        raise MdlError(f"config {path} must be a mapping of option names to values")
+    return {str(key): value for key, value in values.items()}
+
+
+def checked(kind: type[T], values: Mapping[str, Any], source: object) -> T:
+    """The task that these values describe; raises MdlError with one line for unknown keys and values out of range.
+
+    >>> checked(Experiment, {"codes": "uniform", "mean": 0.5, "std": 0.25}, "options").view.std
+    (0.25,)
+    """
+    try:
+        return kind(**values)
+    except ValidationError as error:
+        raise MdlError(f"{source}: {one_line(error)}") from None
+
+
+def picked(names: str, codes: Any) -> Any:
+    """The `codes:` of a config that have these names, given with commas; other names stay, as those of presets.
+
+    >>> picked("plain,uniform", [{"name": "plain", "kind": "online"}, "switch"])
+    [{'name': 'plain', 'kind': 'online'}, 'uniform']
+    """
+    values = _split(codes)
+    there = {_name(each): each for each in values} if isinstance(values, Sequence) else {}
+    return [there.get(name, name) for name in _split(names)]

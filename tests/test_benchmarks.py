@@ -1,0 +1,52 @@
+"""Every benchmark runs once at smoke size, in this process."""
+
+import importlib.util
+import json
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+from mdlcode import Uniform, View, compare, load
+from mdlcode.data.load import data_root
+
+ROOT = Path(__file__).parent.parent / "benchmarks"
+# Its arguments at smoke size, and what it needs beside the library: a file of MDLCODE_DATA, or a package.
+SMOKE = {
+    "bench_bounds": ("1000", None),
+    "mnist_mlp": ("--limit 40", "MNIST"),
+    "overhead": ("--labels 300", None),
+    "projections": ("--dimension 20 --repeats 1", None),
+    "recode_lenet": ("--no-predictions", "zhou_lenet5.npz"),
+    "scaling": ("--data digits --limits 60 120", None),
+    "stacked": ("--sizes 2 --steps 5", None),
+    "variational_peer": ("--limit 100 --epochs 1 --seeds 1", "pyvarinf"),
+}
+TOOLS = {"readme_table", "record"}  # of the table in README, tested apart
+
+
+def test_no_benchmark_is_left_out() -> None:
+    assert {path.stem for path in ROOT.glob("*.py")} == set(SMOKE) | TOOLS
+
+
+@pytest.mark.parametrize("name", SMOKE)
+def test_a_benchmark_runs(name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments, needed = SMOKE[name]
+    if needed and not (data_root() / needed).exists() and importlib.util.find_spec(needed.partition(".")[0]) is None:
+        pytest.skip(f"needs {needed}")
+    monkeypatch.setattr(sys, "argv", [name, *arguments.split()])
+    runpy.run_path(str(ROOT / f"{name}.py"), run_name="__main__")
+    assert any(letter.isdigit() for letter in capsys.readouterr().out)
+
+
+def test_a_results_folder_becomes_a_record(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for seed in (0, 1):
+        compare(load("digits", View(limit=50)), [Uniform()], out=tmp_path / f"run{seed}")
+    made = runpy.run_path(str(ROOT / "record.py"))
+    monkeypatch.setitem(made["main"].__globals__, "RECORDS", tmp_path)
+    arguments = ["record.py", tmp_path / "run0", "--name", "small", "--seeds", tmp_path / "run1", "--order", 3]
+    monkeypatch.setattr(sys, "argv", list(map(str, arguments)))
+    made["main"]()
+    record = json.loads((tmp_path / "small.json").read_text())
+    assert (record["order"], record["data"], record["code"], record["total_bits"]) == (3, "digits", "uniform", 166.1)
