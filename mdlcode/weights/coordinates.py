@@ -20,6 +20,7 @@ from mdlcode.weights.quantisers import LARGEST, Alphabet, grid, send_alphabet, s
 from mdlcode.weights.symbols import Adaptive
 
 _LEAST_VARIANCE = 2.0**-16  # below batch norm's own epsilon
+_VARIANCE_STEPS, _MEAN_STEPS = 16, 32  # in an octave, and in a standard deviation: half of both costs labels
 _FURTHEST = 2**15 - 1  # that one symbol can be
 
 
@@ -28,8 +29,8 @@ class Coordinates(WeightCode):
     """The scale of the logits; group by group a step and how many of them each coordinate is; batch norms' statistics.
 
     Li et al. 2018 count 32 bits a coordinate; here the whole numbers of steps take an adaptive code. Scale and steps
-    are float16. A batch norm's variances are sent in quarters of an octave, 2^(k/4), and its means in eighths of
-    the standard deviation: finer ones make no shorter labels.
+    are float16. A batch norm's variances are sent as 2^(k/16), and its means in thirty-seconds of the standard
+    deviation.
     """
 
     kind: Literal["coordinates"] = Field(default="coordinates", kw_only=True)
@@ -64,10 +65,10 @@ def _send_values(channel: Channel, net: SubspaceNet) -> None:
 
 
 def _send_statistics(channel: Channel, mean: Tensor, variance: Tensor) -> None:
-    octaves = 4 * variance.double().clamp(min=_LEAST_VARIANCE).log2()
-    scales = torch.exp2(_send_rounded(channel, octaves) / 4)
-    eighths = 8 * mean.double().cpu() / scales.sqrt()
-    mean.copy_(_send_rounded(channel, eighths) * scales.sqrt() / 8)
+    exponents = _VARIANCE_STEPS * variance.double().clamp(min=_LEAST_VARIANCE).log2()
+    scales = torch.exp2(_send_rounded(channel, exponents) / _VARIANCE_STEPS)
+    steps = scales.sqrt() / _MEAN_STEPS
+    mean.copy_(_send_rounded(channel, mean.double().cpu() / steps) * steps)
     variance.copy_(scales)
 
 
