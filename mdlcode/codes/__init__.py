@@ -1,8 +1,9 @@
 """The codes, each beside its definition in the literature."""
 
-from mdlcode.codes.base import Code, Received, Transmission
+from mdlcode.codes.base import Code, PreparedCode, Received, Transmission
 from mdlcode.codes.best_of import BestOf
 from mdlcode.codes.calibration import Identity, Temperature
+from mdlcode.codes.choice import hold_shortest
 from mdlcode.codes.compressed import Compressed
 from mdlcode.codes.forecast import Forecaster
 from mdlcode.codes.frequencies import Frequencies
@@ -42,6 +43,7 @@ __all__ = [
     "Listed",
     "Online",
     "Portions",
+    "PreparedCode",
     "Prequential",
     "Received",
     "Streams",
@@ -52,4 +54,5 @@ __all__ = [
     "TwoPart",
     "Uniform",
     "Variational",
+    "hold_shortest",
 ]
