@@ -86,7 +86,7 @@ def bound_numbers(
     from mdlcode.certify.certificate import certify_numbers
 
     _check_free(report, force)
-    _finish(certify_numbers(errors, examples, bits, delta, 1 if candidates is None else candidates), report)
+    _finish(certify_numbers(errors, examples, bits, delta, candidates), report)
 
 
 def _check_free(report: Path | None, force: bool) -> None:
@@ -122,7 +122,7 @@ def show(made: "Certificate") -> None:
         )
     out.print(
         "They hold with probability 1 - delta if the examples are i.i.d. and net, code and settings were fixed"
-        " before them; what was chosen by looking at them is paid with --candidates.",
+        " before them; what was chosen by looking at them is paid with --candidates, or `candidates` in a config.",
         highlight=False,
     )
 

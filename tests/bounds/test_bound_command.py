@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -20,6 +21,8 @@ codes:
 """
 STOCHASTIC = """
 limit: 200
+candidates: 4
+chosen_on: these labels
 codes:
   - &code
     kind: variational
@@ -56,7 +59,9 @@ def test_stochastic_sweep_through_the_command(mdlcode: Run, tmp_path: Path) -> N
     assert ran.returncode == 0, ran.stderr
     assert "150,000 random draws" in ran.stdout
     assert "delta = 0.08 + 0.02 for the draws" in ran.stdout
-    assert "choice" in ran.stdout
+    assert re.search(r"choice +│ +3\.0 ", ran.stdout)  # two codes, and four settings in the config
+    assert "pays for 8 settings that were tried" in ran.stdout
+    assert "would not, and is no guarantee" in ran.stdout
     assert "input moments" not in ran.stdout
 
 
