@@ -9,6 +9,8 @@ preqtorch 0.2.0 (PyPI, optional) runs its best known setting. Set MDLCODE_DATA t
 import argparse
 import math
 import time
+from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -46,7 +48,7 @@ def plain_loop(limit: int) -> float:
         net = nn.Sequential(nn.Flatten(), *_hidden(784), *_hidden(256), nn.Linear(256, 10))
         optimizer = torch.optim.AdamW(net.parameters(), lr=2e-3, weight_decay=0.05)
         size, steps = min(128, start), LEARNER.steps(start)
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step, n=steps: 1 - step / n)
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, partial(_falling, steps))
         past = Subset(mnist, order[:start])
         sampler = RandomSampler(past, num_samples=size * steps, replacement=True)
         for inputs, labels in DataLoader(past, size, sampler=sampler):
@@ -78,7 +80,8 @@ def preqtorch_streams(limit: int) -> float:
             )
 
         def forward(self, batch: list[torch.Tensor]) -> torch.Tensor:
-            return self.net(batch[0])
+            out: torch.Tensor = self.net(batch[0])
+            return out
 
     def loss_bits(batch: list[torch.Tensor], output: torch.Tensor) -> torch.Tensor:
         return F.cross_entropy(output, batch[1], reduction="none") / math.log(2)
@@ -98,6 +101,10 @@ def preqtorch_streams(limit: int) -> float:
     return float(result.code_length)
 
 
+def _falling(steps: int, step: int) -> float:
+    return 1 - step / steps
+
+
 def _hidden(width: int) -> list[nn.Module]:
     return [nn.Linear(width, 256), nn.ReLU(), nn.Dropout(0.5)]
 
@@ -109,7 +116,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     data = load("mnist", View(limit=options.limit))
-    rows = [
+    rows: list[tuple[str, Callable[[], float]]] = [
         ("mdlcode", lambda: Prequential((LEARNER,)).codelength(data).total_bits),
         ("mdlcode, calibrated", lambda: _calibrated(LEARNER).codelength(data).total_bits),
         ("mdlcode, fast", lambda: _calibrated(FAST).codelength(data).total_bits),

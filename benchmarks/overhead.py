@@ -9,6 +9,7 @@ import time
 import numpy as np
 
 from mdlcode.codes import Forecaster, Identity, Switch, Temperature
+from mdlcode.codes.calibration import Calibration
 from mdlcode.coding.channel import Ledger, Receiver, Sender
 from mdlcode.proof.checks import within_tolerance
 
@@ -23,14 +24,18 @@ def main() -> None:
     logits = 6 * generator.standard_normal((2, num_labels, NUM_CLASSES))
     probs = np.exp(logits) / np.exp(logits).sum(axis=2, keepdims=True)  # two experts
     labels = np.array([generator.choice(NUM_CLASSES, p=row) for row in probs[0]])
-    rows = [("one block", 1, Identity()), ("calibrated, label by label", 1, Temperature())]
+    rows: list[tuple[str, int, Calibration]] = [
+        ("one block", 1, Identity()),
+        ("calibrated, label by label", 1, Temperature()),
+    ]
     for name, experts, calibration in [*rows, ("two experts, calibrated and switched", 2, Temperature())]:
         seconds = {}
         ledger, sender = Ledger(), Sender()
         for side, channel, known in (("ledger", ledger, labels), ("sender", sender, labels)):
             begin = time.perf_counter()
             Forecaster(experts, calibration, Switch()).transmit(channel, probs[:experts], known)
-            words = sender.words() if side == "sender" else None
+            if side == "sender":
+                words = sender.words()
             seconds[side] = time.perf_counter() - begin
         begin = time.perf_counter()
         decoded = Forecaster(experts, calibration, Switch()).transmit(Receiver(words), probs[:experts], None)

@@ -14,9 +14,11 @@ import torch
 import torch.nn.functional as F
 
 from mdlcode import MdlError, Shared
+from mdlcode.config import kind_of, kinds
 from mdlcode.experiments.results import versions
 from mdlcode.learn import NetLearner, Prediction
-from mdlcode.projections import PROJECTIONS, CountSketch, Kronecker, Projection, Srht
+from mdlcode.learn.nets.predictor import Precision
+from mdlcode.projections import CountSketch, Kronecker, Projection, Srht
 
 BATCH = 128
 ARCH = "lenet5"  # D = 431,080
@@ -32,7 +34,7 @@ def milliseconds(work: Callable[[], object], repeats: int) -> float:
     return 1000 * min(times)
 
 
-def step(precision: str, repeats: int) -> float:
+def step(precision: Precision, repeats: int) -> float:
     """Milliseconds of a forward and backward pass and an AdamW step of LeNet-5."""
     shared = Shared(torch.randint(256, (BATCH, 1, 28, 28), dtype=torch.uint8), num_classes=10)
     learned = NetLearner(arch=ARCH, prediction=Prediction(precision=precision)).initial(shared)
@@ -68,17 +70,18 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     size, dimension = (10**7, 10**4) if options.large else (431_080, options.dimension)
     print(f"D = {size:,}, d = {dimension:,}, {options.threads} thread(s), {versions()}")
-    steps = [step(precision, options.repeats) for precision in ("fp32", "bf16")]
+    steps = [step("fp32", options.repeats), step("bf16", options.repeats)]
     print(f"training step of LeNet-5, batch {BATCH}: {steps[0]:.1f} ms in float32, {steps[1]:.1f} ms in bfloat16")
     print(f"{'kind':14s} {'draw':>9s} {'P v':>9s} {'P^T g':>9s}   of a float32 / bfloat16 step")
-    for projection in (CountSketch(), Kronecker(), Srht()) if options.large else [kind() for kind in PROJECTIONS]:
+    every = [kind() for kind in kinds(Projection).values()]
+    for projection in (CountSketch(), Kronecker(), Srht()) if options.large else every:
         try:
             drawing, there, back = measure(projection, size, dimension, options.repeats)
         except MdlError as error:
-            print(f"{projection.kind:14s} {error}")
+            print(f"{kind_of(projection):14s} {error}")
             continue
         shares = "".join(f"{100 * (there + back) / each:7.1f} %" for each in steps)
-        print(f"{projection.kind:14s} {drawing:6.0f} ms {there:6.2f} ms {back:6.2f} ms {shares}", flush=True)
+        print(f"{kind_of(projection):14s} {drawing:6.0f} ms {there:6.2f} ms {back:6.2f} ms {shares}", flush=True)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"peak memory of the process {peak:.2f} GiB, torch itself included")
 

@@ -26,7 +26,7 @@ from mdlcode.weights import AsTrained, Entropy, FixedWidth, Gaps, Quantised, Wei
 
 PUBLISHED = {"Zhou et al. 2019, their own code": 8217, "DeepCABAC (nncodec 2.1.3)": 6491}
 TENSORS = [f"{layer}.{kind}" for layer in ("conv1", "conv2", "fc1", "fc2") for kind in ("weight", "bias")]
-CODES: dict[str, WeightCode] = {
+CODES = {
     "fixed width, live units": Quantised(AsTrained(), FixedWidth(), units="live"),
     "gaps, as stored": Quantised(AsTrained(), Gaps(), units="all"),
     "entropy, as stored": Quantised(AsTrained(), Entropy(), units="all"),

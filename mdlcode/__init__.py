@@ -8,28 +8,40 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mdlcode.codelength import Codelength
-    from mdlcode.codes import BestOf, Code, Compressed, Prequential, Subspace, TwoPart, Uniform, Variational
+    from mdlcode.codes import BestOf, Code, Compressed, Prequential, Received, Subspace, TwoPart, Uniform
+    from mdlcode.codes.base import decode
     from mdlcode.codes.presets import preset
+    from mdlcode.codes.variational import Variational
+    from mdlcode.coding.channel import Channel
+    from mdlcode.config import from_config, to_config
     from mdlcode.data import Data, Shared, View, from_arrays, from_dataset, load
     from mdlcode.errors import MdlError, MessageError, TrainingError
     from mdlcode.experiments.compare import compare
-    from mdlcode.learn import EstimatorLearner, Learner, NetLearner, Predictor, Steps
+    from mdlcode.learn import AnyLearner, EstimatorLearner, Learner, NetLearner, Predictor, Steps
     from mdlcode.proof.checks import check_code
+    from mdlcode.weights import WeightCode
 
 _HOMES = {
     "mdlcode.codelength": ("Codelength",),
-    "mdlcode.codes": ("BestOf", "Code", "Compressed", "Prequential", "Subspace", "TwoPart", "Uniform", "Variational"),
-    "mdlcode.proof.checks": ("check_code",),
+    "mdlcode.codes": ("BestOf", "Code", "Compressed", "Prequential", "Received", "Subspace", "TwoPart", "Uniform"),
+    "mdlcode.codes.base": ("decode",),
     "mdlcode.codes.presets": ("preset",),
+    "mdlcode.codes.variational": ("Variational",),
+    "mdlcode.coding.channel": ("Channel",),
+    "mdlcode.config": ("from_config", "to_config"),
     "mdlcode.data": ("Data", "Shared", "View", "from_arrays", "from_dataset", "load"),
     "mdlcode.errors": ("MdlError", "MessageError", "TrainingError"),
     "mdlcode.experiments": ("compare",),
-    "mdlcode.learn": ("EstimatorLearner", "Learner", "NetLearner", "Predictor", "Steps"),
+    "mdlcode.learn": ("AnyLearner", "EstimatorLearner", "Learner", "NetLearner", "Predictor", "Steps"),
+    "mdlcode.proof.checks": ("check_code",),
+    "mdlcode.weights": ("WeightCode",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "AnyLearner",
     "BestOf",
+    "Channel",
     "Code",
     "Codelength",
     "Compressed",
@@ -41,6 +53,7 @@ __all__ = [
     "NetLearner",
     "Predictor",
     "Prequential",
+    "Received",
     "Shared",
     "Steps",
     "Subspace",
@@ -49,12 +62,16 @@ __all__ = [
     "Uniform",
     "Variational",
     "View",
+    "WeightCode",
     "check_code",
     "compare",
+    "decode",
     "from_arrays",
+    "from_config",
     "from_dataset",
     "load",
     "preset",
+    "to_config",
 ]
 
 

@@ -1,16 +1,18 @@
 """Configs: every code and learner is a frozen pydantic dataclass, its own schema, told apart by `kind`.
 
-`to_config` prints one as plain values, `from_config` reads it back; unknown keys are errors.
+`to_config` prints one as plain values, `from_config` reads it back; unknown keys are errors. A user's own class
+needs no entry anywhere: its kind is `package.module:Class`.
 """
 
 import dataclasses
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar, cast
 
 from pydantic import ConfigDict, ValidationError
 
 from mdlcode.errors import MdlError
+from mdlcode.trust import imported
 from mdlcode.typing import Config
 
 # Abstract bases (`Learner`, `Code`) are no schemas: a field of that type takes any instance.
@@ -18,42 +20,108 @@ STRICT = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 T = TypeVar("T")
 
 
+class Configurable:
+    """The base of each family of objects that a config names by `kind`: codes, learners, weight codes, ...
+
+    A subclass is in the family by being one. In the library it has a field `kind` with a default; outside its
+    kind is `package.module:Class`, so that whoever has the module can read the config.
+    """
+
+
+def kind_of(value: Configurable) -> str:
+    """The kind of an object: a word for the library's own, else `package.module:Class`.
+
+    >>> from mdlcode.codes import Uniform
+    >>> kind_of(Uniform())
+    'uniform'
+    """
+    cls = type(value)
+    return str(cast(Any, value).kind) if _is_ours(cls) else f"{cls.__module__}:{cls.__qualname__}"
+
+
+def kinds(family: type[T]) -> dict[str, type[T]]:
+    """The library's classes of a family that are imported, by kind, the family itself among them if it has one.
+
+    >>> from mdlcode.weights import WeightCode
+    >>> sorted(kinds(WeightCode))
+    ['float16', 'float32', 'quantised']
+    """
+    return {cast(Any, cls).kind: cls for cls in _with_subclasses(family) if _is_ours(cls) and "kind" in vars(cls)}
+
+
+def _with_subclasses(cls: type[T]) -> Iterator[type[T]]:
+    yield cls
+    for each in cls.__subclasses__():
+        yield from _with_subclasses(each)
+
+
+def _is_ours(cls: type) -> bool:
+    return cls.__module__.partition(".")[0] == "mdlcode"
+
+
 def to_config(value: Any) -> Any:
     """Plain values (dicts, lists, numbers, strings) that `from_config` turns back into `value`.
+
+    Raises MdlError for what no config can hold, such as an object with attributes that is no dataclass.
 
     >>> from mdlcode.codes import Uniform
     >>> to_config(Uniform())
     {'kind': 'uniform'}
     """
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: to_config(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, tuple | list):
-        return [to_config(each) for each in value]
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    return f"{type(value).__module__}:{type(value).__qualname__}"  # a user's own class, known by name alone
+    if isinstance(value, tuple | list):
+        return [to_config(each) for each in value]
+    if isinstance(value, Mapping):
+        return {str(key): to_config(each) for key, each in value.items()}
+    if not isinstance(value, Configurable):
+        return _fields(value)
+    return {"kind": kind_of(value)} | {name: each for name, each in _fields(value).items() if name != "kind"}
 
 
-def from_config(config: Config, classes: Sequence[type[T]], what: str) -> T:
-    """The object that a config describes: the one of `classes` whose `kind` it names, with its values.
+def _fields(value: Any) -> Config:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {each.name: to_config(getattr(value, each.name)) for each in dataclasses.fields(value)}
+    if not isinstance(value, Configurable) or vars(value):
+        name = type(value).__qualname__
+        raise MdlError(f"'{name}' can't be printed as a config: make it a frozen dataclass of plain values")
+    return {}
 
-    Raises MdlError with one line: an unknown kind (with the nearest), unknown keys, values out of range.
+
+def from_config(config: Config, family: type[T], what: str) -> T:
+    """The object that a config describes: the subclass of `family` that its `kind` names, with its values.
+
+    A kind `package.module:Class` is imported: the config must be one's own, or its names be trusted (see
+    `mdlcode.trust`). Raises MdlError with one line: an unknown kind (with the nearest), unknown keys, values
+    out of range.
     """
-    kinds = {cast(Any, each).kind: each for each in classes}
     kind = config.get("kind")
-    if kind not in kinds:
-        near = difflib.get_close_matches(str(kind), kinds, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"kinds: {', '.join(kinds)}"
-        raise MdlError(f"no {what} of kind '{kind}': {hint}")
+    values = {key: each for key, each in config.items() if key != "kind"}
     try:
-        return kinds[kind](**config)
+        return _class_of(kind, family, what)(**values)
     except ValidationError as error:
         raise MdlError(f"{what} '{kind}': {one_line(error)}") from None
+    except TypeError as error:  # keys that are no names, or unknown to a class that is not pydantic's; an abstract one
+        raise MdlError(f"{what} '{kind}': {error}") from None
 
 
-def parsed(value: Any, classes: Sequence[type[T]], what: str) -> Any:
+def _class_of(kind: object, family: type[T], what: str) -> type[T]:
+    if isinstance(kind, str) and ":" in kind:
+        found = imported(kind, what)
+        if not (isinstance(found, type) and issubclass(found, family)):
+            raise MdlError(f"'{kind}' is no {what}: a subclass of mdlcode's {family.__name__} is needed")
+        return found
+    known = kinds(family)
+    if not isinstance(kind, str) or kind not in known:
+        near = difflib.get_close_matches(str(kind), known, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"kinds: {', '.join(known)}, or package.module:Class"
+        raise MdlError(f"no {what} of kind '{kind}': {hint}")
+    return known[kind]
+
+
+def parsed(value: Any, family: type[T], what: str) -> Any:
     """`from_config` for a mapping, anything else as it is: for fields that take either."""
-    return from_config(dict(value), classes, what) if isinstance(value, Mapping) else value
+    return from_config(dict(value), family, what) if isinstance(value, Mapping) else value
 
 
 def replaced(value: T, name: str, change: Callable[[Any], Any]) -> T:

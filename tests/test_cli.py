@@ -9,6 +9,7 @@ import time
 from functools import partial
 from pathlib import Path
 
+import nets_of_mine
 import numpy as np
 import pytest
 
@@ -121,14 +122,17 @@ def test_several_nets_pay_for_the_choice(mdlcode: Run, tmp_path: Path) -> None:
     assert result["bits_by_part"]["choice"] == 1.0
 
 
-def test_users_net_is_imported_from_a_message_only_with_leave(mdlcode: Run, tmp_path: Path) -> None:
-    net, here = "nets_of_mine:tiny", {"PYTHONPATH": str(Path(__file__).parent)}
+def test_users_net_is_imported_from_a_message_only_with_leave(
+    mdlcode: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net = "nets_of_mine:tiny"
+    monkeypatch.setenv("PYTHONPATH", str(Path(nets_of_mine.__file__).parent), prepend=os.pathsep)
     arguments = ("digits", "--code", "prequential", "--limit", 30, "--arch", net, "-o", tmp_path / "m")
-    assert mdlcode("encode", *arguments, **here).returncode == 0
-    refused = mdlcode("decode", "digits", tmp_path / "m", "-o", tmp_path / "l.npy", **here)
+    assert mdlcode("encode", *arguments).returncode == 0
+    refused = mdlcode("decode", "digits", tmp_path / "m", "-o", tmp_path / "l.npy")
     assert refused.returncode == 2
-    assert f"--arch {net}" in refused.stderr
-    allowed = mdlcode("decode", "digits", tmp_path / "m", "-o", tmp_path / "l.npy", "--arch", net, **here)
+    assert f"asks to import '{net}'" in refused.stderr
+    allowed = mdlcode("decode", "digits", tmp_path / "m", "-o", tmp_path / "l.npy", "--trust", net)
     assert allowed.returncode == 0, allowed.stderr
 
 

@@ -149,13 +149,19 @@ def test_the_bracket_closes_around_the_truth(truth: int, start: int, precision: 
 
 def test_the_bracket_ends_where_all_parameters_are_not_enough() -> None:
     bracket = Bracket(20, 1, 100, 1.5)
-    rounds = [(round_, bracket.told(dict.fromkeys(round_, False)))[0] for round_ in bracket]
+    rounds = []
+    for round_ in bracket:
+        rounds.append(round_)
+        bracket.told(dict.fromkeys(round_, False))
     assert rounds == [[10, 20, 40, 80], [100]]
 
 
 def test_the_bracket_ends_where_one_coordinate_for_each_group_is_enough() -> None:
     bracket = Bracket(20, 4, 100, 1.5)
-    rounds = [(round_, bracket.told(dict.fromkeys(round_, True)))[0] for round_ in bracket]
+    rounds = []
+    for round_ in bracket:
+        rounds.append(round_)
+        bracket.told(dict.fromkeys(round_, True))
     assert rounds == [[10, 20, 40, 80], [4, 5]]
 
 
@@ -186,8 +192,8 @@ def test_no_test_set_no_test_accuracy(digits: Data) -> None:
 
 
 def test_command_writes_what_a_figure_is_drawn_from(mdlcode: Run, tmp_path: Path) -> None:
-    arguments = ("dimension", "digits", "--arch", "mlp-1x32", "--epochs", 1, "--seeds", 2, "--precision", 2)
-    arguments += ("--limit", 300, "--threads", 1, "--baseline", 0.6, "--out", tmp_path / "out")
+    arguments: tuple[object, ...] = ("dimension", "digits", "--arch", "mlp-1x32", "--epochs", 1, "--seeds", 2)
+    arguments += ("--precision", 2, "--limit", 300, "--threads", 1, "--baseline", 0.6, "--out", tmp_path / "out")
     ran = mdlcode(*arguments)
     assert ran.returncode == 0, ran.stderr
     assert "d_int90 = " in ran.stdout
@@ -267,7 +273,7 @@ def test_only_dense_nets_are_stacked(digits: Data) -> None:
 def test_a_search_takes_no_settings_that_it_would_drop() -> None:
     for setting in ("regularisation", "prediction", "compiled"):
         with pytest.raises(MdlError, match=f"unknown key 'learner.{setting}'"):
-            from_config({"kind": "dimension-search", "learner": {setting: {}}}, (DimensionSearch,), "measurement")
+            from_config({"kind": "dimension-search", "learner": {setting: {}}}, DimensionSearch, "measurement")
 
 
 def test_the_baseline_is_trained_until_it_no_longer_gains() -> None:

@@ -248,9 +248,15 @@ def test_convolutional_net_on_features_is_refused() -> None:
         ({"kind": "net", "epoch": 3}, "unknown key 'epoch'"),
         ({"kind": "net", "training": {"batch_size": 0}}, "batch_size"),
         ({"kind": "net", "optimizer": {"kind": "sgd", "lr": -1}}, "lr"),
-        ({"kind": "estimator", "estimator": "sklearn.svm:LinearSVC"}, "no predict_proba"),
-        ({"kind": "estimator", "estimator": "sklearn.svm:SVM"}, "can't be made"),
-        ({"kind": "estimator", "estimator": "os:system", "params": {"command": "false"}}, "no scikit-learn estimator"),
+        (
+            {"kind": "estimator", "estimator": "sklearn.svm:LinearSVC"},
+            "no class of scikit-learn estimators with predict_proba",
+        ),
+        ({"kind": "estimator", "estimator": "sklearn.svm:SVM"}, "can't be imported"),
+        (
+            {"kind": "estimator", "estimator": "os:system", "params": {"command": "false"}},
+            "no class of scikit-learn estimators",
+        ),
         ({"kind": "net", "prediction": {"views": {"count": 3}}}, "views.augment"),
         ({"kind": "net", "prediction": {"views": {"augment": {"kind": "none"}}}}, "views.augment"),
         ({"kind": "checkpointed", "checkpoints": [1.5]}, "checkpoints.0"),

@@ -1,6 +1,7 @@
 import dataclasses
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -59,9 +60,7 @@ def _repacked(sent: bytes, **changes: object) -> bytes:
         ("device", "NVIDIA H100", "same kind of device"),
     ],
 )
-def test_message_from_another_environment_names_the_difference(
-    field: str, value: object, hint: str, digits: Data
-) -> None:
+def test_message_from_another_environment_names_the_difference(field: str, value: Any, hint: str, digits: Data) -> None:
     environment = dataclasses.replace(message.unpack(SENT)[0].environment, **{field: value})
     with pytest.raises(MessageError, match=f"made with {field} {value}.*{hint}"):
         CODE.decode(digits.shared, _repacked(SENT, environment=environment))

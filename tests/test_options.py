@@ -36,7 +36,7 @@ def config(tmp_path: Path) -> Path:
     ],
 )
 def test_every_option_stands_in_a_config_and_every_key_is_an_option(typed: type, task: type) -> None:
-    names, keys = ({each.name for each in dataclasses.fields(kind)} for kind in (typed, task))  # type: ignore[arg-type]
+    names, keys = ({each.name for each in dataclasses.fields(kind)} for kind in (typed, task))
     assert names - {"config"} <= keys
     # How the codes were chosen is a fact of a config; only what makes bounds pays for it.
     assert keys - names <= {"chosen_on", "candidates"}

@@ -22,7 +22,7 @@ from mdlcode.papers.blier_ollivier.published import PUBLISHED, flat_confusion_bi
 from mdlcode.papers.li.items import GRID, grid_search
 from mdlcode.report.tables import Table
 
-ROOT = Path(__file__).parent.parent
+ROOT = next(each for each in Path(__file__).parents if (each / "pyproject.toml").is_file())
 
 
 @pytest.fixture(scope="module")

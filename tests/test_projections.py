@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from mdlcode.config import kind_of, kinds
 from mdlcode.errors import MdlError
 from mdlcode.projections import (
-    PROJECTIONS,
     CountSketch,
     Dense,
     Draws,
@@ -28,14 +28,15 @@ from mdlcode.projections.dense import upper_triangle
 from mdlcode.projections.hadamard import hadamard
 from mdlcode.projections.layers import groups, shares
 
-KINDS = [kind() for kind in PROJECTIONS]
+KINDS = [kind() for kind in kinds(Projection).values()]
 # How far singular values may be from 1 at D = 4096, d = 40; None where they are 1 but for rounding.
 NEARLY = {"srht": None, "fastfood": 0.25, "sparse": 0.2}
 
 HASH = """
 import hashlib, torch
-from mdlcode.projections import PROJECTIONS
-for kind in PROJECTIONS:
+from mdlcode.config import kinds
+from mdlcode.projections import Projection
+for kind in kinds(Projection).values():
     drawn = kind().bind(3000, 70, seed=5)
     print(kind.__name__, hashlib.sha256(b"".join(b.numpy().tobytes() for b in drawn.buffers())).hexdigest())
 """
@@ -48,7 +49,7 @@ def matrix(projector: Projector) -> Tensor:
 @pytest.mark.parametrize("projection", KINDS, ids=lambda kind: kind.kind)
 def test_isometric_exactly_or_nearly(projection: Projection) -> None:
     values = torch.linalg.svdvals(matrix(projection.bind(4096, 40, seed=1)))
-    tolerance = NEARLY.get(projection.kind) or 2e-6
+    tolerance = NEARLY.get(kind_of(projection)) or 2e-6
     assert (values - 1).abs().max() < tolerance
     assert abs(float(values.square().mean()) - 1) < tolerance / 4
 
@@ -108,7 +109,7 @@ def test_same_to_the_bit_with_other_threads() -> None:
         ).stdout
 
     one = run(1)
-    assert len(one.splitlines()) == len(PROJECTIONS)
+    assert len(one.splitlines()) == len(KINDS)
     assert run(3) == one
 
 

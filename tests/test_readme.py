@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mdlcode.experiments import read_experiment
+from mdlcode.experiments.tasks import Experiment, checked, read_config
 
 ROOT = Path(__file__).parent.parent
 START = "docs/getting-started.md"
@@ -88,7 +88,10 @@ def test_python_of_a_page_runs_as_it_is_printed(page: str, tmp_path: Path) -> No
 def test_config_of_the_first_page_is_read(tmp_path: Path) -> None:
     [block] = blocks(START, "yaml")
     (tmp_path / "mine.yaml").write_text(block)
-    assert [name for name, _ in read_experiment(tmp_path / "mine.yaml", {}).codes] == ["uniform", "small net"]
+    assert [name for name, _ in checked(Experiment, read_config(tmp_path / "mine.yaml"), "mine.yaml").codes] == [
+        "uniform",
+        "small net",
+    ]
 
 
 def test_links_of_readme_lead_somewhere() -> None:

@@ -128,7 +128,7 @@ def test_the_rate_pulls_every_weight_to_zero() -> None:
 @pytest.mark.parametrize("method", ["one-shot", "gradual", "surgery"])
 def test_a_masked_net_ends_at_its_density(method: str) -> None:
     net, x, y = dense(), torch.randn(40, 12), torch.randint(3, (40,))
-    masked = MaskedNet(net, {"1.weight": 0.25, "3.bias": 0.0}, method, steps=10)  # type: ignore[arg-type]
+    masked = MaskedNet(net, {"1.weight": 0.25, "3.bias": 0.0}, method, steps=10)
     optimizer = torch.optim.Adam(masked.weights.values(), lr=0.01)
     for step in range(1, 13):
         F.cross_entropy(net(x), y).backward()
@@ -144,7 +144,7 @@ def test_a_masked_net_ends_at_its_density(method: str) -> None:
 def test_only_surgery_trains_weights_behind_the_mask() -> None:
     for method, moves in (("one-shot", False), ("surgery", True)):
         net = dense()
-        masked = MaskedNet(net, {"1.weight": 0.1}, method, steps=1)  # type: ignore[arg-type]
+        masked = MaskedNet(net, {"1.weight": 0.1}, method, steps=1)
         masked.cut(1)
         net(torch.randn(9, 12)).square().sum().backward()
         masked.backward()
@@ -249,8 +249,8 @@ def test_figures_of_a_sweep_and_of_pruning(tmp_path: Path) -> None:
         pruning_curves(axes[1], {"clean": np.array([[0.0, 1.0], [0.9, 0.8]]), "noise": np.array([[0.0, 1.0]])})
         assert len(save(figure, tmp_path / "figure")) == 2
     total, labels, weights, least = axes[0].get_lines()
-    assert [*total.get_xdata()] == [0.3, 0.5, 0.8]
-    assert [*labels.get_ydata()] == pytest.approx([0.5, 0.2, 0.1])
-    assert [*weights.get_ydata()] == pytest.approx([0.3, 0.5, 0.8])
-    assert [*least.get_xdata()] == [0.5]
-    assert [*axes[1].get_lines()[0].get_xdata()] == pytest.approx([1.0, 0.1])
+    assert list(total.get_xdata()) == [0.3, 0.5, 0.8]
+    assert list(labels.get_ydata()) == pytest.approx([0.5, 0.2, 0.1])
+    assert list(weights.get_ydata()) == pytest.approx([0.3, 0.5, 0.8])
+    assert list(least.get_xdata()) == [0.5]
+    assert list(axes[1].get_lines()[0].get_xdata()) == pytest.approx([1.0, 0.1])

@@ -8,12 +8,13 @@ from mdlcode.bayes.expected import ExpectedLength
 from mdlcode.bayes.fresh import FreshNet
 from mdlcode.bayes.learner import BayesLearner, BayesPredictor, KlWeight, with_weights
 from mdlcode.bayes.posterior import Layout, MeanField
-from mdlcode.bayes.priors import Gaussian, ScaleMixture, SparsePrior
+from mdlcode.bayes.priors import CodedPrior, Gaussian, Prior, ScaleMixture, SparsePrior
 from mdlcode.bayes.refinement import Rates, Refinement
 
 __all__ = [
     "BayesLearner",
     "BayesPredictor",
+    "CodedPrior",
     "ExpectedLength",
     "FreshNet",
     "Gaussian",
@@ -21,6 +22,7 @@ __all__ = [
     "Layout",
     "MeanField",
     "Normals",
+    "Prior",
     "Rates",
     "Refinement",
     "ScaleMixture",

@@ -1,14 +1,12 @@
 """A net that no label has trained, as the start of an inference."""
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from mdlcode.config import STRICT, from_config
+from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
-from mdlcode.learn.base import parse_learner
 from mdlcode.learn.nets.predictor import NetPredictor, NetTrainer, Precision, new_net
 from mdlcode.typing import IntArray
 
@@ -43,10 +41,3 @@ class FreshNet(NetTrainer):
     def fit(self, shared: Shared, labels: IntArray) -> NetPredictor:
         """The net as it is: the labels are not looked at."""
         return self.initial(shared)
-
-
-def parse_start(value: Any) -> Any:
-    """A `FreshNet` or a learner of a net from its config; an instance as it is."""
-    if isinstance(value, Mapping) and value.get("kind") == "fresh":
-        return from_config(dict(value), (FreshNet,), "start")
-    return parse_learner(value)

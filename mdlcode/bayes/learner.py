@@ -13,17 +13,17 @@ from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
-from mdlcode.bayes.fresh import FreshNet, parse_start
+from mdlcode.bayes.fresh import FreshNet
 from mdlcode.bayes.guides import Guide, MeanFieldGuide
 from mdlcode.bayes.inference import Inference
 from mdlcode.bayes.masks import mask_bits
 from mdlcode.bayes.posterior import Layout, MeanField, Sampled, prior_bits
-from mdlcode.bayes.priors import Gaussian, Prior, ScaleMixture, SparsePrior
+from mdlcode.bayes.priors import AnyPrior, CodedPrior, Gaussian, SparsePrior
 from mdlcode.bayes.refinement import Rates, Refinement
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
 from mdlcode.errors import MdlError
-from mdlcode.learn.base import Learner, Predictor
+from mdlcode.learn.base import Learner, Predictor, parse_learner
 from mdlcode.learn.nets.predictor import NetPredictor, NetTrainer
 from mdlcode.learn.nets.steps import Steps
 from mdlcode.typing import BoolArray, FloatArray, IntArray
@@ -76,8 +76,8 @@ class BayesLearner(Learner):
     """
 
     kind: Literal["bayes"] = Field(default="bayes", kw_only=True)
-    start: Annotated[NetTrainer, BeforeValidator(parse_start)] = FreshNet()
-    prior: Prior = Gaussian()
+    start: Annotated[NetTrainer, BeforeValidator(parse_learner)] = FreshNet()
+    prior: AnyPrior = Gaussian()
     guide: Guide = MeanFieldGuide()
     estimator: Estimator = "mixed"
     training: Steps = Steps(min_steps=1000, warmup=0.05)
@@ -198,7 +198,7 @@ class BayesLearner(Learner):
 
         prior = copy.deepcopy(prior)  # training may go on with the scales unrounded
         levels = prior.round_scales()
-        if isinstance(guide, svi.Independents) and isinstance(self.prior, Gaussian | ScaleMixture):
+        if isinstance(guide, svi.Independents) and isinstance(self.prior, CodedPrior):
             density, mean, sd = self.prior.density(layout, levels), _array(guide.loc), np.exp(_array(guide.log_scale))
             if kept is None:
                 return MeanField(layout, mean, sd, density, levels)

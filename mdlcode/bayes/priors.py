@@ -1,17 +1,18 @@
 """Priors over weights, as configs that make Pyro models of them."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from mdlcode.bayes.densities import Normals, TwoNormals
+from mdlcode.bayes.densities import Density, Normals, TwoNormals
 from mdlcode.bayes.levels import scales
 from mdlcode.bayes.posterior import Layout
-from mdlcode.config import STRICT
+from mdlcode.config import STRICT, Configurable, parsed
 from mdlcode.errors import MdlError
 from mdlcode.typing import IntArray
 
@@ -19,8 +20,28 @@ if TYPE_CHECKING:
     from mdlcode.bayes.models import PriorModel
 
 
+class Prior(Configurable, ABC):
+    """A distribution of the weights before any label."""
+
+    @abstractmethod
+    def model(self, layout: Layout, start: Tensor) -> "PriorModel":
+        """A module trained with the posterior, its scales near `start` (P,) at first; its `sample` is a Pyro model."""
+
+
+class CodedPrior(Prior):
+    """A prior of independent weights in closed form, known from levels of 8 bits each: a code can send under it."""
+
+    @abstractmethod
+    def num_levels(self, layout: Layout) -> int:
+        """How many learned numbers are sent as levels."""
+
+    @abstractmethod
+    def density(self, layout: Layout, levels: IntArray | None) -> Density:
+        """The prior of each weight, from the levels sent; they are None where `num_levels` is 0."""
+
+
 @dataclass(frozen=True, config=STRICT)
-class Gaussian:
+class Gaussian(CodedPrior):
     """N(0, scale^2) for each weight. Without a `scale` one is learned and paid for, 8 bits each.
 
     There is one scale for each tensor, or for each output unit or channel of it (`per` "output").
@@ -31,18 +52,18 @@ class Gaussian:
     per: Literal["tensor", "output"] = "tensor"
 
     def model(self, layout: Layout, start: Tensor) -> "PriorModel":
-        """A module trained with the posterior, its scales near `start` (P,) at first; its `sample` is a Pyro model."""
+        """One learned scale for each group, or the scale given."""
         from mdlcode.bayes.models import LearnedGaussian
 
         start = start if self.scale is None else torch.full_like(start, self.scale)
         return LearnedGaussian(_tensor(self._groups(layout), start.device), start, self.scale is None)
 
     def num_levels(self, layout: Layout) -> int:
-        """How many learned numbers are sent as levels."""
+        """One for each group, none with a given `scale`."""
         return 0 if self.scale is not None else count_of(self._groups(layout))
 
     def density(self, layout: Layout, levels: IntArray | None) -> Normals:
-        """The prior of each weight, from the levels sent."""
+        """N(0, scale^2) for each weight."""
         groups = self._groups(layout)
         return Normals(np.full(len(groups), self.scale) if levels is None else scales(levels)[groups])
 
@@ -51,7 +72,7 @@ class Gaussian:
 
 
 @dataclass(frozen=True, config=STRICT)
-class ScaleMixture:
+class ScaleMixture(CodedPrior):
     """share N(0, wide^2) + (1 - share) N(0, narrow^2) for each weight (Blundell et al. 2015).
 
     Both scales and the share are learned for each tensor, or each output of it, and paid for, 8 bits each.
@@ -63,17 +84,17 @@ class ScaleMixture:
     per: Literal["tensor", "output"] = "tensor"
 
     def model(self, layout: Layout, start: Tensor) -> "PriorModel":
-        """As of `Gaussian`."""
+        """Both scales and the odds of the wide one, for each group."""
         from mdlcode.bayes.models import LearnedMixture
 
         return LearnedMixture(_tensor(groups_of(layout, self.per), start.device), start)
 
     def num_levels(self, layout: Layout) -> int:
-        """As of `Gaussian`."""
+        """Three for each group."""
         return 3 * count_of(groups_of(layout, self.per))
 
     def density(self, layout: Layout, levels: IntArray | None) -> TwoNormals:
-        """As of `Gaussian`; levels of all wide scales, all narrow ones, all odds of being wide."""
+        """Two Gaussians for each weight; levels of all wide scales, all narrow ones, all odds of being wide."""
         if levels is None:
             raise MdlError("a scale mixture is learned: its levels are missing")
         wide, narrow, odds = (scales(each)[groups_of(layout, self.per)] for each in np.split(levels, 3))
@@ -97,7 +118,7 @@ class SparsePrior(Gaussian):
 
 
 @dataclass(frozen=True, config=STRICT)
-class NormalGamma:
+class NormalGamma(Prior):
     """N(0, 1 / t), the precision t of each tensor drawn from Gamma(shape, rate): the conjugate prior."""
 
     kind: Literal["normal-gamma"] = Field(default="normal-gamma", kw_only=True)
@@ -105,44 +126,33 @@ class NormalGamma:
     rate: float = Field(default=0.01, gt=0)
 
     def model(self, layout: Layout, start: Tensor) -> "PriorModel":
-        """As of `Gaussian`."""
+        """One precision for each tensor, a latent variable."""
         from mdlcode.bayes.models import Conjugate
 
         return Conjugate(_tensor(groups_of(layout, "tensor"), start.device), self.shape, self.rate)
 
 
 @dataclass(frozen=True, config=STRICT)
-class Horseshoe:
+class Horseshoe(Prior):
     """N(0, (a b)^2) with half-Cauchy a for each tensor and b for each output unit (Louizos et al. 2017)."""
 
     kind: Literal["horseshoe"] = Field(default="horseshoe", kw_only=True)
     scale: float = Field(default=0.1, gt=0)
 
     def model(self, layout: Layout, start: Tensor) -> "PriorModel":
-        """As of `Gaussian`."""
+        """One scale for each tensor and one for each unit, latent variables."""
         from mdlcode.bayes.models import GroupHorseshoe
 
         tensors, units = groups_of(layout, "tensor"), groups_of(layout, "output")
         return GroupHorseshoe(_tensor(tensors, start.device), _tensor(units, start.device), self.scale)
 
 
-@dataclass(frozen=True, config=STRICT)
-class NormalJeffreys:
-    """p(z) ~ 1 / z for each group's scale: improper, so it raises MdlError wherever it is asked for."""
-
-    kind: Literal["normal-jeffreys"] = Field(default="normal-jeffreys", kw_only=True)
-
-    def __post_init__(self) -> None:
-        raise MdlError("normal-Jeffreys is a prior without density (its integral is infinite): take 'horseshoe'")
-
-    def model(self, layout: Layout, start: Tensor) -> "PriorModel":
-        """Never: there is no such object."""
-        raise NotImplementedError
+def parse_prior(value: Any) -> Any:
+    """A prior from a config of one's own; an instance of `Prior` as it is. What the config names is imported."""
+    return parsed(value, Prior, "prior")
 
 
-Prior = Annotated[
-    Gaussian | SparsePrior | ScaleMixture | NormalGamma | Horseshoe | NormalJeffreys, Field(discriminator="kind")
-]
+AnyPrior = Annotated[Prior, BeforeValidator(parse_prior)]
 
 
 def groups_of(layout: Layout, per: Literal["tensor", "output"]) -> IntArray:

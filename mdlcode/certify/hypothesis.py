@@ -1,16 +1,17 @@
 """What a bound is about: a net decoded from bits, and every bit that was paid for it by part."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from mdlcode.codelength import LABELS, Codelength
-from mdlcode.codes.base import Code, parse_code
+from mdlcode.codes.base import Code, code_of
 from mdlcode.codes.variational import Variational
 from mdlcode.coding.channel import CountingReceiver, Receiver, Sender, Words
 from mdlcode.coding.message import unpack, words_checksum
+from mdlcode.config import kind_of, to_config
 from mdlcode.data.base import Data, Shared
 from mdlcode.errors import MdlError, MessageError
 from mdlcode.learn.base import Predictor
@@ -18,6 +19,7 @@ from mdlcode.learn.nets.predictor import NetPredictor
 from mdlcode.learn.squeeze.folding import fold_batch_norm
 from mdlcode.nets import build
 from mdlcode.nets.tensors import load_weights
+from mdlcode.trust import names
 from mdlcode.weights import WeightCode
 from mdlcode.weights.net_file import decode_net, pack_net, unpack_net
 
@@ -41,9 +43,12 @@ class Hypothesis:
     drawn: bool = False
 
 
-def from_message(message: bytes, shared: Shared) -> Hypothesis:
-    """The net in a message that `encode` wrote of a code that sends one: `sent`, by the code that its header names."""
-    return sent(parse_code(unpack(message)[0].code), message, shared)
+def from_message(message: bytes, shared: Shared, trusted: Collection[str] = ()) -> Hypothesis:
+    """The net in a message that `encode` wrote of a code that sends one: `sent`, by the code that its header names.
+
+    `trusted` are the `package.module:name`s that the message may import; raises MdlError where it asks for another one.
+    """
+    return sent(code_of(unpack(message)[0], trusted), message, shared)
 
 
 def sent(code: Code, message: bytes, shared: Shared) -> Hypothesis:
@@ -57,7 +62,7 @@ def sent(code: Code, message: bytes, shared: Shared) -> Hypothesis:
     _, words = unpack(message)
     predictor, bits = _decoded(code, words, shared)
     require_equal(predictor, _decoded(code, words, other_inputs(shared))[0])
-    return Hypothesis(predictor, bits, f"net decoded from a message of the code '{_kind(code)}'")
+    return Hypothesis(predictor, bits, f"net decoded from a message of the code '{kind_of(code)}'")
 
 
 def from_draw(code: Variational, data: Data) -> Hypothesis:
@@ -99,16 +104,17 @@ def from_prefix(code: Code, data: Data, seen: int) -> Hypothesis:
     return Hypothesis(received.predictor, {}, source)
 
 
-def from_net_file(file: bytes, shared: Shared) -> Hypothesis:
+def from_net_file(file: bytes, shared: Shared, trusted: Collection[str] = ()) -> Hypothesis:
     """The net in a file that `compress` wrote, with the bits its decoder reads and the moments in its header.
 
-    Architecture and weight code are named in the header and count as fixed before the data. Raises MdlError
-    for a net for other inputs, and MessageError for a file that is altered or does not decode.
+    Architecture and weight code are named in the header and count as fixed before the data; `trusted` are the
+    `package.module:name`s that it may import. Raises MdlError where it asks for another one and for a net
+    for other inputs, and MessageError for a file that is altered or does not decode.
     """
-    header, words = unpack_net(file)
+    header, words = unpack_net(file, trusted)
     if (header.shape, header.num_classes) != (shared.shape, shared.num_classes):
         raise MdlError(f"the net is for inputs {header.shape} of {header.num_classes} classes, not for this data set")
-    decoded, receiver = decode_net(file), CountingReceiver(words)
+    decoded, receiver = decode_net(file, trusted), CountingReceiver(words)
     header.code().transmit(receiver, header.initial().net)
     bits = dict(receiver.ledger.codelength(shared.num_classes).bits_by_part)
     bits[INPUTS] = 32.0 * sum(each.numel() for each in header.moments)
@@ -124,9 +130,10 @@ def from_tensors(tensors: Mapping[str, torch.Tensor], arch: str, weights: Weight
     net = build(arch, shared.shape, shared.num_classes)
     load_weights(net, tensors)
     learned = NetPredictor(fold_batch_norm(net), shared, bf16=False)
-    made = from_net_file(pack_net(learned, arch, shared.shape, shared.num_classes, weights), shared)
+    packed = pack_net(learned, arch, shared.shape, shared.num_classes, weights)
+    made = from_net_file(packed, shared, names([arch, to_config(weights)]))
     bits = {part: each for part, each in made.bits_by_part.items() if part != INPUTS or shared.moment_bits}
-    return replace(made, bits_by_part=bits, source=f"{made.source} under the weight code '{_kind(weights)}'")
+    return replace(made, bits_by_part=bits, source=f"{made.source} under the weight code '{kind_of(weights)}'")
 
 
 def _on(learned: NetPredictor, shared: Shared) -> NetPredictor:
@@ -137,15 +144,11 @@ def _on(learned: NetPredictor, shared: Shared) -> NetPredictor:
     return learned
 
 
-def _kind(config: object) -> str:
-    return str(getattr(config, "kind", type(config).__name__))
-
-
 def require_net(code: Code) -> None:
     """Raises MdlError for a code that sends no net, saying what to do."""
     if not code.sends_net:
         raise MdlError(
-            f"the code '{_kind(code)}' describes labels and sends no net, so its bits bound no risk: name a code that"
+            f"the code '{kind_of(code)}' describes labels and sends no net, so its bits bound no risk: name a code that"
             " sends one (such as 'float32'), or bound what it learns from a part on the rest with `prior` 0.5"
         )
 

@@ -40,6 +40,7 @@ app.command("list")(listing.list_names)
 def main() -> None:
     """Runs the command line; a user's mistake is one line on stderr and exit status 2."""
     warnings.showwarning = _warn
+    sys.path.append("")  # a user's modules in the current folder, as `python -m` finds them; installed ones go first
     try:
         app()
     except MdlError as error:

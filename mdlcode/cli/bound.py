@@ -1,5 +1,6 @@
 """`mdlcode bound`."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -48,7 +49,9 @@ class Bounded(o.OneCode):
 
 
 @o.taken
-def bound(given: Bounded, file: NetFile = None, report: Report = None, force: Force = False) -> None:
+def bound(
+    given: Bounded, file: NetFile = None, report: Report = None, force: Force = False, trust: o.Trust = None
+) -> None:
     """Bounds on the test error: of the net in a file, of --weights, or of what --code or --config learns."""
     from mdlcode import bounds
     from mdlcode.certify.certificate import choice_bits
@@ -57,13 +60,15 @@ def bound(given: Bounded, file: NetFile = None, report: Report = None, force: Fo
     chosen = o.read(Bounding, given)
     if sum((file is not None, chosen.weights is not None, bool(chosen.codes))) != 1:
         raise MdlError("say what to bound: a file with a net, --weights with --arch, or --code (or --config)")
+    if trust and file is None:
+        raise MdlError("--trust is for a file with a net: leave it out")
     _check_free(report, force)
     bounds.held_out(0, 1, chosen.delta)  # nothing is trained for a delta outside (0, 1)
     choice_bits(chosen.candidates)
     with o.computing(chosen.threads, chosen.workers):
         if file is not None:
-            _refuse("a file", chosen, "mean", "std", "prior", "weight_code", "seed")
-            made = _of_file(chosen, file)
+            _refuse("a file", chosen, "arch", "mean", "std", "prior", "weight_code", "seed")
+            made = _of_file(chosen, file, trust or ())
         elif chosen.weights is not None:
             _refuse("--weights", chosen, "prior", "seed")
             made = _of_weights(chosen, chosen.weights)
@@ -140,27 +145,27 @@ def _seen(view: "View", loaded: "Data") -> "Data":
     return replace(loaded, test_inputs=None, test_labels=None) if view.label_noise else loaded
 
 
-def _of_file(chosen: "Bounding", file: Path) -> "Certificate":
+def _of_file(chosen: "Bounding", file: Path, trusted: Collection[str]) -> "Certificate":
     """Of a message, whose header names its view of the data, or of a net's file."""
     from mdlcode.certify.certificate import certify
     from mdlcode.certify.hypothesis import from_message, from_net_file
-    from mdlcode.cli.messages import trusted_header
+    from mdlcode.codes.base import code_of
+    from mdlcode.coding.message import unpack
     from mdlcode.data import View, load
     from mdlcode.environment import select_device
     from mdlcode.weights.net_file import is_net, unpack_net
 
-    trusted = [arch for arch in chosen.arch if ":" in arch]
     if is_net(content := o.read_file(file, "net or message")):
-        if ":" in (asked := unpack_net(content)[0].arch) and asked not in trusted:
-            raise MdlError(f"the net asks to import '{asked}': if you trust it, say --arch {asked}")
+        unpack_net(content, trusted)  # refused before the data are loaded
         loaded = _seen(chosen.view, chosen.load())
-        return certify(from_net_file(content, loaded.shared), loaded, chosen.delta, chosen.candidates)
-    header = trusted_header(content, trusted)
+        return certify(from_net_file(content, loaded.shared, trusted), loaded, chosen.delta, chosen.candidates)
+    header = unpack(content)[0]
+    code_of(header, trusted)  # likewise
     if chosen.view != View():
         raise MdlError("a message names its own view of the data: leave out --limit and the like")
     view = View(**(header.data or {}).get("view", {}))
     loaded = _seen(view, load(chosen.data, view)).to(select_device(chosen.device))
-    return certify(from_message(content, loaded.shared), loaded, chosen.delta, chosen.candidates)
+    return certify(from_message(content, loaded.shared, trusted), loaded, chosen.delta, chosen.candidates)
 
 
 def _of_weights(chosen: "Bounding", file: Path) -> "Certificate":

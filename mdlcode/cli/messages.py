@@ -10,15 +10,11 @@ import typer
 
 from mdlcode.cli import options as o
 from mdlcode.cli.show import out
-from mdlcode.errors import MdlError, MessageError
+from mdlcode.errors import MessageError
 
 if TYPE_CHECKING:
-    from mdlcode.coding.message import Header
     from mdlcode.experiments.tasks import Experiment
 
-Trusted = Annotated[
-    list[str] | None, typer.Option("--arch", help="Allow a message to import this module:name; may be repeated.")
-]
 MessageFile = Annotated[Path, typer.Argument(help="A message that `encode` wrote.")]
 
 
@@ -60,37 +56,26 @@ def decode(
     labels: o.Out,
     device: o.Device = None,
     threads: o.Threads = None,
-    arch: Trusted = None,
+    trust: o.Trust = None,
 ) -> None:
     """Reads the labels out of a message into a .npy file, without opening the labels of DATA."""
     import numpy as np
 
-    from mdlcode.codes.base import parse_code
+    from mdlcode.codes.base import code_of
+    from mdlcode.coding.message import unpack
     from mdlcode.data import View, load_shared
     from mdlcode.environment import select_device
     from mdlcode.files import write_atomically
 
     message = o.read_file(file, "message")
-    header = trusted_header(message, arch or [])
+    header = unpack(message)[0]
+    code = code_of(header, trust or ())
     view = View(**(header.data or {}).get("view", {}))
     shared = load_shared(data, header.num_classes, view).to(select_device(device or "auto"))
     with o.computing(threads, workers=1):
-        decoded = parse_code(header.code).decode(shared, message)
+        decoded = code.decode(shared, message)
     write_atomically(labels, lambda opened: np.save(opened, decoded))
     out.print(f"{len(decoded):,} labels in {labels}", highlight=False)
-
-
-def trusted_header(message: bytes, trusted: list[str]) -> "Header":
-    """The header of a message that imports nothing but what is trusted.
-
-    Raises MdlError for what is no message, and for one that asks to import another module:name.
-    """
-    from mdlcode.coding.message import unpack
-
-    header = unpack(message)[0]
-    if asked := sorted(_imports(header.code) - set(trusted)):
-        raise MdlError(f"the message asks to import '{asked[0]}': if you trust it, say --arch {asked[0]}")
-    return header
 
 
 @o.taken
@@ -102,6 +87,7 @@ def verify(given: o.OneCode) -> None:
     from mdlcode.config import to_config
     from mdlcode.experiments.tasks import Experiment
     from mdlcode.proof.checks import within_tolerance
+    from mdlcode.trust import names
 
     chosen = o.read(Experiment, given)
     with tempfile.TemporaryDirectory() as folder:
@@ -110,7 +96,7 @@ def verify(given: o.OneCode) -> None:
         command = [sys.executable, "-m", "mdlcode", "decode", chosen.data, str(message), "-o", str(labels)]
         command += ["--threads", str(torch.get_num_threads()), "--device", chosen.device]
         config_used = [to_config(code) for _, code in chosen.named_codes()]
-        command += [part for name in sorted(_imports(config_used)) for part in ("--arch", name)]
+        command += [part for name in sorted(names(config_used)) for part in ("--trust", name)]
         if subprocess.run(command, check=False).returncode != 0:
             raise MessageError("the message was not decoded: see the line above")
         same = bool(np.array_equal(np.load(labels, allow_pickle=False), chosen.load().labels))
@@ -122,14 +108,3 @@ def verify(given: o.OneCode) -> None:
     )
     if not good:
         raise typer.Exit(1)
-
-
-def _imports(config: object) -> set[str]:
-    """The `module:name`s outside scikit-learn that making a code of this config imports."""
-    if isinstance(config, list):
-        return set().union(*map(_imports, config))
-    if not isinstance(config, dict):
-        return set()
-    named = {str(config.get(key, "")) for key in ("arch", "estimator")}
-    mine = {name for name in named if ":" in name and not name.startswith("sklearn.")}
-    return mine.union(*map(_imports, config.values()))

@@ -1,5 +1,6 @@
 """`mdlcode compress` and `mdlcode show`: nets as files."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,7 +21,6 @@ WeightsFile = Annotated[
 ]
 NetFile = Annotated[Path, typer.Argument(help="A file that `compress` wrote.")]
 TestData = Annotated[str | None, typer.Option("--test", help="A data set that the net is to predict.")]
-Trusted = Annotated[str | None, typer.Option("--arch", help="Allow the file to import this module:name.")]
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,10 @@ class Net(o.OneCode):
 def compress(given: Net, file: o.Out) -> None:
     """Writes a net into few bytes: one trained so that labels and weights are short together, or your own."""
     from mdlcode.codes.best_of import best_net, net_codes
+    from mdlcode.config import to_config
     from mdlcode.experiments.tasks import Compression
     from mdlcode.files import write_atomically
+    from mdlcode.trust import names
     from mdlcode.weights.net_file import decode_net, pack_net
 
     chosen = o.read(Compression, given, codes="compressed")
@@ -51,9 +53,10 @@ def compress(given: Net, file: o.Out) -> None:
             made, net = codes[0], _own_net(weights, codes[0], loaded)
         arch_name, shared = made.learner.architecture(), loaded.shared
         packed = pack_net(net, arch_name, shared.shape, shared.num_classes, made.weights)
-        decoded = decode_net(packed)
+        trusted = names(to_config(made))
+        decoded = decode_net(packed, trusted)
         write_atomically(file, lambda opened: opened.write(packed))
-        _print_sizes(packed)
+        _print_sizes(packed, decoded, trusted)
         _print_predictions(decoded, loaded)
         if weights is not None:
             _print_agreement(net, decoded, loaded)
@@ -64,25 +67,20 @@ def show(
     file: NetFile,
     test: TestData = None,
     limit: o.Limit = None,
-    arch: Trusted = None,
+    trust: o.Trust = None,
     threads: o.Threads = None,
 ) -> None:
     """Decodes a net's file and says what it holds, tensor by tensor; with --test also how well it predicts."""
     from mdlcode.data import View, load
     from mdlcode.weights.net_file import decode_net, unpack_net
 
-    try:
-        packed = file.read_bytes()
-    except OSError as error:
-        raise MdlError(f"net {file} can't be read: {error.strerror}") from None
-    header = unpack_net(packed)[0]
-    if ":" in header.arch and header.arch != arch:
-        raise MdlError(f"the net asks to import '{header.arch}': if you trust it, say --arch {header.arch}")
+    packed, trusted = o.read_file(file, "net"), trust or ()
+    header = unpack_net(packed, trusted)[0]
     with o.computing(threads, workers=1):
-        decoded = decode_net(packed)
+        decoded = decode_net(packed, trusted)
         place = "" if header.subspace is None else f" in {header.subspace['dimension']:,} dimensions of its weights"
         out.print(f"{header.arch} for inputs {header.shape}, {header.num_classes} classes{place}", highlight=False)
-        _print_sizes(packed)
+        _print_sizes(packed, decoded, trusted)
         if test is not None:
             loaded = load(test, View(limit=limit))
             if (loaded.shared.shape, loaded.shared.num_classes) != (header.shape, header.num_classes):
@@ -102,14 +100,14 @@ def _own_net(weights: Path, code: "NetCode", loaded: "Data") -> "NetPredictor":
     return NetPredictor(fold_batch_norm(net).to(shared.inputs.device), shared, bf16=False)
 
 
-def _print_sizes(packed: bytes) -> None:
+def _print_sizes(packed: bytes, decoded: "NetPredictor", trusted: Collection[str]) -> None:
     """Bytes of each tensor: as float32, under general compressors, and here by part."""
     from rich.table import Table
 
-    from mdlcode.weights.net_file import decode_net, tensor_sizes, unpack_net
+    from mdlcode.weights.net_file import tensor_sizes, unpack_net
 
-    header, words = unpack_net(packed)
-    rows = tensor_sizes(decode_net(packed).net, header.code())
+    header, words = unpack_net(packed, trusted)
+    rows = tensor_sizes(decoded.net, header.code())
     shown = Table(title=f"{4 * len(words):,} bytes of weights + {len(packed) - 4 * len(words)} bytes of header")
     shown.add_column("bytes of")
     for name in rows[0][1]:

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 DataName = Annotated[
     str, typer.Argument(help="A data set by name (see `list data`), a .npz file or a folder of images.")
 ]
-ConfigFile = Annotated[Path | None, typer.Option("--config", help="YAML file with the same names as the options.")]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", help="YAML file with the same names as the options. Your own: what it names is imported."),
+]
 Arch = Annotated[
     str | None,
     typer.Option(help="Net by name (see `list nets`) or package.module:factory; several pay for the choice."),
@@ -50,10 +53,18 @@ Workers = Annotated[int | None, typer.Option(help="Processes that train side by 
 Out = Annotated[Path, typer.Option("--out", "-o", help="File to write.")]
 Candidates = typer.Option(help="Among how many settings these were chosen by looking at labels; bounds pay log2 of it.")
 CodeName = Annotated[
-    str | None, typer.Option("--code", help="A code by name: one of the config, else see `list codes`.")
+    str | None,
+    typer.Option("--code", help="A code by name: one of the config, else see `list codes`, or package.module:Class."),
 ]
 CodeNames = Annotated[
-    str | None, typer.Option("--codes", help="Codes by name, with commas: of the config, or see `list codes`; all.")
+    str | None,
+    typer.Option(
+        "--codes", help="Codes by name, with commas: of the config, see `list codes`, or package.module:Class; all."
+    ),
+]
+Trust = Annotated[
+    list[str] | None,
+    typer.Option("--trust", help="A package.module:name that the file may import and so run; may be repeated."),
 ]
 
 

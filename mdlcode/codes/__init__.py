@@ -1,6 +1,6 @@
 """The codes, each beside its definition in the literature."""
 
-from mdlcode.codes.base import Code, PreparedCode, Received, Transmission
+from mdlcode.codes.base import AnyCode, Code, PreparedCode, Received, Transmission, decode
 from mdlcode.codes.best_of import BestOf
 from mdlcode.codes.calibration import Identity, Temperature
 from mdlcode.codes.choice import hold_shortest
@@ -16,20 +16,8 @@ from mdlcode.codes.two_part import TwoPart
 from mdlcode.codes.uniform import Uniform
 from mdlcode.codes.variational import Variational
 
-CODES: tuple[type[Code], ...] = (
-    Uniform,
-    Frequencies,
-    TwoPart,
-    Compressed,
-    Subspace,
-    Variational,
-    Prequential,
-    Online,
-    BestOf,
-)
-
 __all__ = [
-    "CODES",
+    "AnyCode",
     "Bayes",
     "BestOf",
     "Buffer",
@@ -54,5 +42,6 @@ __all__ = [
     "TwoPart",
     "Uniform",
     "Variational",
+    "decode",
     "hold_shortest",
 ]

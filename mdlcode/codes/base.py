@@ -1,22 +1,24 @@
 """`Code`: a lossless code for labels given inputs, written once as what Alice and Bob say."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass as plain_dataclass
 from dataclasses import field
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
+from pydantic import BeforeValidator
 from pydantic.dataclasses import dataclass
 
 from mdlcode.codelength import Codelength
 from mdlcode.coding import message as envelope
 from mdlcode.coding.channel import Channel, Ledger, Receiver, Sender, Words
-from mdlcode.config import STRICT, parsed, to_config
+from mdlcode.config import STRICT, Configurable, parsed, to_config
 from mdlcode.data.base import Data, Shared
 from mdlcode.environment import Environment
 from mdlcode.errors import MdlError, MessageError
 from mdlcode.learn.base import Predictor
+from mdlcode.trust import require_trusted
 from mdlcode.typing import Config, FloatArray, IntArray
 
 
@@ -44,7 +46,7 @@ class Transmission:
 
 
 @dataclass(frozen=True, config=STRICT)
-class Code(ABC):
+class Code(Configurable, ABC):
     """A lossless code for labels given inputs. Both sides hold `self` and the `Shared` inputs.
 
     The three verbs are one conversation, `transmit`, over three channels; so what is measured is what
@@ -168,7 +170,32 @@ def uniform_rows(count: int, num_classes: int) -> FloatArray:
 
 
 def parse_code(value: Any) -> Any:
-    """A code from its config; an instance of `Code` as it is."""
-    from mdlcode.codes import CODES
+    """A code from a config of one's own; an instance of `Code` as it is. What the config names is imported."""
+    return parsed(value, Code, "code")
 
-    return parsed(value, CODES, "code")
+
+AnyCode = Annotated[Code, BeforeValidator(parse_code)]
+
+
+def code_of(header: envelope.Header, trusted: Collection[str] = ()) -> Code:
+    """The code that a message's header names. Raises MdlError where it would import what is not `trusted`."""
+    require_trusted(header.code, trusted, "the message")
+    code = parse_code(header.code)
+    if not isinstance(code, Code):
+        raise MessageError("the message's header names no code: encode it again")
+    return code
+
+
+def decode(shared: Shared, message: bytes, trusted: Collection[str] = ()) -> IntArray:
+    """The labels (n,) that a message tells, given the inputs, by the code that its header names.
+
+    `trusted` are the `package.module:name`s that the message may import. Raises MdlError where it asks for
+    another one, and MessageError as `Code.decode` does.
+
+    >>> from mdlcode.codes import Uniform
+    >>> from mdlcode.data import load
+    >>> data = load("digits")
+    >>> bool((decode(data.shared, Uniform().encode(data)) == data.labels).all())
+    True
+    """
+    return code_of(envelope.unpack(message)[0], trusted).decode(shared, message)

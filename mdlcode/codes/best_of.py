@@ -1,13 +1,13 @@
 """The best of several codes, with the choice paid for."""
 
 from functools import partial
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from mdlcode import parallel
-from mdlcode.codes.base import Code, Received, parse_code
+from mdlcode.codes.base import AnyCode, Code, Received
 from mdlcode.codes.choice import hold_shortest, rehearse
 from mdlcode.codes.two_part import NetCode
 from mdlcode.coding.channel import Channel, Ledger
@@ -30,7 +30,7 @@ class BestOf(Code):
     """
 
     kind: Literal["best-of"] = Field(default="best-of", kw_only=True)
-    codes: tuple[Annotated[Code, BeforeValidator(parse_code)], ...] = Field(min_length=2)
+    codes: tuple[AnyCode, ...] = Field(min_length=2)
 
     @property
     def sends_net(self) -> bool:

@@ -11,14 +11,14 @@ from pydantic.dataclasses import dataclass
 from mdlcode import progress
 from mdlcode.codes.base import Received
 from mdlcode.codes.choice import hold_shortest
-from mdlcode.codes.two_part import NetCode, parse_weights
+from mdlcode.codes.two_part import NetCode
 from mdlcode.codes.uniform import Uniform
 from mdlcode.coding.channel import Channel
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
 from mdlcode.learn import NetPredictor, RateAware, Squeezer, parse_learner
 from mdlcode.typing import IntArray
-from mdlcode.weights import AsTrained, Quantised, WeightCode
+from mdlcode.weights import AnyWeightCode, AsTrained, Quantised
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -32,7 +32,7 @@ class Compressed(NetCode):
 
     kind: Literal["compressed"] = Field(default="compressed", kw_only=True)
     learner: Annotated[Squeezer, BeforeValidator(parse_learner)] = RateAware()
-    weights: Annotated[WeightCode, BeforeValidator(parse_weights)] = Quantised(AsTrained(), units="sorted")
+    weights: AnyWeightCode = Quantised(AsTrained(), units="sorted")
     bit_prices: tuple[Annotated[float, Field(gt=0)], ...] = Field(default=(0.5, 1.0), min_length=1)
 
     def prepare(self, shared: Shared, labels: IntArray) -> list[NetPredictor]:

@@ -1,11 +1,11 @@
 """The prequential code: labels in blocks, each under what was learned from the blocks before it."""
 
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
 import torch
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
@@ -18,11 +18,10 @@ from mdlcode.codes.schedule import Geometric, Schedule
 from mdlcode.coding.channel import Channel
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
-from mdlcode.learn import Learner, NetLearner, Predictor, parse_learner
+from mdlcode.learn import AnyLearner, Learner, NetLearner, Predictor
 from mdlcode.parallel import Pending
 from mdlcode.typing import FloatArray, IntArray
 
-AnyLearner = Annotated[Learner, BeforeValidator(parse_learner)]
 Fit = tuple[list[Predictor], FloatArray]  # experts, and their predictions (E, m, K) for the next block
 
 

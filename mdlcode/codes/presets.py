@@ -17,7 +17,7 @@ from mdlcode.codes.subspace import Subspace
 from mdlcode.codes.two_part import TwoPart
 from mdlcode.codes.uniform import Uniform
 from mdlcode.codes.variational import Variational
-from mdlcode.config import replaced, shifted_seeds
+from mdlcode.config import from_config, replaced, shifted_seeds
 from mdlcode.errors import MdlError
 from mdlcode.learn import (
     AdamW,
@@ -75,14 +75,18 @@ PRESETS: dict[str, Code] = {
 
 
 def preset(name: str) -> Code:
-    """The code of that name; raises MdlError for an unknown one, with the nearest.
+    """The code of that name, or of a class of one's own by `package.module:Class`, as it is by default.
+
+    Raises MdlError for an unknown name, with the nearest, and for a class that can't be imported.
 
     >>> preset("uniform")
     Uniform(kind='uniform')
     """
+    if ":" in name:
+        return from_config({"kind": name}, Code, "code")
     if name not in PRESETS:
         near = difflib.get_close_matches(name, PRESETS, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"names: {', '.join(PRESETS)}"
+        hint = f"did you mean '{near[0]}'?" if near else f"names: {', '.join(PRESETS)}, or package.module:Class"
         raise MdlError(f"no code named '{name}': {hint}")
     return PRESETS[name]
 

@@ -5,11 +5,11 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
-from mdlcode.codes.two_part import NetCode, parse_weights
+from mdlcode.codes.two_part import NetCode
 from mdlcode.config import STRICT
 from mdlcode.errors import MdlError
 from mdlcode.learn import Real, SubspaceLearner, parse_learner
-from mdlcode.weights import Coordinates
+from mdlcode.weights import Coordinates, parse_weights
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -1,7 +1,7 @@
 """The two-part code: first a net, then the labels under its predictions."""
 
 from copy import deepcopy
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
@@ -9,16 +9,11 @@ from pydantic.dataclasses import dataclass
 from mdlcode import progress
 from mdlcode.codes.base import PreparedCode, Received
 from mdlcode.coding.channel import Channel
-from mdlcode.config import STRICT, parsed
+from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
 from mdlcode.learn import NetLearner, NetPredictor, NetTrainer, parse_learner
 from mdlcode.typing import IntArray
-from mdlcode.weights import WEIGHT_CODES, Float32, WeightCode
-
-
-def parse_weights(value: Any) -> Any:
-    """A weight code from its config; an instance of `WeightCode` as it is."""
-    return parsed(value, WEIGHT_CODES, "weight code")
+from mdlcode.weights import AnyWeightCode, Float32
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -26,7 +21,7 @@ class NetCode(PreparedCode):
     """A code that sends a net by a weight code, and then the labels under its predictions."""
 
     learner: Annotated[NetTrainer, BeforeValidator(parse_learner)] = NetLearner()
-    weights: Annotated[WeightCode, BeforeValidator(parse_weights)] = Float32()
+    weights: AnyWeightCode = Float32()
 
     @property
     def sends_net(self) -> bool:

@@ -9,7 +9,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from mdlcode import progress
-from mdlcode.bayes import BayesLearner, ExpectedLength, Gaussian, Layout, ScaleMixture, SparsePrior, with_weights
+from mdlcode.bayes import BayesLearner, CodedPrior, ExpectedLength, Gaussian, Layout, SparsePrior, with_weights
 from mdlcode.bayes.bits_back import BitsBack
 from mdlcode.bayes.densities import Density
 from mdlcode.bayes.inference import Inference
@@ -20,7 +20,7 @@ from mdlcode.bayes.relative_entropy import RelativeEntropy
 from mdlcode.codes.base import PreparedCode, Received, Transmission
 from mdlcode.codes.choice import hold_shortest
 from mdlcode.coding.channel import Channel, Ledger, Sender
-from mdlcode.config import STRICT
+from mdlcode.config import STRICT, kind_of
 from mdlcode.data.base import Data, Shared
 from mdlcode.errors import MdlError
 from mdlcode.typing import BoolArray, FloatArray, IntArray
@@ -43,13 +43,13 @@ class Variational(PreparedCode):
     extra_draws: int = Field(default=4, ge=2)
 
     def __post_init__(self) -> None:
-        if not (self.learner.guide.independent and isinstance(self.learner.prior, Gaussian | ScaleMixture)):
-            guide, prior = self.learner.guide.kind, self.learner.prior.kind
+        if not (self.learner.guide.independent and isinstance(self.learner.prior, CodedPrior)):
+            guide, prior = self.learner.guide.kind, kind_of(self.learner.prior)
             raise MdlError(
                 f"guide '{guide}' with prior '{prior}' has a bound (ExpectedLength) but no message:"
-                " a code needs 'mean-field' and 'gaussian', 'sparse' or 'scale-mixture'"
+                " a code needs 'mean-field' and 'gaussian', 'sparse', 'scale-mixture' or another CodedPrior"
             )
-        if isinstance(self.coding, RelativeEntropy) and self.learner.prior.kind != "gaussian":
+        if isinstance(self.coding, RelativeEntropy) and type(self.learner.prior) is not Gaussian:
             raise MdlError("relative entropy coding draws from a Gaussian: take prior 'gaussian', or bits-back")
 
     @property
@@ -123,8 +123,8 @@ class Variational(PreparedCode):
     def _send_prior(self, channel: Channel, layout: Layout, levels: IntArray | None) -> Density:
         """What was learned of the prior, level by level; then both sides have it."""
         prior = self.learner.prior
-        if not isinstance(prior, Gaussian | ScaleMixture):
-            raise MdlError(f"prior '{prior.kind}' has no code")
+        if not isinstance(prior, CodedPrior):
+            raise MdlError(f"prior '{kind_of(prior)}' has no code")
         count = prior.num_levels(layout)
         return prior.density(layout, channel.send_uniform(levels, count, SCALE_LEVELS, "prior") if count else None)
 

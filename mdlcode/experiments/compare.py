@@ -12,7 +12,7 @@ from mdlcode.codes.base import Code, Transmission
 from mdlcode.codes.frequencies import frequencies_bits
 from mdlcode.codes.presets import preset
 from mdlcode.coding.message import envelope_bits
-from mdlcode.config import to_config
+from mdlcode.config import kind_of, to_config
 from mdlcode.data.base import Data
 from mdlcode.data.standardise import resolved
 from mdlcode.environment import Environment
@@ -30,7 +30,7 @@ def compare(data: Data, codes: Iterable[Code | str], out: Path | None = None, fo
     >>> [round(result.total_bits) for result in compare(load("digits"), ["uniform"])]
     [5970]
     """
-    named = [(each, preset(each)) if isinstance(each, str) else (to_config(each)["kind"], each) for each in codes]
+    named = [(each, preset(each)) if isinstance(each, str) else (kind_of(each), each) for each in codes]
     return list(measure_each(data, named, out, force))
 
 

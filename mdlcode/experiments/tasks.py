@@ -163,7 +163,7 @@ class Dimension(Task):
         settings = {name: getattr(self, name) for name in ("share", "baseline", "seeds", "start", "precision")}
         settings |= {"accuracy_on": self.accuracy_on or ("train" if noisy_or_untested else "test")}
         settings |= {"kind": "dimension-search", "learner": net | subspace, "direct": net}
-        return from_config(settings, (DimensionSearch,), "measurement")
+        return from_config(settings, DimensionSearch, "measurement")
 
 
 TASKS: tuple[type[Task], ...] = (Experiment, Comparison, Compression, Bounding, Dimension)

@@ -1,6 +1,6 @@
 """From inputs and labels to a predictor."""
 
-from mdlcode.learn.base import Learner, Predictor, parse_learner
+from mdlcode.learn.base import AnyLearner, Learner, Predictor, parse_learner
 from mdlcode.learn.constant import FrequencyLearner, UniformLearner
 from mdlcode.learn.ensemble import EnsembleLearner
 from mdlcode.learn.estimator import EstimatorLearner
@@ -22,25 +22,10 @@ from mdlcode.learn.staged import StagedLearner
 from mdlcode.learn.subspace.learner import SubspaceLearner
 from mdlcode.learn.subspace.net import Real, Stepped
 
-LEARNERS: tuple[type[Learner], ...] = (
-    NetLearner,
-    CheckpointedLearner,
-    SubspaceLearner,
-    EstimatorLearner,
-    EnsembleLearner,
-    StackedLearner,
-    StagedLearner,
-    UniformLearner,
-    FrequencyLearner,
-    RateAware,
-    DeepCompression,
-    VariationalDropout,
-)
-
 __all__ = [
-    "LEARNERS",
     "AdamW",
     "Affine",
+    "AnyLearner",
     "CheckpointedLearner",
     "Crop",
     "DeepCompression",

@@ -1,11 +1,12 @@
 """From inputs and labels to a predictor: the two interfaces that every code can take."""
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import BeforeValidator
 from torch import Tensor
 
-from mdlcode.config import parsed
+from mdlcode.config import Configurable, parsed
 from mdlcode.data.base import Shared
 from mdlcode.typing import FloatArray, IntArray
 
@@ -18,7 +19,7 @@ class Predictor(ABC):
         """Probabilities (m, K) in float64 for inputs (m, ...), on the CPU."""
 
 
-class Learner(ABC):
+class Learner(Configurable, ABC):
     """A deterministic function from inputs, some first labels and its own seed to a predictor.
 
     A learner may read all the inputs, since both sides hold them, but only the labels it is given.
@@ -38,7 +39,8 @@ class Learner(ABC):
 
 
 def parse_learner(value: Any) -> Any:
-    """A learner from its config; an instance of `Learner` as it is."""
-    from mdlcode.learn import LEARNERS
+    """A learner from a config of one's own; an instance of `Learner` as it is. What the config names is imported."""
+    return parsed(value, Learner, "learner")
 
-    return parsed(value, LEARNERS, "learner")
+
+AnyLearner = Annotated[Learner, BeforeValidator(parse_learner)]

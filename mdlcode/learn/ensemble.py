@@ -1,15 +1,15 @@
 """Several trainings of one learner, averaged in probability space."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from mdlcode.config import STRICT, shifted_seeds
 from mdlcode.data.base import Shared
-from mdlcode.learn.base import Learner, Predictor, parse_learner
+from mdlcode.learn.base import AnyLearner, Learner, Predictor
 from mdlcode.typing import FloatArray, IntArray
 
 
@@ -30,7 +30,7 @@ class EnsembleLearner(Learner):
     """`size` copies of a learner with seeds seed, seed + 1, ..., averaged in probability space."""
 
     kind: Literal["ensemble"] = Field(default="ensemble", kw_only=True)
-    member: Annotated[Learner, BeforeValidator(parse_learner)]
+    member: AnyLearner
     size: int = Field(default=4, ge=2)
 
     def fit(self, shared: Shared, labels: IntArray) -> MeanPredictor:

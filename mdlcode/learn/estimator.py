@@ -1,6 +1,5 @@
 """Any scikit-learn classifier with `predict_proba` as a learner."""
 
-import importlib
 import warnings
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -8,13 +7,13 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
-from sklearn.base import BaseEstimator
 from torch import Tensor
 
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
 from mdlcode.errors import MdlError
 from mdlcode.learn.base import Learner, Predictor
+from mdlcode.trust import imported, is_estimator
 from mdlcode.typing import FloatArray, IntArray
 
 Scalar = bool | int | float | str | None
@@ -61,7 +60,7 @@ class EstimatorLearner(Learner):
 
     kind: Literal["estimator"] = Field(default="estimator", kw_only=True)
     estimator: str = "sklearn.linear_model:LogisticRegression"
-    params: Annotated[tuple[tuple[str, Scalar], ...], BeforeValidator(_pairs)] = ()
+    params: Annotated[tuple[tuple[str, Scalar], ...] | Mapping[str, Scalar], BeforeValidator(_pairs)] = ()
     seed: int = Field(default=0, ge=0)
 
     def fit(self, shared: Shared, labels: IntArray) -> EstimatorPredictor:
@@ -76,16 +75,15 @@ class EstimatorLearner(Learner):
         return EstimatorPredictor(estimator, seen, len(labels), shared)
 
     def _new(self) -> Any:
-        module, _, name = self.estimator.partition(":")
+        cls = imported(self.estimator, "estimator")
+        if not is_estimator(cls):
+            raise MdlError(f"'{self.estimator}' is no class of scikit-learn estimators with predict_proba")
         try:
-            cls = getattr(importlib.import_module(module), name)
-            if not (isinstance(cls, type) and issubclass(cls, BaseEstimator)):  # a message may have named it
-                raise TypeError("it is no scikit-learn estimator")
             estimator: Any = cls(**dict(self.params))
-        except (ImportError, AttributeError, TypeError, ValueError) as error:
+        except (TypeError, ValueError) as error:
             raise MdlError(f"estimator '{self.estimator}' can't be made: {error}") from None
         if not hasattr(estimator, "predict_proba"):
-            raise MdlError(f"estimator '{self.estimator}' has no predict_proba: it gives no probabilities")
+            raise MdlError(f"estimator '{self.estimator}' gives no probabilities with these parameters")
         if "random_state" in estimator.get_params():
             estimator.set_params(random_state=self.seed)
         return estimator

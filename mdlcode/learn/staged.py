@@ -1,15 +1,15 @@
 """Another learner for each number of labels."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
 from mdlcode.errors import MdlError
-from mdlcode.learn.base import Learner, Predictor, parse_learner
+from mdlcode.learn.base import AnyLearner, Learner, Predictor
 from mdlcode.typing import IntArray
 
 
@@ -26,7 +26,7 @@ class StagedLearner(Learner):
     """
 
     kind: Literal["staged"] = Field(default="staged", kw_only=True)
-    learners: tuple[Annotated[Learner, BeforeValidator(parse_learner)], ...] = Field(min_length=2)
+    learners: tuple[AnyLearner, ...] = Field(min_length=2)
     until: tuple[int, ...] = Field(min_length=1)
 
     def __post_init__(self) -> None:

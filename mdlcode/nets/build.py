@@ -1,7 +1,6 @@
 """From a name to a net."""
 
 import difflib
-import importlib
 import re
 from collections.abc import Callable
 from functools import partial
@@ -11,6 +10,7 @@ from torch import nn
 
 from mdlcode.errors import MdlError
 from mdlcode.nets import convolutional, dense, patches, vgg
+from mdlcode.trust import imported
 
 Factory = Callable[[tuple[int, ...], int], nn.Module]
 
@@ -71,7 +71,7 @@ def build(arch: str, input_shape: tuple[int, ...], num_classes: int) -> nn.Modul
     199210
     """
     arch = resolve(arch, input_shape)
-    factory = _user_factory(arch) if ":" in arch else NETS.get(arch) or _rectangular(arch) or _pooled(arch)
+    factory = imported(arch, "net") if ":" in arch else NETS.get(arch) or _rectangular(arch) or _pooled(arch)
     if factory is None:
         near = difflib.get_close_matches(arch, NETS, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"names: {', '.join(NETS)}"
@@ -80,6 +80,8 @@ def build(arch: str, input_shape: tuple[int, ...], num_classes: int) -> nn.Modul
         raise MdlError(f"net '{arch}' needs images, the inputs have shape {input_shape}: try 'mlp'")
     try:
         net = factory(input_shape, num_classes)
+        if not isinstance(net, nn.Module):
+            raise TypeError(f"it gives a {type(net).__name__}, no torch module")
         with torch.no_grad():  # also what gives lazy layers their sizes
             dtype = torch.int64 if takes_tokens(net) else torch.float32
             logits = net.eval()(torch.zeros(2, *input_shape, dtype=dtype))
@@ -119,12 +121,3 @@ def _pooled(arch: str) -> Factory | None:
     if re.fullmatch(r"pooled(-\d{1,4})+", arch) is None:
         return None
     return partial(convolutional.pooled, maps=tuple(map(int, arch.split("-")[1:])))
-
-
-def _user_factory(arch: str) -> Factory:
-    module, _, name = arch.partition(":")
-    try:
-        factory: Factory = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise MdlError(f"net '{arch}' can't be imported: {error}") from None
-    return factory

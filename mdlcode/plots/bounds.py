@@ -84,29 +84,6 @@ def bounds_side_by_side(axes: Axes, certificate: Stored) -> Axes:
     return axes
 
 
-def limits_over_noise(axes: Axes, rows: Sequence[Stored]) -> Axes:
-    """Axes with compressed sizes and the least entropy, in bits, against the share of random labels.
-
-    `rows` are stored `Limit`s; several seeds of one noise become their mean with its range. Raises MdlError
-    for no rows.
-    """
-    if not rows:
-        raise MdlError("a figure of limits needs at least one net")
-    noises = sorted({float(row["label_noise"]) for row in rows})
-    drawn = {"code_bits": "bits of the net's message", "least_bits": "least entropy, n g (Theorem C.1)"}
-    for index, (key, label) in enumerate(drawn.items()):
-        groups = [[float(row[key]) for row in rows if row["label_noise"] == noise] for noise in noises]
-        mean = np.array([np.mean(group) for group in groups])
-        spread = [mean - [min(group) for group in groups], [max(group) for group in groups] - mean]
-        x = [100 * noise for noise in noises]
-        axes.errorbar(x, mean, yerr=spread, marker=MARKERS[index], color=COLOURS[1 + index], capsize=3, label=label)
-    axes.set_yscale("log")
-    axes.set_xlabel("labels redrawn at random, %")
-    axes.set_ylabel("bits")
-    axes.legend(loc="upper right", bbox_to_anchor=(1, 0.9))
-    return axes
-
-
 def _tightest(certificate: Stored) -> float:
     [value] = [float(row["value"]) for row in certificate["bounds"] if row["tightest"]]
     return value

@@ -2,13 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import BeforeValidator
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
-from mdlcode.config import STRICT
+from mdlcode.config import STRICT, Configurable, kind_of, parsed
 from mdlcode.errors import MdlError
 from mdlcode.projections.draws import Draws
 
@@ -44,7 +45,7 @@ class Projector(nn.Module, ABC):
 
 
 @dataclass(frozen=True, config=STRICT)
-class Projection(ABC):
+class Projection(Configurable, ABC):
     """theta = theta0 + P v with P (D, d) drawn from a seed (Li et al. 2018, arXiv 1804.08838, section 2).
 
     Each kind is isometric, |P v| = |v|, exactly or nearly: its docstring says which.
@@ -58,9 +59,8 @@ class Projection(ABC):
         if not 1 <= dimension <= size:
             raise MdlError(f"a subspace of dimension {dimension} in {size} parameters: between 1 and {size} is needed")
         if (needed := self.memory_bytes(size, dimension)) > _LARGEST_BYTES:
-            kind = type(self).__name__.lower()
             raise MdlError(
-                f"a {kind} projection of {size} parameters to {dimension} takes {needed / 2**30:.1f} GiB:"
+                f"a projection {kind_of(self)!r} of {size} parameters to {dimension} takes {needed / 2**30:.1f} GiB:"
                 " use count-sketch or kronecker"
             )
         return self.draw(size, dimension, Draws(seed, stream))
@@ -72,6 +72,14 @@ class Projection(ABC):
     @abstractmethod
     def draw(self, size: int, dimension: int, draws: Draws) -> Projector:
         """P, from the integers of `draws` alone."""
+
+
+def parse_projection(value: Any) -> Any:
+    """A projection from a config of one's own; an instance as it is. What the config names is imported."""
+    return parsed(value, Projection, "projection")
+
+
+AnyProjection = Annotated[Projection, BeforeValidator(parse_projection)]
 
 
 class _Linear(torch.autograd.Function):

@@ -1,6 +1,6 @@
 """Weight codes: how a net's parameters and buffers are sent."""
 
-from mdlcode.weights.base import WeightCode, coded_tensors
+from mdlcode.weights.base import AnyWeightCode, WeightCode, coded_tensors, parse_weights
 from mdlcode.weights.coordinates import Coordinates
 from mdlcode.weights.float16 import Float16
 from mdlcode.weights.float32 import Float32
@@ -10,11 +10,9 @@ from mdlcode.weights.quantisers import AsTrained, Grid, KMeans
 from mdlcode.weights.symbols import Adaptive, Entropy, FixedWidth, Gaps
 from mdlcode.weights.units import drop_dead_units
 
-WEIGHT_CODES: tuple[type[WeightCode], ...] = (Float32, Float16, Quantised, Coordinates)
-
 __all__ = [
-    "WEIGHT_CODES",
     "Adaptive",
+    "AnyWeightCode",
     "AsTrained",
     "Coordinates",
     "Entropy",
@@ -29,4 +27,5 @@ __all__ = [
     "coded_tensors",
     "drop_dead_units",
     "general_compressors",
+    "parse_weights",
 ]

@@ -3,11 +3,14 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from copy import deepcopy
+from typing import Annotated, Any
 
 import torch
+from pydantic import BeforeValidator
 from torch import Tensor, nn
 
 from mdlcode.coding.channel import Channel, Ledger
+from mdlcode.config import Configurable, parsed
 from mdlcode.errors import MdlError
 
 # Counts batches alone: both sides know it, and no prediction reads it.
@@ -15,7 +18,7 @@ _COUNTER = "num_batches_tracked"
 ALL = "(all)"
 
 
-class WeightCode(ABC):
+class WeightCode(Configurable, ABC):
     """Sends the weights of a net, so that both sides hold the same net afterwards."""
 
     @abstractmethod
@@ -30,6 +33,14 @@ class WeightCode(ABC):
         ledger = Ledger()
         self.transmit(ledger, deepcopy(net))
         return {ALL: ledger.codelength(2).bits_by_part}
+
+
+def parse_weights(value: Any) -> Any:
+    """A weight code from a config of one's own; an instance of `WeightCode` as it is. What it names is imported."""
+    return parsed(value, WeightCode, "weight code")
+
+
+AnyWeightCode = Annotated[WeightCode, BeforeValidator(parse_weights)]
 
 
 def coded_tensors(net: nn.Module) -> dict[str, Tensor]:

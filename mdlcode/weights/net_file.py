@@ -6,7 +6,7 @@ a codelength takes as shared: architecture, shapes, standardisation of the input
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -25,8 +25,9 @@ from mdlcode.learn.nets.determinism import reproducible
 from mdlcode.learn.nets.predictor import NetPredictor, Views
 from mdlcode.learn.squeeze.folding import fold_batch_norm
 from mdlcode.learn.subspace.net import Span, Stepped, SubspaceNet
+from mdlcode.trust import require_trusted
 from mdlcode.typing import Config
-from mdlcode.weights import WEIGHT_CODES, WeightCode, general_compressors
+from mdlcode.weights import WeightCode, general_compressors
 from mdlcode.weights.base import coded_tensors
 
 _MAGIC = b"MDLNET01"
@@ -63,7 +64,7 @@ class NetHeader:
 
     def code(self) -> WeightCode:
         """The weight code of the words."""
-        return from_config(self.weights, WEIGHT_CODES, "weight code")
+        return from_config(self.weights, WeightCode, "weight code")
 
     def initial(self) -> NetPredictor:
         """The predictor before its weights are filled in."""
@@ -107,9 +108,13 @@ def pack_net(learned: NetPredictor, arch: str, shape: tuple[int, ...], num_class
     return seal(_MAGIC, asdict(header), sender.words())
 
 
-def unpack_net(file: bytes) -> tuple[NetHeader, Words]:
-    """Header and words of a net's file. Raises MessageError where it is none, cut short or altered."""
+def unpack_net(file: bytes, trusted: Collection[str] = ()) -> tuple[NetHeader, Words]:
+    """Header and words of a net's file; `trusted` are the `package.module:name`s that it may import.
+
+    Raises MessageError where it is none, cut short or altered, MdlError where it asks to import another name.
+    """
     fields, words = opened(_MAGIC, file, "net")
+    require_trusted(fields, trusted, "the net")
     try:
         return NetHeader(**fields), words
     except TypeError:
@@ -125,13 +130,13 @@ def is_net(file: bytes) -> bool:
     return file.startswith(_MAGIC)
 
 
-def decode_net(file: bytes) -> NetPredictor:
-    """The predictor of a net's file, on the CPU, from its bytes alone.
+def decode_net(file: bytes, trusted: Collection[str] = ()) -> NetPredictor:
+    """The predictor of a net's file, on the CPU, from its bytes alone; `trusted` as of `unpack_net`.
 
-    Raises MessageError for an altered file, and where other tensors are decoded than were sent. A net that
-    is named `module:factory` is imported: decode only what you trust.
+    Raises MessageError for an altered file, and where other tensors are decoded than were sent; MdlError
+    where the file asks to import a net or weight code that is not trusted.
     """
-    header, words = unpack_net(file)
+    header, words = unpack_net(file, trusted)
     learned = header.initial()
     try:
         header.code().transmit(Receiver(words), learned.net)
@@ -140,11 +145,6 @@ def decode_net(file: bytes) -> NetPredictor:
     if tensors_checksum(learned.net) != header.tensors_checksum:
         raise MessageError(f"the net decodes to other tensors than were sent: install mdlcode {header.mdlcode}")
     return learned
-
-
-def words_bytes(file: bytes) -> int:
-    """Bytes of the weights' message alone, without the header."""
-    return 4 * len(unpack_net(file)[1])
 
 
 def tensors_checksum(net: nn.Module) -> str:

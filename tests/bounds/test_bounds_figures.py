@@ -1,6 +1,4 @@
-"""Figures of bounds and the limits on compressibility, from what is stored."""
-
-from dataclasses import asdict
+"""Figures of bounds from what is stored, and the limits on compressibility."""
 
 import pytest
 
@@ -11,7 +9,7 @@ from mdlcode.data import View, load
 from mdlcode.errors import MdlError
 from mdlcode.learn import NetLearner, Steps
 from mdlcode.papers.zhou.limits import limits, split
-from mdlcode.plots.bounds import bound_over_bits, bounds_side_by_side, limits_over_noise
+from mdlcode.plots.bounds import bound_over_bits, bounds_side_by_side
 from mdlcode.plots.style import drawing
 from mdlcode.weights import Grid, Quantised
 
@@ -51,8 +49,5 @@ def test_no_net_is_smaller_than_the_limit() -> None:
     assert random.test_error == pytest.approx(0.9)
     assert random.least_bits == pytest.approx(bounds.least_entropy_bits(200, random.train_error, 0.9))
     assert (clean.n, random.n) == (200, 200)
-    with drawing() as (_, [axes]):
-        limits_over_noise(axes, [asdict(row) for row in rows])
-        assert axes.get_yscale() == "log"
     with pytest.raises(MdlError, match="test set"):
         next(limits(load("digits"), code))

@@ -23,18 +23,18 @@ def cases(draw: Any) -> Case:
     return k, n, 10 ** draw(st.floats(0, 7)) - 1, draw(st.floats(1e-6, 0.5))
 
 
-Bounded = Callable[[float, float, float, float], float]
+Bounded = Callable[[float, float, float, float], Any]
 
 
 def from_risk(bound: Bounded) -> Bounded:
     return lambda k, n, bits, delta: bound(k / n, n, bits, delta)
 
 
-def from_nats(bound: Callable[..., float], *more: float) -> Bounded:
+def from_nats(bound: Callable[..., Any], *more: float) -> Bounded:
     return lambda k, n, bits, delta: bound(k / n, n, bits * LN2, delta, *more)
 
 
-def bernstein(k: float, n: float, bits: float, delta: float) -> float:
+def bernstein(k: float, n: float, bits: float, delta: float) -> Any:
     return bounds.empirical_bernstein(k / n, bounds.error_variance(k, n), n, bits, delta)
 
 

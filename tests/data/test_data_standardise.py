@@ -102,4 +102,4 @@ def test_a_view_states_it_for_both_sides() -> None:
     assert [each.item() for each in given.moments] == [127.5, 127.5]
     for wrong in ({"mean": (0.5,)}, {"mean": (0.5,), "std": (0.5,), "standardise": "none"}):
         with pytest.raises(MdlError, match="`mean` and `std`"):
-            View(**wrong)  # type: ignore[arg-type]
+            View(**wrong)

@@ -83,8 +83,8 @@ def test_seeds_of_a_configuration_are_drawn_together() -> None:
     x = random.standard_normal(30)
     y = x + random.standard_normal(30)
     one = kendall(x, y, np.arange(30))
-    copies = [np.repeat(each, 10) + 1e-6 * random.standard_normal(300) for each in (x, y)]
-    many = kendall(*copies, np.repeat(np.arange(30), 10))
+    x_copies, y_copies = (np.repeat(each, 10) + 1e-6 * random.standard_normal(300) for each in (x, y))
+    many = kendall(x_copies, y_copies, np.repeat(np.arange(30), 10))
     assert many.high - many.low == pytest.approx(one.high - one.low, rel=0.2)
 
 
@@ -239,7 +239,7 @@ def write(path: Path, rows: list[dict[str, object]]) -> Path:
 def table(path: Path, **changes: object) -> Path:
     levels, random = grid(), np.random.default_rng(0)
     test = 0.1 + 0.05 * levels["width"] + 0.02 * random.random(324)
-    rows = [
+    rows: list[dict[str, object]] = [
         {
             **{axis: int(each[index]) for axis, each in levels.items()},
             "train_error": round(0.2 * float(random.random()), 4),

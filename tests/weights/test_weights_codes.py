@@ -17,7 +17,6 @@ from mdlcode.errors import MdlError
 from mdlcode.nets import build
 from mdlcode.proof.checks import within_tolerance
 from mdlcode.weights import (
-    WEIGHT_CODES,
     Adaptive,
     AsTrained,
     Entropy,
@@ -77,7 +76,7 @@ def test_a_second_transmission_changes_nothing(code: WeightCode) -> None:
 
 @pytest.mark.parametrize("code", CODES, ids=str)
 def test_config_and_back(code: WeightCode) -> None:
-    assert from_config(to_config(code), WEIGHT_CODES, "weight code") == code
+    assert from_config(to_config(code), WeightCode, "weight code") == code
 
 
 def test_a_net_that_is_not_sequential_is_coded_with_all_its_units() -> None:

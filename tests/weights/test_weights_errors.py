@@ -64,7 +64,7 @@ def test_a_layer_pruned_to_nothing_is_named() -> None:
     net[1].weight.data.zero_()
     for units in ("all", "live", "sorted"):
         with pytest.raises(MdlError, match=r"'1\.weight' is pruned to nothing"):
-            Quantised(AsTrained(), units=units).transmit(Ledger(), net)  # type: ignore[arg-type]
+            Quantised(AsTrained(), units=units).transmit(Ledger(), net)
 
 
 def test_a_net_of_many_values_is_not_as_trained_to_few() -> None:

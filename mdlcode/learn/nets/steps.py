@@ -84,7 +84,7 @@ class Steps:
 def descend(optimizer: optim.Optimizer, loss: Tensor) -> None:
     """One step of the optimizer down the gradient of a loss."""
     optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     optimizer.step()
 
 

@@ -33,7 +33,7 @@ class Pruning:
     """
 
     density: Share = 0.05
-    densities: Annotated[tuple[tuple[str, Share], ...], BeforeValidator(_pairs)] = ()
+    densities: Annotated[tuple[tuple[str, Share], ...] | Mapping[str, Share], BeforeValidator(_pairs)] = ()
     method: Method = "surgery"
     refresh_steps: int = Field(default=10, ge=1)
 
@@ -72,7 +72,7 @@ class DeepCompression(Retrainer):
         masked = MaskedNet(learned.net, self.pruning.shares(learned.net), self.pruning.method, ramp)
         optimizer = optim.Adam(masked.weights.values(), lr=self.lr)
         for step, (raw, targets) in enumerate(self.minibatches(self.training, optimizer, shared, labels), start=1):
-            F.cross_entropy(learned.logits(raw), targets).backward()  # type: ignore[no-untyped-call]
+            F.cross_entropy(learned.logits(raw), targets).backward()
             masked.backward()
             optimizer.step()
             if step == ramp or (step < ramp and step % self.pruning.refresh_steps == 0):
@@ -83,7 +83,7 @@ class DeepCompression(Retrainer):
         coded = CodebookNet(learned.net, self.levels)
         optimizer = optim.Adam(coded.centres, lr=self.lr)
         for raw, targets in self.minibatches(self.codebook, optimizer, shared, labels):
-            F.cross_entropy(learned.logits(raw), targets).backward()  # type: ignore[no-untyped-call]
+            F.cross_entropy(learned.logits(raw), targets).backward()
             coded.backward()
             optimizer.step()
             coded.write()

@@ -46,7 +46,7 @@ class RateAware(Squeezer):
         for step, (raw, targets) in enumerate(self.minibatches(self.training, optimizer, shared, labels)):
             if step % _STEPS_PER_ESTIMATE == 0:
                 weights.estimate()
-            F.cross_entropy(learned.logits(raw), targets).backward()  # type: ignore[no-untyped-call]
+            F.cross_entropy(learned.logits(raw), targets).backward()
             weights.backward(nats_per_label * pressure(step / steps, self.overshoot))
             optimizer.step()
             weights.write()

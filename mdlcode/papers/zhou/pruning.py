@@ -115,7 +115,7 @@ def _operate(learned: NetPredictor, data: Data, density: float, steps: int, seed
     for step, (raw, targets) in enumerate(
         training.minibatches(optimizer, data.shared, data.labels, generator), start=1
     ):
-        F.cross_entropy(learned.logits(raw), targets).backward()  # type: ignore[no-untyped-call]
+        F.cross_entropy(learned.logits(raw), targets).backward()
         masked.backward()
         optimizer.step()
         if step % _REFRESH == 0 and step <= _SETTLED * steps:
