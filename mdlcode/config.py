@@ -27,6 +27,8 @@ def to_config(value: Any) -> Any:
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: to_config(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {key: to_config(each) for key, each in value.items()}
     if isinstance(value, tuple | list):
         return [to_config(each) for each in value]
     if value is None or isinstance(value, bool | int | float | str):
