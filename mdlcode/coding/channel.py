@@ -205,7 +205,7 @@ class Rehearsal(Ledger):
     >>> rehearsal = channel.rehearsal()
     >>> _ = rehearsal.send(np.array([0, 1]), np.full((2, 2), 0.5))
     >>> channel.codelength(2).total_bits, rehearsal.repeat_on(channel), channel.codelength(2).total_bits
-    (0, None, 2.0)
+    (0.0, None, 2.0)
     """
 
     def __init__(self, spare: Words | None = None, seed: int = 0) -> None:
