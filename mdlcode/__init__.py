@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from mdlcode.errors import MdlError, MessageError, TrainingError
     from mdlcode.experiments.compare import compare
     from mdlcode.learn import EstimatorLearner, Learner, NetLearner, Predictor, Steps
-    from mdlcode.proof.checks import check_code
+    from mdlcode.proof.checks import audit, check_code
+    from mdlcode.proof.proof import Proof, prove
 
 _HOMES = {
     "mdlcode.codelength": ("Codelength",),
     "mdlcode.codes": ("BestOf", "Code", "Compressed", "Prequential", "Subspace", "TwoPart", "Uniform", "Variational"),
-    "mdlcode.proof.checks": ("check_code",),
+    "mdlcode.proof.checks": ("audit", "check_code"),
+    "mdlcode.proof.proof": ("Proof", "prove"),
     "mdlcode.codes.presets": ("preset",),
     "mdlcode.data": ("Data", "Shared", "View", "from_arrays", "from_dataset", "load"),
     "mdlcode.errors": ("MdlError", "MessageError", "TrainingError"),
@@ -41,6 +43,7 @@ __all__ = [
     "NetLearner",
     "Predictor",
     "Prequential",
+    "Proof",
     "Shared",
     "Steps",
     "Subspace",
@@ -49,12 +52,14 @@ __all__ = [
     "Uniform",
     "Variational",
     "View",
+    "audit",
     "check_code",
     "compare",
     "from_arrays",
     "from_dataset",
     "load",
     "preset",
+    "prove",
 ]
 
 
