@@ -11,7 +11,7 @@ import numpy as np
 from mdlcode.codes import Forecaster, Identity, Switch, Temperature
 from mdlcode.codes.calibration import Calibration
 from mdlcode.coding.channel import Ledger, Receiver, Sender
-from mdlcode.proof.checks import within_tolerance
+from mdlcode.proof.proof import within_tolerance
 
 NUM_CLASSES = 10
 

@@ -15,6 +15,7 @@ from typing import Any
 from record import incomplete
 
 from mdlcode.codelength import uniform_bits
+from mdlcode.proof.proof import Proof
 from mdlcode.report.tables import percent
 
 ROOT = Path(__file__).parent.parent
@@ -77,7 +78,7 @@ def _made(record: Record) -> str:
     """The command, the machine, and what else is to be said."""
     missing = incomplete(record)
     lacking = f"made without a note of its {' and '.join(missing)}, to be made again" if missing else ""
-    notes = "".join(f" {each[0].upper()}{each[1:]}." for each in (record["note"], lacking) if each)
+    notes = "".join(f" {each[0].upper()}{each[1:]}." for each in (_proved(record), record["note"], lacking) if each)
     return f"- **{record['code']}**: `{record['command']}`, on {record['machine']}.{notes}"
 
 
@@ -96,6 +97,14 @@ def _or_dash(number: float | None) -> str:
 
 def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
+
+
+def _proved(record: Record) -> str:
+    """The word is the stored proof's: nobody types it."""
+    if record.get("proof") is None:
+        return ""
+    proof = Proof(**record["proof"])
+    return f"proved by a message of {proof.message_bits:,} bits" if proof.proved else "**NOT PROVED**"
 
 
 def written(page: str, made: str) -> str:

@@ -46,6 +46,7 @@ def record(run: Stored, options: argparse.Namespace) -> dict[str, object]:
         "machine": options.machine or result.device,
         "versions": result.versions,
         "config": result.config,
+        "proof": None if result.proof is None else asdict(result.proof),
         "note": options.note,
     }
 

@@ -18,13 +18,16 @@ if TYPE_CHECKING:
     from mdlcode.errors import MdlError, MessageError, TrainingError
     from mdlcode.experiments.compare import compare
     from mdlcode.learn import AnyLearner, EstimatorLearner, Learner, NetLearner, Predictor, Steps
-    from mdlcode.proof.checks import check_code
+    from mdlcode.proof.checks import audit, check_code
+    from mdlcode.proof.proof import Proof, prove
     from mdlcode.weights import WeightCode
 
 _HOMES = {
     "mdlcode.codelength": ("Codelength",),
     "mdlcode.codes": ("BestOf", "Code", "Compressed", "Prequential", "Received", "Subspace", "TwoPart", "Uniform"),
     "mdlcode.codes.base": ("decode",),
+    "mdlcode.proof.checks": ("audit", "check_code"),
+    "mdlcode.proof.proof": ("Proof", "prove"),
     "mdlcode.codes.presets": ("preset",),
     "mdlcode.codes.variational": ("Variational",),
     "mdlcode.coding.channel": ("Channel",),
@@ -33,7 +36,6 @@ _HOMES = {
     "mdlcode.errors": ("MdlError", "MessageError", "TrainingError"),
     "mdlcode.experiments": ("compare",),
     "mdlcode.learn": ("AnyLearner", "EstimatorLearner", "Learner", "NetLearner", "Predictor", "Steps"),
-    "mdlcode.proof.checks": ("check_code",),
     "mdlcode.weights": ("WeightCode",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -53,6 +55,7 @@ __all__ = [
     "NetLearner",
     "Predictor",
     "Prequential",
+    "Proof",
     "Received",
     "Shared",
     "Steps",
@@ -63,6 +66,7 @@ __all__ = [
     "Variational",
     "View",
     "WeightCode",
+    "audit",
     "check_code",
     "compare",
     "decode",
@@ -71,6 +75,7 @@ __all__ = [
     "from_dataset",
     "load",
     "preset",
+    "prove",
     "to_config",
 ]
 

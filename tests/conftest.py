@@ -1,7 +1,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +9,7 @@ import torch
 from hypothesis import settings
 
 from mdlcode.data import Data, View, load
+from mdlcode.proof.bob import Bob
 
 # Small nets are fastest on one thread, and never slowed down by a busy second core.
 torch.set_num_threads(1)
@@ -24,6 +25,13 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 @pytest.fixture(scope="session")
 def digits() -> Data:
     return load("digits", View(limit=120))
+
+
+@pytest.fixture(scope="session")
+def bob(digits: Data) -> Iterator[Bob]:
+    """One process that holds the digits without labels: it decodes each message in a fork of its own."""
+    with Bob(digits.shared) as process:
+        yield process
 
 
 @pytest.fixture

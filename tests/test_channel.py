@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from mdlcode.coding.channel import Ledger, Receiver, Sender, smooth, smoothing
 from mdlcode.errors import MdlError
-from mdlcode.proof.checks import within_tolerance
+from mdlcode.proof.proof import within_tolerance
 from mdlcode.typing import FloatArray, IntArray
 
 

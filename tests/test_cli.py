@@ -108,9 +108,36 @@ def test_verify_and_audit(mdlcode: Run) -> None:
     verified = mdlcode("verify", "digits", "--code", "prequential", "--limit", 60, "--arch", "mlp")
     assert verified.returncode == 0, verified.stderr
     assert "labels identical: proved" in verified.stdout
+    assert "Bob's process was held by" in verified.stdout
     audited = mdlcode("audit", "digits", "--code", "prequential", "--limit", 60, "--arch", "mlp")
     assert audited.returncode == 0, audited.stderr
-    assert "passes" in audited.stdout
+    assert "renamed_classes: holds" in audited.stdout
+    assert "10 classes: passes" in audited.stdout
+
+
+def test_audit_of_one_check_that_fails(mdlcode: Run, tmp_path: Path) -> None:
+    """A net whose table of the digits is made as it is built: the renamed classes are no use to it."""
+    (tmp_path / "cheat.yaml").write_text(
+        "codes: [{kind: prequential, learners: [{kind: net, arch: 'cheats:buffered_table_net',"
+        " training: {min_steps: 1, max_steps: 1}}]}]\nlimit: 60\n"
+    )
+    here = {"PYTHONPATH": os.pathsep.join((str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")))}
+    audited = mdlcode("audit", "digits", "--config", tmp_path / "cheat.yaml", "--only", "decodes", **here)
+    assert audited.returncode == 1, audited.stderr
+    assert "decodes: FAILS" in audited.stdout
+    assert audited.stdout.rstrip().endswith("FAILS: decodes")
+
+
+def test_compare_stores_the_proofs_it_is_asked_for(mdlcode: Run, tmp_path: Path) -> None:
+    ran = mdlcode("compare", "digits", "--codes", "uniform", "--limit", 40, "--prove", "--out", tmp_path / "out")
+    assert ran.returncode == 0, ran.stderr
+    assert "uniform: reported 132.9 bits, message 192 bits" in ran.stdout
+    from mdlcode.experiments.stored import read_results
+
+    [stored] = read_results(tmp_path / "out")
+    assert stored.result.proof is not None
+    assert stored.result.proof.proved
+    assert stored.result.proof.message_bits == 192
 
 
 def test_several_nets_pay_for_the_choice(mdlcode: Run, tmp_path: Path) -> None:

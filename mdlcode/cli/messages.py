@@ -1,8 +1,5 @@
 """`mdlcode encode`, `decode` and `verify`."""
 
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,11 +7,14 @@ import typer
 
 from mdlcode.cli import options as o
 from mdlcode.cli.show import out
-from mdlcode.errors import MessageError
 
 if TYPE_CHECKING:
     from mdlcode.experiments.tasks import Experiment
 
+Readable = Annotated[
+    list[Path] | None,
+    typer.Option(help="A file or folder that the decoding process may open, such as weights; may be repeated."),
+]
 MessageFile = Annotated[Path, typer.Argument(help="A message that `encode` wrote.")]
 
 
@@ -26,7 +26,7 @@ def encode(given: o.OneCode, file: o.Out) -> None:
     _write_message(o.read(Experiment, given), file)
 
 
-def _write_message(chosen: "Experiment", file: Path) -> tuple[float, int]:
+def _write_message(chosen: "Experiment", file: Path) -> None:
     from mdlcode.coding.message import payload_bits, unpack
     from mdlcode.config import to_config
     from mdlcode.files import write_atomically
@@ -47,7 +47,6 @@ def _write_message(chosen: "Experiment", file: Path) -> tuple[float, int]:
         + f" in {file}",
         highlight=False,
     )
-    return length.total_bits, coded
 
 
 def decode(
@@ -81,32 +80,20 @@ def decode(
 
 
 @o.taken
-def verify(given: o.OneCode) -> None:
-    """Encodes, decodes in a fresh process, and holds reported bits and labels against each other."""
-    import numpy as np
-    import torch
-
-    from mdlcode.config import to_config
+def verify(given: o.OneCode, readable: Readable = None) -> None:
+    """Encodes, decodes in a process that has no labels, and holds reported bits and labels against each other."""
     from mdlcode.experiments.tasks import Experiment
-    from mdlcode.proof.checks import within_tolerance
-    from mdlcode.trust import names
+    from mdlcode.proof.bob import Bob
+    from mdlcode.proof.proof import transmit_and_prove
 
     chosen = o.read(Experiment, given)
-    with tempfile.TemporaryDirectory() as folder:
-        message, labels = Path(folder) / "message", Path(folder) / "labels.npy"
-        reported, sent = _write_message(chosen, message)
-        command = [sys.executable, "-m", "mdlcode", "decode", chosen.data, str(message), "-o", str(labels)]
-        command += ["--threads", str(torch.get_num_threads()), "--device", chosen.device]
-        config_used = [to_config(code) for _, code in chosen.named_codes()]
-        command += [part for name in sorted(names(config_used)) for part in ("--trust", name)]
-        if subprocess.run(command, check=False).returncode != 0:
-            raise MessageError("the message was not decoded: see the line above")
-        same = bool(np.array_equal(np.load(labels, allow_pickle=False), chosen.load().labels))
-    good = same and within_tolerance(sent, reported)
-    out.print(
-        f"reported {reported:,.1f} bits, message {sent:,} bits, difference {sent - reported:+,.1f} bits;"
-        f" labels {'identical' if same else 'DIFFERENT'}: {'proved' if good else 'NOT PROVED'}",
-        highlight=False,
-    )
-    if not good:
+    name, code = chosen.single_code()
+    data = chosen.load()
+    with o.computing(chosen.threads, chosen.workers), Bob(data.shared, readable or ()) as bob:
+        _, transmission, proof = transmit_and_prove(bob, code, data)
+    for note in transmission.received.notes:
+        out.print(note, highlight=False)
+    out.print(f"{name}, {len(data):,} labels of {data.shared.num_classes} classes: {proof}", highlight=False)
+    out.print(f"{proof.confinement}; waiting for Bob took {proof.seconds:,.1f} seconds", highlight=False)
+    if not proof.proved:
         raise typer.Exit(1)

@@ -132,7 +132,7 @@ class Code(Configurable, ABC):
         return labels
 
     def _spoken(self, channel: Ledger, data: Data) -> Transmission:
-        received = self.transmit(channel, data.shared, data.labels)
+        received = self.transmit(channel, data.shared, data.labels.copy())
         return Transmission(channel.codelength(data.shared.num_classes), received, channel.spare)
 
     def _received(self, shared: Shared, words: Words) -> tuple[IntArray, Words]:

@@ -62,7 +62,7 @@ class Prequential(Code):
         return Received(past, _Final(experts, forecaster), {"expert_weights": trace, "block_stops": stops})
 
     def _submit(self, shared: Shared, labels: IntArray, block: tuple[int, int]) -> list[Pending[Fit]]:
-        past = labels[: block[0]]
+        past = labels[: block[0]].copy()  # a part of an array leads to the whole, by its `base`
         return [parallel.submit(fit_and_predict, each, shared, past, block) for each in self.learners]
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,11 +19,16 @@ from mdlcode.data.standardise import resolved
 from mdlcode.environment import Environment
 from mdlcode.errors import MdlError, TrainingError
 from mdlcode.experiments.results import Result, ResultsFolder, command_line, versions
+from mdlcode.proof.bob import Bob
+from mdlcode.proof.proof import transmit_and_prove
 
 
-def compare(data: Data, codes: Iterable[Code | str], out: Path | None = None, force: bool = False) -> list[Result]:
+def compare(
+    data: Data, codes: Iterable[Code | str], out: Path | None = None, force: bool = False, prove: bool = False
+) -> list[Result]:
     """One `Result` for each code, given as an object or by name; saved in the folder `out`, if given.
 
+    With `prove` each number is proved: the labels are sent to another process, as `mdlcode.prove` does.
     Raises MdlError for an unknown name and where `out` holds results already (unless `force`), and
     TrainingError for a training that comes to nothing.
 
@@ -31,7 +37,7 @@ def compare(data: Data, codes: Iterable[Code | str], out: Path | None = None, fo
     [5970]
     """
     named = [(each, preset(each)) if isinstance(each, str) else (kind_of(each), each) for each in codes]
-    return list(measure_each(data, named, out, force))
+    return list(measure_each(data, named, out, force, prove=prove))
 
 
 def measure_each(
@@ -42,31 +48,48 @@ def measure_each(
     seed: int = 0,
     failed: Callable[[str, TrainingError], None] | None = None,
     candidates: int = 1,
+    prove: bool = False,
 ) -> Iterator[Result]:
     """The results of named codes, each as soon as it is known and saved.
 
-    `seed` is noted in them. Bounds pay log2 `candidates` bits, where the settings were chosen among so many. A training
-    that comes to nothing is handed to `failed` and ends that code alone; without `failed` its TrainingError is
-    raised.
+    `seed` is noted in them. Bounds pay log2 `candidates` bits, where the settings were chosen among so many. `prove` as
+    of `compare`, by one process that is started before the first code. A training that comes to nothing is handed to
+    `failed` and ends that code alone; without `failed` its TrainingError is raised.
     """
     folder = None if out is None else ResultsFolder(out, force)
     results: list[Result] = []
-    for name, code in codes:
-        begin = time.perf_counter()
-        try:
-            # A net is bounded as it decodes, from a message.
-            message, transmission = code.transmitted(data) if code.sends_net else (None, code.measure(data))
-        except TrainingError as error:
-            if failed is None:
-                raise
-            failed(name, error)
-            continue
-        seconds = time.perf_counter() - begin
-        result = _result(name, code, data, transmission, seconds, seed)
-        results.append(result if message is None else _bounded(result, code, message, data, candidates))
-        if folder is not None:
-            folder.save(results, transmission)
-        yield results[-1]
+    with Bob(data.shared) if prove else nullcontext() as bob:
+        for name, code in codes:
+            try:
+                result, transmission = _measured(name, code, data, bob, seed, candidates)
+            except TrainingError as error:
+                if failed is None:
+                    raise
+                failed(name, error)
+                continue
+            results.append(result)
+            if folder is not None:
+                folder.save(results, transmission)
+            yield result
+
+
+def _measured(
+    name: str, code: Code, data: Data, bob: Bob | None, seed: int, candidates: int
+) -> tuple[Result, Transmission]:
+    """A code's result, proved where there is a Bob, bounded where a net is sent; its seconds are Alice's alone."""
+    begin = time.perf_counter()
+    message, proof = None, None
+    if bob is not None:
+        message, transmission, proof = transmit_and_prove(bob, code, data)
+    elif code.sends_net:  # a net is bounded as it decodes, from a message
+        message, transmission = code.transmitted(data)
+    else:
+        transmission = code.measure(data)
+    seconds = time.perf_counter() - begin - (0.0 if proof is None else proof.seconds)
+    result = replace(_result(name, code, data, transmission, seconds, seed), proof=proof)
+    if code.sends_net and message is not None:
+        result = _bounded(result, code, message, data, candidates)
+    return result, transmission
 
 
 def _result(name: str, code: Code, data: Data, transmission: Transmission, seconds: float, seed: int) -> Result:

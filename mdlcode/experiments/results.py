@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mdlcode.codes.base import Transmission
 from mdlcode.errors import MdlError
 from mdlcode.files import write_atomically, write_json
+from mdlcode.proof.proof import Proof
 from mdlcode.typing import Config
 
 SCHEMA_VERSION = 2  # 1: `label_bits` was `data_bits`, and the array `bit_prices` of a sweep was `rates`
@@ -31,8 +32,8 @@ class Result:
 
     `train_errors` and the four after it are of codes that send a net, None for others: its errors on the training
     labels, the bits that a bound pays, and the tightest bound on its risk, which fails with probability
-    `bound_delta`. `envelope_bits` are what a message takes beside its words, and are in no other number.
-    `schema_version` is raised when a field gets another name or meaning.
+    `bound_delta`. `envelope_bits` are what a message takes beside its words, and are in no other number. `proof` is
+    None where nobody asked for one. `schema_version` is raised when a field gets another name or meaning.
     """
 
     code: str
@@ -64,6 +65,7 @@ class Result:
     bound_delta: float | None = None
     notes: tuple[str, ...] = ()
     envelope_bits: int | None = None
+    proof: Proof | None = None
     schema_version: int = SCHEMA_VERSION
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mdlcode.errors import MdlError
 from mdlcode.experiments.results import SCHEMA_VERSION, Result, stem, versions
+from mdlcode.proof.proof import Proof
 from mdlcode.typing import FloatArray
 
 T = TypeVar("T")
@@ -103,7 +104,8 @@ def _read(folder: Path, index: int, row: dict[str, Any]) -> Stored:
             f"{folder} was made by mdlcode {theirs}, here is {versions()['mdlcode']} and its fields differ"
             f" ({odd}): measure again, or read it with that version"
         )
-    result = Result(**row)
+    proof = row.get("proof")
+    result = Result(**{**row, "proof": None if proof is None else Proof(**proof)})
     return Stored(result, _arrays(folder / f"{stem(index, result.code)}.npz", result))
 
 

@@ -132,9 +132,10 @@ class Experiment(Task):
 
 @dataclass(frozen=True, config=STRICT)
 class Comparison(Experiment):
-    """Codes side by side; `bounds` shows the bounds on the test error of the nets that they send."""
+    """Codes side by side; `bounds` shows the bounds on the test error of the nets that they send, `prove` proves."""
 
     bounds: bool = False
+    prove: bool = False
 
 
 @dataclass(frozen=True, config=STRICT)

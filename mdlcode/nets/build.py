@@ -10,6 +10,7 @@ from torch import nn
 
 from mdlcode.errors import MdlError
 from mdlcode.nets import convolutional, dense, patches, vgg
+from mdlcode.nets.undeclared import require_declared
 from mdlcode.trust import imported
 
 Factory = Callable[[tuple[int, ...], int], nn.Module]
@@ -62,8 +63,8 @@ def build(arch: str, input_shape: tuple[int, ...], num_classes: int) -> nn.Modul
 
     "mlp-3x200" is a dense net with three hidden layers of 200 units, and so for any two such numbers;
     "pooled-8-16-16" has convolutions of so many maps with halvings between them, and so for any such list.
-    Raises MdlError for an unknown name (with the nearest one), a factory that can't be imported, and a
-    net that does not take inputs of that shape.
+    Raises MdlError for an unknown name (with the nearest one), a factory that can't be imported, a net that does
+    not take inputs of that shape, and a user's net that holds tables which no code sends (`require_declared`).
 
     >>> build("mlp-512", (1, 8, 8), 10)[-1]
     Linear(in_features=512, out_features=10, bias=True)
@@ -89,6 +90,8 @@ def build(arch: str, input_shape: tuple[int, ...], num_classes: int) -> nn.Modul
         raise MdlError(f"net '{arch}' can't be built for inputs {input_shape}: {error}") from None
     if logits.shape != (2, num_classes):
         raise MdlError(f"net '{arch}' gives {tuple(logits.shape)} for 2 inputs: (2, {num_classes}) is needed")
+    if ":" in arch:
+        require_declared(net)
     return net.train()
 
 

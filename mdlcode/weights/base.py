@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from mdlcode.coding.channel import Channel, Ledger
 from mdlcode.config import Configurable, parsed
 from mdlcode.errors import MdlError
+from mdlcode.nets.undeclared import require_declared
 
 # Counts batches alone: both sides know it, and no prediction reads it.
 _COUNTER = "num_batches_tracked"
@@ -47,9 +48,11 @@ def coded_tensors(net: nn.Module) -> dict[str, Tensor]:
     """Every parameter and buffer that predictions may depend on, by name.
 
     Raises MdlError where a code would not say what the net holds: a tensor that is not float32, is
-    empty, is not finite, stands under two names, or is a buffer that `state_dict` leaves out.
+    empty, is not finite, stands under two names, or is a buffer that `state_dict` leaves out; and where the net
+    holds tables elsewhere (`require_declared`).
     """
     named = {name: value for name, value in net.state_dict().items() if not name.endswith(_COUNTER)}
+    require_declared(net)
     holders: dict[int, str] = {}
     for name, value in named.items():
         if value.dtype != torch.float32:

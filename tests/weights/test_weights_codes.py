@@ -15,7 +15,7 @@ from mdlcode.config import from_config, to_config
 from mdlcode.data.load import data_root
 from mdlcode.errors import MdlError
 from mdlcode.nets import build
-from mdlcode.proof.checks import within_tolerance
+from mdlcode.proof.proof import within_tolerance
 from mdlcode.weights import (
     Adaptive,
     AsTrained,

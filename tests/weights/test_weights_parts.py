@@ -16,7 +16,7 @@ from mdlcode.coding.distributions import beta_binomial, next_largest, split
 from mdlcode.coding.integers import pieces, send_float16, send_integer
 from mdlcode.coding.subsets import send_subsets
 from mdlcode.errors import MdlError
-from mdlcode.proof.checks import within_tolerance
+from mdlcode.proof.proof import within_tolerance
 from mdlcode.weights import masks
 from mdlcode.weights.compositions import send_symbols
 from mdlcode.weights.groups import send_sorted
