@@ -38,8 +38,9 @@ def fewer(words: list[str]) -> list[str]:
 
 
 def columns(printed: str) -> list[str]:
-    """The names of the columns of a table as `compare` prints it."""
-    return [cell.strip() for cell in re.findall(r"^┃(.*)┃$", printed, re.MULTILINE)[0].split("┃")]
+    """The names of the columns of a table as `compare` prints it, some of them in several lines."""
+    lines = [line.split("┃") for line in re.findall(r"^┃(.*)┃$", printed, re.MULTILINE)]
+    return [" ".join(" ".join(cells).split()) for cells in zip(*lines, strict=True)]
 
 
 def run(folder: Path, *arguments: str, given: str = "") -> str:
