@@ -104,7 +104,8 @@ def _proved(record: Record) -> str:
     if record.get("proof") is None:
         return ""
     proof = Proof(**record["proof"])
-    return f"proved by a message of {proof.message_bits:,} bits" if proof.proved else "**NOT PROVED**"
+    verdict = f"proved by a message of {proof.message_bits:,} bits" if proof.proved else "**NOT PROVED**"
+    return f"seed {record['seed']} {verdict}"
 
 
 def written(page: str, made: str) -> str:

@@ -92,7 +92,7 @@ class Variational(PreparedCode):
 
     def measure(self, data: Data) -> Transmission:
         """As of `Code`; `extra_draws` more draws tell the expected length, as traces and notes."""
-        shared, labels, ledger = data.shared, data.labels, Ledger()
+        shared, labels, ledger = data.shared, data.labels.copy(), Ledger()
         inferred = self.prepare(shared, labels)
         received = self.speak(ledger, inferred, shared, labels)
         received = self._with_extra_draws(received, inferred, shared, labels)

@@ -63,7 +63,7 @@ def copies(case: Case) -> str:
 
 def repeats(case: Case) -> str:
     """A copy of the code gives the same bits, by part and by label, in a second run."""
-    first, second = case.length(TRUE), pickle.loads(pickle.dumps(case.code)).codelength(case.data)
+    first, second = case.length(TRUE), pickle.loads(pickle.dumps(case.code)).measure(case.data).codelength
     same = first.bits_by_part == second.bits_by_part and np.array_equal(first.bits_by_label, second.bits_by_label)
     _hold(same, f"a second run gives other bits: {second.total_bits:,.1f} instead of {first.total_bits:,.1f}")
     return f"{first.total_bits:,.1f} bits twice"
