@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent.parent / "benchmarks"
 # Its arguments at smoke size, and what it needs beside the library: a file of MDLCODE_DATA, or a package.
 SMOKE = {
     "bench_bounds": ("1000", None),
+    "dimension_coverage": ("--runs 2 --seeds 1", None),
     "mnist_mlp": ("--limit 40", "MNIST"),
     "overhead": ("--labels 300", None),
     "projections": ("--dimension 20 --repeats 1", None),
@@ -45,7 +46,8 @@ def test_a_results_folder_becomes_a_record(monkeypatch: pytest.MonkeyPatch, tmp_
         compare(load("digits", View(limit=50)), [Uniform()], out=tmp_path / f"run{seed}")
     made = runpy.run_path(str(ROOT / "record.py"))
     monkeypatch.setitem(made["main"].__globals__, "RECORDS", tmp_path)
-    arguments = ["record.py", tmp_path / "run0", "--name", "small", "--seeds", tmp_path / "run1", "--order", 3]
+    arguments = ["record.py", tmp_path / "run0", "--name", "small", "--order", 3, "--tried", 1, "--chosen-on", "none"]
+    arguments += ["--seeds", tmp_path / "run1"]
     monkeypatch.setattr(sys, "argv", list(map(str, arguments)))
     made["main"]()
     record = json.loads((tmp_path / "small.json").read_text())
