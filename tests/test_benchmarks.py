@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent.parent / "benchmarks"
 # Its arguments at smoke size, and what it needs beside the library: a file of MDLCODE_DATA, or a package.
 SMOKE = {
     "bench_bounds": ("1000", None),
+    "dimension_coverage": ("--runs 1 --seeds 1", None),
     "mnist_mlp": ("--limit 40", "MNIST"),
     "overhead": ("--labels 300", None),
     "projections": ("--dimension 20 --repeats 1", None),
@@ -46,7 +47,14 @@ def test_a_results_folder_becomes_a_record(monkeypatch: pytest.MonkeyPatch, tmp_
     made = runpy.run_path(str(ROOT / "record.py"))
     monkeypatch.setitem(made["main"].__globals__, "RECORDS", tmp_path)
     arguments = ["record.py", tmp_path / "run0", "--name", "small", "--seeds", tmp_path / "run1", "--order", 3]
+    arguments += ["--tried", 1, "--chosen-on", "none"]
     monkeypatch.setattr(sys, "argv", list(map(str, arguments)))
     made["main"]()
     record = json.loads((tmp_path / "small.json").read_text())
     assert (record["order"], record["data"], record["code"], record["total_bits"]) == (3, "digits", "uniform", 166.1)
+    assert (record["tried"], record["chosen_on"]) == (1, "none")
+    assert record["envelope_bits"] > 1000
+    results = tmp_path / "run0" / "results.json"
+    results.write_text(results.read_text().replace('"numpy"', '"other"'))  # a version that is not known
+    with pytest.raises(SystemExit, match="does not say its versions: measure it again"):
+        made["main"]()
