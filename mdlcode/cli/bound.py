@@ -163,8 +163,10 @@ def _of_file(chosen: "Bounding", file: Path, trusted: Collection[str]) -> "Certi
     code_of(header, trusted)  # likewise
     if chosen.view != View():
         raise MdlError("a message names its own view of the data: leave out --limit and the like")
-    view = View(**(header.data or {}).get("view", {}))
-    loaded = _seen(view, load(chosen.data, view)).to(select_device(chosen.device))
+    source = header.data or {}
+    view = View(**source.get("view", {}))
+    loaded = load(chosen.data, view, test=chosen.test, **source.get("reading", {})).to(select_device(chosen.device))
+    loaded = _seen(view, loaded)
     return certify(from_message(content, loaded.shared, trusted), loaded, chosen.delta, chosen.candidates)
 
 

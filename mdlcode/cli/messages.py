@@ -33,7 +33,7 @@ def _write_message(chosen: "Experiment", file: Path) -> tuple[float, int]:
 
     name, code = chosen.single_code()
     loaded = chosen.load()
-    source = {"name": chosen.data, "view": to_config(chosen.view)}
+    source = {"name": chosen.data, "view": to_config(chosen.view), "reading": to_config(chosen.reading)}
     with o.computing(chosen.threads, chosen.workers):
         message, transmission = code.transmitted(loaded, source)
     write_atomically(file, lambda opened: opened.write(message))
@@ -69,9 +69,10 @@ def decode(
 
     message = o.read_file(file, "message")
     header = unpack(message)[0]
-    code = code_of(header, trust or ())
-    view = View(**(header.data or {}).get("view", {}))
-    shared = load_shared(data, header.num_classes, view).to(select_device(device or "auto"))
+    code, source = code_of(header, trust or ()), header.data or {}
+    view = View(**source.get("view", {}))
+    shared = load_shared(data, header.num_classes, view, **source.get("reading", {}))
+    shared = shared.to(select_device(device or "auto"))
     with o.computing(threads, workers=1):
         decoded = code.decode(shared, message)
     write_atomically(labels, lambda opened: np.save(opened, decoded))

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     T = TypeVar("T", bound=Task)
 
 DataName = Annotated[
-    str, typer.Argument(help="A data set by name (see `list data`), a .npz file or a folder of images.")
+    str,
+    typer.Argument(help="A data set by name (see `list data`), a .npz, CSV or Parquet file, or a folder of images."),
 ]
 ConfigFile = Annotated[
     Path | None,
@@ -37,7 +38,9 @@ LabelNoise = Annotated[float | None, typer.Option(help="Fraction of labels redra
 ShufflePixels = Annotated[
     bool | None, typer.Option("--shuffle-pixels", help="One fixed permutation of every input's values.")
 ]
-OrderSeed = Annotated[int | None, typer.Option(help="Seed of the order in which labels are sent.")]
+OrderSeed = Annotated[
+    str | None, typer.Option(help="Seed of the order in which labels are sent; 'none' keeps the stored order.")
+]
 Binary = Annotated[
     bool | None, typer.Option("--binary", help="Ask only whether a label is in the upper half of the classes.")
 ]
@@ -45,7 +48,16 @@ Mean = Annotated[
     str | None, typer.Option(help="Mean of each channel, with commas, pixels in 0..1; the inputs' own by default.")
 ]
 Std = Annotated[str | None, typer.Option(help="Standard deviation likewise; the two go together.")]
-Standardise = Annotated[str | None, typer.Option(help="auto, per-channel, per-feature or none.")]
+Standardise = Annotated[
+    str | None, typer.Option(help="per-feature, per-channel or none; by the inputs' shape by default.")
+]
+Target = Annotated[str | None, typer.Option(help="The column of a table that holds the labels.")]
+Test = Annotated[str | None, typer.Option(help="A data set like DATA whose examples are the test set.")]
+ClassNames = Annotated[
+    str | None, typer.Option("--classes", help="All classes, with commas; those seen in the labels by default.")
+]
+NumClasses = Annotated[int | None, typer.Option(help="Number of classes, where labels are 0, 1, 2, ...")]
+Resize = Annotated[str | None, typer.Option(help="HEIGHTxWIDTH in pixels that all images of a folder are brought to.")]
 Threads = Annotated[
     int | None, typer.Option(help="Threads of torch in each process; decoding needs the encoder's.", min=1)
 ]
@@ -88,6 +100,11 @@ class View:
     mean: Mean = None
     std: Std = None
     standardise: Standardise = None
+    target: Target = None
+    test: Test = None
+    classes: ClassNames = None
+    num_classes: NumClasses = None
+    resize: Resize = None
     threads: Threads = None
     workers: Workers = None
 

@@ -48,6 +48,17 @@ def _name(value: Any) -> str:
 
 
 Moments = Annotated[tuple[float, ...] | None, BeforeValidator(_split)]  # one number a channel, pixels in 0 .. 1
+
+
+def _sides(value: Any) -> Any:
+    return tuple(value.lower().split("x")) if isinstance(value, str) else value
+
+
+def _seed_or_none(value: Any) -> Any:
+    return None if value == "none" else value
+
+
+Size = Annotated[tuple[int, int] | None, BeforeValidator(_sides)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
 
 
@@ -65,11 +76,16 @@ class Task:
     limit: int | None = Field(default=None, ge=1)
     label_noise: float = Field(default=0.0, ge=0, le=1)
     shuffle_pixels: bool = False
-    order_seed: int = Field(default=0, ge=0)
+    order_seed: Annotated[Annotated[int, Field(ge=0)] | None, BeforeValidator(_seed_or_none)] = 0
     binary: bool = False
     mean: Moments = None
     std: Moments = None
     standardise: Rule = "auto"
+    target: str | None = None
+    test: str | None = None
+    classes: Names = ()
+    num_classes: int | None = Field(default=None, ge=1)
+    resize: Size = None
     threads: int | None = Field(default=None, ge=1)
     workers: int = Field(default=1, ge=1)
 
@@ -79,10 +95,16 @@ class Task:
         fields = (self.limit, self.label_noise, self.shuffle_pixels, self.order_seed, self.binary)
         return View(*fields, self.mean, self.std, self.standardise)
 
+    @property
+    def reading(self) -> dict[str, Any]:
+        """How both sides read the inputs out of their files: further arguments of `load_shared`."""
+        return {"target": self.target, "resize": self.resize}
+
     def load(self) -> Data:
         """The data set on the device. Raises MdlError as `load` and `select_device` do."""
         device = select_device(self.device)
-        return load(self.data, self.view).to(device)
+        stated: dict[str, Any] = {"classes": self.classes or None, "num_classes": self.num_classes}
+        return load(self.data, self.view, test=self.test, **stated, **self.reading).to(device)
 
 
 @dataclass(frozen=True, config=STRICT)
