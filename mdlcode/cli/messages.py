@@ -68,8 +68,7 @@ def decode(
 
     message = o.read_file(file, "message")
     header = unpack(message)[0]
-    code = code_of(header, trust or ())
-    source = header.data or {}
+    code, source = code_of(header, trust or ()), header.data or {}
     view = View(**source.get("view", {}))
     shared = load_shared(data, header.num_classes, view, **source.get("reading", {}))
     shared = shared.to(select_device(device or "auto"))
