@@ -121,7 +121,7 @@ def test_audit_of_one_check_that_fails(mdlcode: Run, tmp_path: Path) -> None:
         "codes: [{kind: prequential, learners: [{kind: net, arch: 'cheats:buffered_table_net',"
         " training: {min_steps: 1, max_steps: 1}}]}]\nlimit: 60\n"
     )
-    here = {"PYTHONPATH": os.pathsep.join((str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")))}
+    here = {"PYTHONPATH": os.pathsep.join((str(Path(nets_of_mine.__file__).parent), os.environ.get("PYTHONPATH", "")))}
     audited = mdlcode("audit", "digits", "--config", tmp_path / "cheat.yaml", "--only", "decodes", **here)
     assert audited.returncode == 1, audited.stderr
     assert "decodes: FAILS" in audited.stdout

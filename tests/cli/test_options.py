@@ -15,7 +15,7 @@ from mdlcode.cli.app import app
 from mdlcode.errors import MdlError
 from mdlcode.experiments import tasks
 
-ROOT = Path(__file__).parent.parent
+ROOT = next(each for each in Path(__file__).parents if (each / "pyproject.toml").is_file())
 FREQUENCIES = "{name: few, kind: prequential, learners: [{kind: frequencies}]}"
 
 
