@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from scipy.linalg import eigh_tridiagonal
 from torch import Generator, Tensor
-from torch.func import functional_call, grad, jvp, vjp
+from torch.func import functional_call, grad, vjp
 
 from mdlcode.measures.base import Measure, Value
 from mdlcode.measures.trained import Trained
@@ -95,19 +95,24 @@ def _ggn(trained: Trained, weights: dict[str, Tensor], tangent: dict[str, Tensor
         result: Tensor = functional_call(trained.net, w, (x,))
         return result
 
-    outputs, moved = jvp(logits, (weights,), (tangent,))[:2]
+    outputs, back = vjp(logits, weights)[:2]
+    # J v as the transpose of u -> J^T u: forward mode would warn of torch's own deprecations.
+    moved = vjp(back, torch.zeros_like(outputs))[1]((tangent,))[0]
     p = outputs.softmax(1)
     curved = p * moved - p * (p * moved).sum(1, keepdim=True)  # (diag p - p p^T) J v
-    return dict(vjp(logits, weights)[1](curved)[0])
+    return dict(back(curved)[0])
 
 
 def _hessian(
     trained: Trained, weights: dict[str, Tensor], tangent: dict[str, Tensor], x: Tensor, y: Tensor
 ) -> dict[str, Tensor]:
-    def loss(w: dict[str, Tensor]) -> Tensor:
-        return F.cross_entropy(functional_call(trained.net, w, (x,)), y, reduction="sum")
+    def slope(w: dict[str, Tensor]) -> Tensor:
+        def loss(at: dict[str, Tensor]) -> Tensor:
+            return F.cross_entropy(functional_call(trained.net, at, (x,)), y, reduction="sum")
 
-    return dict(jvp(grad(loss), (weights,), (tangent,))[1])
+        return torch.stack([(each * tangent[name]).sum() for name, each in grad(loss)(w).items()]).sum()
+
+    return dict(grad(slope)(weights))
 
 
 def _unflattened(vector: Tensor, like: dict[str, Tensor]) -> dict[str, Tensor]:

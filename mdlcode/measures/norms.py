@@ -1,16 +1,16 @@
 """Norms of the weights, and the number of them."""
 
 import math
-from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.func import functional_call
 
 from mdlcode.errors import MdlError
+from mdlcode.learn.squeeze.folding import fold_batch_norm
 from mdlcode.measures.base import Measure, Value
 from mdlcode.measures.output import margin
 from mdlcode.measures.prunability import BETA, masked, pruned
@@ -93,15 +93,12 @@ def _squared(weight: Tensor, spectral: bool) -> float:
 def _log_path(trained: Trained, weights: Weights) -> float:
     """ln of the sum of squared-weight paths from inputs to outputs: the squared net on an input of ones.
 
-    Batch norm counts as the affine map that it is in evaluation, without its shift.
+    Batch norms are folded into the weights first, so that it does not matter whether they were.
     """
-    net = deepcopy(trained.net).double()
-    for layer in net.modules():
-        if isinstance(layer, nn.modules.batchnorm._BatchNorm) and layer.running_mean is not None:
-            layer.running_mean.zero_()
-            if layer.running_var is not None:
-                layer.running_var.square_()
-    squared: Mapping[str, Tensor] = {name: value.double().square() for name, value in weights.items()}
+    net = deepcopy(trained.net)
+    net.load_state_dict(dict(weights), strict=False)
+    net = fold_batch_norm(net).double()
+    squared = {name: value.square() for name, value in net.named_parameters()}
     with torch.no_grad():
-        outputs = functional_call(net, dict(squared), (torch.ones_like(trained.inputs[:1], dtype=torch.float64),))
+        outputs = functional_call(net, squared, (torch.ones_like(trained.inputs[:1], dtype=torch.float64),))
     return math.log(max(float(outputs.sum()), 1e-300))
