@@ -115,7 +115,7 @@ def _trained(data: Data, net: nn.Sequential, seed: int = 0, steps: int = _STEPS)
         batch = torch.randint(len(inputs), (64,), generator=generator)
         loss = nn.functional.cross_entropy(net(inputs[batch]), targets[batch])
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
         losses.append(float(loss.detach()))
     history = History(torch.tensor(losses, dtype=torch.float64).numpy(), max(1, len(inputs) // 64))

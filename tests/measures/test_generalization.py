@@ -45,7 +45,7 @@ def fitted(data: Data, *widths: int, steps: int = 200) -> Trained:
     for _ in range(steps):
         loss = F.cross_entropy(net(x), y)
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
         losses.append(float(loss.detach()))
     return Trained(net, data, init, History(np.array(losses), 1))
@@ -91,7 +91,7 @@ def test_the_dense_hessian_is_torchs() -> None:
         out = torch.func.functional_call(net.net, dict(zip(names, weights, strict=True)), (net.inputs,))
         return F.cross_entropy(out, net.targets, reduction="sum")
 
-    blocks = torch.autograd.functional.hessian(loss, values)  # type: ignore[no-untyped-call]
+    blocks = torch.autograd.functional.hessian(loss, values)
     rows = [torch.cat([b.reshape(v.numel(), -1) for b in row], 1) for v, row in zip(values, blocks, strict=True)]
     np.testing.assert_allclose(dense(net, "hessian"), torch.cat(rows).numpy(), atol=2e-3)
 
