@@ -1,5 +1,6 @@
 """Generalization measures against dense, closed-form and hand-worked oracles."""
 
+import json
 import math
 from itertools import pairwise
 from pathlib import Path
@@ -10,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from conftest import Run
 from mdlcode.data import Data, Shared
 from mdlcode.errors import MdlError
 from mdlcode.learn import FrequencyLearner
@@ -22,6 +24,7 @@ from mdlcode.measures.output import output_margins
 from mdlcode.measures.perturbation import Perturbation
 from mdlcode.measures.prunability import Prunability, masked, pruned
 from mdlcode.measures.trained import History, Trained
+from mdlcode.nets import build
 
 
 def blobs(n: int = 60, classes: int = 3) -> Data:
@@ -242,3 +245,18 @@ def test_audit_tells_what_a_measure_is_invariant_to(name: str, change: str, pass
     findings = {finding.change: finding for finding in audit(MEASURES[name])}
     assert findings[change].passes == passes, findings[change]
     assert abs(findings["another seed"].relative) > 0
+
+
+def test_the_command_measures_a_net(mdlcode: Run, tmp_path: Path) -> None:
+    net = build("mlp-1x16", (1, 8, 8), 10)
+    torch.save(net.state_dict(), tmp_path / "net.pt")
+    command = ("measure", "digits", tmp_path / "net.pt", "--arch", "mlp-1x16", "--limit", 100)
+    names = "prunability,distance,margin-first-median,cross-entropy"
+    ran = mdlcode(*command, "--measures", names, "-o", tmp_path / "m.json")
+    assert ran.returncode == 0, ran.stderr
+    values = json.loads((tmp_path / "m.json").read_text())
+    assert values["distance"]["reason"] == "needs the weights before training"
+    assert values["prunability"]["value"] == 0  # an untrained net loses nothing when all of it goes
+    assert values["margin-first-median"]["sign"] == -1
+    wrong = mdlcode(*command, "--measures", "prunabilty")
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
