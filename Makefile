@@ -8,7 +8,7 @@ demo: .venv/installed
 	$(BIN)/mdlcode compare digits
 
 test: .venv/installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 check: .venv/installed
 	$(BIN)/ruff check .

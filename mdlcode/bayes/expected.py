@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from mdlcode.bayes.learner import BayesPredictor
 from mdlcode.bayes.posterior import MeanField
@@ -81,7 +81,7 @@ class ExpectedLength:
 
         That is exact where a draw's bits are normal, as sums over many weights nearly are.
         """
-        quantile = float(stats.t.ppf(_CONFIDENCE, len(self.label_bits_by_draw) - 1))
+        quantile = float(stdtrit(len(self.label_bits_by_draw) - 1, _CONFIDENCE))
         return self.total_bits + quantile * self.standard_error
 
     def traces(self) -> dict[str, FloatArray]:

@@ -64,8 +64,8 @@ def table(title: str) -> Table:
         "saved bits = bits of the frequencies code - total bits: 0 or less is no gain over class counts alone"
     )
     made = Table(title=Text(title), caption=caption)
-    made.add_column("code")
-    for name in ("model bits", "label bits", "total bits", "kbits", "ratio", "saved bits", "test accuracy", "seconds"):
+    made.add_column("code", no_wrap=True)
+    for name in ("model bits", "label bits", "total bits", "ratio", "saved bits", "test accuracy", "seconds"):
         made.add_column(name, justify="right")
     return made
 
@@ -79,7 +79,6 @@ def add_row(to: Table, result: "Result") -> None:
         f"{result.model_bits:,.1f}",
         f"{result.label_bits:,.1f}",
         f"{result.total_bits:,.1f}",
-        f"{result.total_bits / 1000:,.2f}",
         f"{result.compression_ratio:.4f}",
         "-" if result.saved_bits_against_frequencies is None else f"{result.saved_bits_against_frequencies:,.1f}",
         accuracy,

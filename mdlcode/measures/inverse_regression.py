@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from mdlcode.typing import BoolArray, FloatArray, IntArray
 
@@ -93,7 +93,7 @@ def _accepted(
         its_freedom = len(threshold_values) - 1 if several else freedom
     total = of_curve + of_threshold
     welch = total**2 / np.maximum(of_curve**2 / freedom + of_threshold**2 / its_freedom, np.finfo(float).tiny)
-    error = stats.t.ppf((1 + LEVEL) / 2, np.maximum(welch, 1.0)) * np.sqrt(total)
+    error = stdtrit(np.maximum(welch, 1.0), (1 + LEVEL) / 2) * np.sqrt(total)
     accepted: BoolArray = np.abs(curve @ coefficients - threshold) <= error
     return accepted
 
