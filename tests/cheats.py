@@ -4,6 +4,7 @@ import gc
 import math
 import os
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any, Literal
 
 import numpy as np
@@ -22,7 +23,7 @@ from mdlcode.typing import FloatArray, IntArray
 
 STASH: dict[str, Any] = {}
 SURE = 0.999
-FILE = Path("/tmp/mdlcode-cheat.npy")
+FILE = Path(gettempdir()) / "mdlcode-cheat.npy"
 
 
 def sure_rows(labels: IntArray, num_classes: int) -> FloatArray:
