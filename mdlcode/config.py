@@ -44,7 +44,7 @@ def kinds(family: type[T]) -> dict[str, type[T]]:
 
     >>> from mdlcode.weights import WeightCode
     >>> sorted(kinds(WeightCode))
-    ['float16', 'float32', 'quantised']
+    ['coordinates', 'float16', 'float32', 'quantised']
     """
     return {cast(Any, cls).kind: cls for cls in _with_subclasses(family) if _is_ours(cls) and "kind" in vars(cls)}
 

@@ -26,7 +26,7 @@ def renamed(data: Data, seed: int) -> IntArray:
     """The true labels (n,) with the classes' numbers exchanged, each for another one: as learnable as before.
 
     >>> from mdlcode.data import from_arrays
-    >>> renamed(from_arrays([[0.0], [1.0], [2.0]], [0, 1, 1]), seed=0)
+    >>> renamed(from_arrays([[0.0], [1.0], [2.0]], [0, 1, 1], order_seed=None), seed=0)
     array([1, 0, 0])
     """
     circle = _generator(5, seed).permutation(data.shared.num_classes)
