@@ -64,9 +64,7 @@ def require_trusted(config: object, trusted: Collection[str], what: str) -> None
     mdlcode.errors.MdlError: the net asks to import 'os:system': if you trust it, name it (`trust`, in Python trusted=)
     """
     if asked := sorted(names(config) - set(trusted)):
-        raise MdlError(
-            f"{what} asks to import {asked[0]!r}: if you trust it, name it (`trust`, in Python trusted=)"
-        )
+        raise MdlError(f"{what} asks to import {asked[0]!r}: if you trust it, name it (`trust`, in Python trusted=)")
 
 
 def is_estimator(found: object) -> bool:
