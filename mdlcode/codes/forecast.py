@@ -11,7 +11,7 @@ from mdlcode.coding.channel import Channel, smooth
 from mdlcode.errors import TrainingError
 from mdlcode.typing import FloatArray, IntArray
 
-_CHUNK = 1024  # labels whose calibrated variants are held at once
+_HELD = 1 << 22  # probabilities of calibrated variants that are held at once
 
 
 class Forecaster:
@@ -50,32 +50,60 @@ class Forecaster:
         if not (self._variants.now.size > 1 or bad.any()):  # nothing to adapt: the block goes at once
             self.trace += [self.expert_weights] * count
             return channel.send(labels, experts[0])
+        step = self._step(experts.shape[2])
         sent = []
-        for start in range(0, count, _CHUNK):
-            part = slice(start, start + _CHUNK)
-            variants = self._calibration.variants(_usable(experts[:, part], bad[:, part]))
-            for i, each in enumerate(np.ascontiguousarray(np.moveaxis(variants, 2, 0)), start):  # (E, G, K)
-                self._bury(bad[:, i])
-                sent.append(self._transmit_one(channel, each, None if labels is None else labels[i : i + 1]))
+        for part in (slice(start, start + step) for start in range(0, count, step)):
+            variants = self._calibration.variants(_usable(experts[:, part], bad[:, part]))  # (E, G, m, K)
+            known = None if labels is None else labels[part]
+            sent.append(self._adapting(channel, variants, bad[:, part], known))
         return np.concatenate(sent)
 
     def predict(self, experts: FloatArray) -> FloatArray:
         """Probabilities (m, K) with the weights as they stand, from the experts' (E, m, K)."""
-        usable = _usable(experts, _broken(experts))
-        starts = range(0, usable.shape[1], _CHUNK)
-        return np.concatenate([self._mix(self._calibration.variants(usable[:, i : i + _CHUNK])) for i in starts])
+        usable, step = _usable(experts, _broken(experts)), self._step(experts.shape[2])
+        starts = range(0, usable.shape[1], step)
+        return np.concatenate([self._fixed(self._calibration.variants(usable[:, i : i + step])) for i in starts])
 
-    def _transmit_one(self, channel: Channel, variants: FloatArray, label: IntArray | None) -> IntArray:
+    def _adapting(
+        self, channel: Channel, variants: FloatArray, bad: NDArray[np.bool_], labels: IntArray | None
+    ) -> IntArray:
+        """The labels (m,), each under the weights that those before it left. Alice, who knows them, mixes at once."""
+        if labels is None:
+            return np.array([self._receive(channel, variants[:, :, i : i + 1], each) for i, each in enumerate(bad.T)])
+        likelihoods = np.moveaxis(variants[:, :, np.arange(len(labels)), labels], 2, 0)  # (m, E, G)
+        weights = np.stack([self._weigh(*each) for each in zip(np.ascontiguousarray(likelihoods), bad.T, strict=True)])
+        return channel.send(labels, _mixed(weights, variants))
+
+    def _weigh(self, likelihood: FloatArray, bad: NDArray[np.bool_]) -> FloatArray:
+        """The weights (E, G) for a label, which the experts' variants then give this likelihood (E, G)."""
+        weights = self._ready(bad)
+        self._learn(likelihood)
+        return weights
+
+    def _receive(self, channel: Channel, variants: FloatArray, bad: NDArray[np.bool_]) -> int:
+        """The next label, from its variants (E, G, 1, K)."""
+        label = int(channel.send(None, _mixed(self._ready(bad)[None], variants))[0])
+        self._learn(variants[:, :, 0, label])
+        return label
+
+    def _ready(self, bad: NDArray[np.bool_]) -> FloatArray:
+        """The weights (E, G) for the next label, without the experts that are bad at it."""
+        self._bury(bad)
         self.trace.append(self.expert_weights)
-        sent = channel.send(label, self._mix(variants)[None])
-        likelihood = variants[:, :, sent[0]]  # (E, G)
-        self._experts.learn(self._variants.learn(likelihood)[None])
-        return sent
+        return self._weights()
 
-    def _mix(self, variants: FloatArray) -> FloatArray:  # (E, G, ..., K) -> (..., K)
-        weights = self.expert_weights[:, None] * self._variants.now
-        mixed: FloatArray = weights.reshape(-1) @ variants.reshape(weights.size, -1)
-        return mixed.reshape(variants.shape[2:])
+    def _learn(self, likelihood: FloatArray) -> None:
+        self._experts.learn(self._variants.learn(likelihood)[None])
+
+    def _weights(self) -> FloatArray:
+        weights: FloatArray = self.expert_weights[:, None] * self._variants.now  # (E, G)
+        return weights
+
+    def _fixed(self, variants: FloatArray) -> FloatArray:
+        return _mixed(np.broadcast_to(self._weights(), (variants.shape[2], *variants.shape[:2])), variants)
+
+    def _step(self, num_classes: int) -> int:
+        return max(1, _HELD // (self._variants.now.size * num_classes))
 
     def _bury(self, bad: NDArray[np.bool_]) -> None:
         if bad.any() and (newly := bad & ~self._dead).any():
@@ -84,6 +112,16 @@ class Forecaster:
                 raise TrainingError("the training ran to NaN in every expert: lower the learning rate")
             warnings.warn(f"expert {int(np.argmax(newly))} gave NaN and is dropped from here on", stacklevel=4)
             self._experts.drop(self._dead[None])
+
+
+def _mixed(weights: FloatArray, variants: FloatArray) -> FloatArray:
+    """The rows (m, K) that weights (m, E, G) make of variants (E, G, m, K).
+
+    A row's bits do not depend on how many rows there are: Bob mixes one by one what Alice mixes at once.
+    """
+    shares = weights.reshape(len(weights), -1).T[:, :, None] * variants.reshape(-1, *variants.shape[2:])
+    mixed: FloatArray = shares.sum(axis=0)  # one variant after another, since the first axis is the outermost
+    return mixed
 
 
 def _broken(experts: FloatArray) -> NDArray[np.bool_]:

@@ -101,8 +101,9 @@ class Weights:
     """
 
     def __init__(self, rule: Switch | Bayes | FixedShare, prior: FloatArray) -> None:
-        self._rule, self._prior = rule, prior
-        self._may_switch, self._for_good = rule.theta * prior, (1 - rule.theta) * prior
+        self._rule = rule
+        self._start = np.stack([rule.theta * prior, (1 - rule.theta) * prior])  # a and b: (2, rows, experts)
+        self._parts = self._start.copy()
         self._num_labels = 0
         self.now: FloatArray = prior  # (rows, experts), sum 1 a row
 
@@ -112,24 +113,27 @@ class Weights:
         `likelihood` (rows, experts) are the probabilities that the experts gave to that label.
         """
         self._num_labels += 1
-        evidence = (self.now * likelihood).sum(axis=1, keepdims=True)
         if likelihood.shape[1] == 1:
             return likelihood[:, 0]
-        gain = likelihood / evidence
-        a, b, theta = self._may_switch * gain, self._for_good * gain, self._rule.theta
+        evidence = (self.now * likelihood).sum(axis=1, keepdims=True)
         hazard = self._rule.hazard(self._num_labels)
-        pool = hazard * a.sum(axis=1, keepdims=True) * self._prior
-        self._may_switch = a * (1 - hazard) + theta * pool
-        self._for_good = b + (1 - theta) * pool
-        total = self._may_switch + self._for_good
-        self.now = total / total.sum(axis=1, keepdims=True)
+        parts = self._parts * (likelihood / evidence)
+        pool = hazard * parts[0].sum(axis=1, keepdims=True)
+        parts[0] *= 1 - hazard
+        parts += pool * self._start
+        # Division by the evidence keeps the sum at 1: what rounding adds at one label goes at the next.
+        self._parts, self.now = parts, parts[0] + parts[1]
         given: FloatArray = evidence[:, 0]
         return given
 
     def drop(self, experts: NDArray[np.bool_]) -> None:
         """Removes the experts where `experts` (rows, experts) is True, for all labels that follow."""
-        kept = np.where(experts, 0.0, self._prior)
-        self._prior = kept / kept.sum(axis=1, keepdims=True)
-        a, b = (np.where(experts, 0.0, each) for each in (self._may_switch, self._for_good))
-        scale = (a + b).sum(axis=1, keepdims=True)
-        self._may_switch, self._for_good, self.now = a / scale, b / scale, (a + b) / scale
+        self._start, self._parts = (_without(experts, each) for each in (self._start, self._parts))
+        self.now = self._parts.sum(axis=0)
+
+
+def _without(experts: NDArray[np.bool_], parts: FloatArray) -> FloatArray:
+    """The parts (2, rows, experts) without these experts, scaled to sum 1 a row."""
+    kept = np.where(experts, 0.0, parts)
+    scaled: FloatArray = kept / kept.sum(axis=(0, 2))[:, None]
+    return scaled
