@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from mdlcode.experiments.compare import compare
     from mdlcode.learn import AnyLearner, EstimatorLearner, Learner, NetLearner, Predictor, Steps
     from mdlcode.proof.checks import audit, check_code
-    from mdlcode.proof.proof import Proof, prove
+    from mdlcode.proof.proof import Proof
+    from mdlcode.proof.prove import prove
     from mdlcode.weights import WeightCode
 
 _HOMES = {
@@ -27,14 +28,15 @@ _HOMES = {
     "mdlcode.codes": ("BestOf", "Code", "Compressed", "Prequential", "Received", "Subspace", "TwoPart", "Uniform"),
     "mdlcode.codes.base": ("decode",),
     "mdlcode.proof.checks": ("audit", "check_code"),
-    "mdlcode.proof.proof": ("Proof", "prove"),
+    "mdlcode.proof.proof": ("Proof",),
+    "mdlcode.proof.prove": ("prove",),
     "mdlcode.codes.presets": ("preset",),
     "mdlcode.codes.variational": ("Variational",),
     "mdlcode.coding.channel": ("Channel",),
     "mdlcode.config": ("from_config", "to_config"),
     "mdlcode.data": ("Data", "Shared", "View", "from_arrays", "from_dataset", "load"),
     "mdlcode.errors": ("MdlError", "MessageError", "TrainingError"),
-    "mdlcode.experiments": ("compare",),
+    "mdlcode.experiments.compare": ("compare",),
     "mdlcode.learn": ("AnyLearner", "EstimatorLearner", "Learner", "NetLearner", "Predictor", "Steps"),
     "mdlcode.weights": ("WeightCode",),
 }

@@ -20,7 +20,8 @@ from mdlcode.proof.bob import Bob
 from mdlcode.proof.checks import CHECKS, LawBrokenError, audit, check_code, settings_bytes
 from mdlcode.proof.confinement import LANDLOCK, NAMESPACE
 from mdlcode.proof.labellings import arrangement_bits, permuted, planted, renamed
-from mdlcode.proof.proof import Proof, prove, transmit_and_prove
+from mdlcode.proof.proof import Proof
+from mdlcode.proof.prove import prove, transmit_and_prove
 
 LINUX = sys.platform == "linux"
 

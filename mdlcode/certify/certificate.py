@@ -3,16 +3,19 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
 
 from mdlcode import bounds
 from mdlcode.bounds import Bound
 from mdlcode.bounds.numbers import Numbers
 from mdlcode.certify.errors import count_errors
-from mdlcode.certify.hypothesis import Hypothesis
 from mdlcode.codelength import CHOICE
-from mdlcode.data.base import Data
 from mdlcode.errors import MdlError
 from mdlcode.typing import Config, IntArray
+
+if TYPE_CHECKING:  # numbers alone are certified without torch
+    from mdlcode.certify.hypothesis import Hypothesis
+    from mdlcode.data.base import Data
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ class Certificate:
 
 
 def certify(
-    hypothesis: Hypothesis, data: Data, delta: float = 0.05, candidates: int = 1, test: Data | None = None
+    hypothesis: "Hypothesis", data: "Data", delta: float = 0.05, candidates: int = 1, test: "Data | None" = None
 ) -> Certificate:
     """The certificate of a decoded net on `data`, which must hold no example that its prior saw.
 
@@ -141,7 +144,7 @@ def choice_bits(candidates: int) -> dict[str, float]:
     return {CHOICE: math.log2(candidates)} if candidates > 1 else {}
 
 
-def held_out(hypothesis: Hypothesis, data: Data, delta: float) -> HeldOut | None:
+def held_out(hypothesis: "Hypothesis", data: "Data", delta: float) -> HeldOut | None:
     """The test-set bound (Langford 2005, Theorem 3.3) of a decoded net; None for data without a test set."""
     if data.test_inputs is None or data.test_labels is None:
         return None
@@ -153,7 +156,7 @@ def tested(errors: int, labels: IntArray, delta: float) -> HeldOut:
     return HeldOut(errors, len(labels), float(bounds.held_out(errors, len(labels), delta)))
 
 
-def rest(data: Data, seen: int) -> Data:
+def rest(data: "Data", seen: int) -> "Data":
     """The examples after the first `seen`, with the same test set: all that a learnt prior leaves to a bound.
 
     Raises MdlError where the prior saw nothing or everything.
@@ -166,7 +169,7 @@ def rest(data: Data, seen: int) -> Data:
         raise MdlError(f"a learnt prior needs at least two examples, not {seen}: give it a larger share")
     bounds.unseen_size(len(data), seen)
     shared = replace(data.shared, inputs=data.shared.inputs[seen:])
-    return Data(data.name, shared, data.labels[seen:], data.test_inputs, data.test_labels)
+    return replace(data, shared=shared, labels=data.labels[seen:])
 
 
 def tightest(certificates: list[Certificate]) -> Certificate:

@@ -1,17 +1,22 @@
 """Counting a net's errors for a bound, which holds only for a fixed function of a single input."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from torch import Tensor
 
 from mdlcode.errors import MdlError
-from mdlcode.learn.base import Predictor
 from mdlcode.typing import IntArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from mdlcode.learn.base import Predictor
 
 _ALONE, _BATCH = 8, 256
 _ROUNDING = 0.05  # bfloat16 sums in another order; batch statistics and random views differ by far more
 
 
-def count_errors(predictor: Predictor, inputs: Tensor, labels: IntArray) -> int:
+def count_errors(predictor: "Predictor", inputs: "Tensor", labels: IntArray) -> int:
     """How many of the labels (n,) are not the class that is most probable given their inputs (n, ...).
 
     Raises MdlError where a prediction is not finite, or is not a function of its own input alone.
@@ -30,7 +35,7 @@ def count_errors(predictor: Predictor, inputs: Tensor, labels: IntArray) -> int:
     return int(np.sum(probs.argmax(axis=1) != labels))
 
 
-def check_function(predictor: Predictor, inputs: Tensor) -> None:
+def check_function(predictor: "Predictor", inputs: "Tensor") -> None:
     """Raises MdlError unless inputs get the same prediction alone as in a batch.
 
     Two kinds of nets fail: a net with batch norm in training mode, whose predictions depend on the whole batch

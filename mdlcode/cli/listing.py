@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from mdlcode import names
 from mdlcode.cli.show import out
 
 
@@ -16,19 +17,10 @@ class What(StrEnum):
     NETS = "nets"
 
 
+_NAMES = {What.CODES: names.CODES, What.DATA: names.DATA, What.NETS: names.NETS}
+
+
 def list_names(what: Annotated[What, typer.Argument(help="codes, data or nets")]) -> None:
     """The names that the other commands take."""
-    if what is What.CODES:
-        from mdlcode.codes.presets import PRESETS
-
-        names = list(PRESETS)
-    elif what is What.DATA:
-        from mdlcode.data import DATASETS
-
-        names = list(DATASETS)
-    else:
-        from mdlcode.nets import NETS
-
-        names = list(NETS)
-    for name in names:
+    for name in _NAMES[what]:
         out.print(name, highlight=False)

@@ -83,7 +83,7 @@ def verify(given: o.OneCode, readable: Readable = None) -> None:
     """Encodes, decodes in a process that has no labels, and holds reported bits and labels against each other."""
     from mdlcode.experiments.tasks import Experiment
     from mdlcode.proof.bob import Bob
-    from mdlcode.proof.proof import transmit_and_prove
+    from mdlcode.proof.prove import transmit_and_prove
 
     chosen = o.read(Experiment, given)
     name, code = chosen.single_code()

@@ -12,7 +12,7 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from mdlcode.certify.certificate import Certificate
-    from mdlcode.experiments import Result
+    from mdlcode.experiments.results import Result
 
 # A file or pipe gets whole lines; a terminal's own width holds there.
 out = Console(soft_wrap=True) if sys.stdout.isatty() else Console(soft_wrap=True, width=120)

@@ -20,7 +20,7 @@ from mdlcode.environment import Environment
 from mdlcode.errors import MdlError, TrainingError
 from mdlcode.experiments.results import Result, ResultsFolder, command_line, versions
 from mdlcode.proof.bob import Bob
-from mdlcode.proof.proof import transmit_and_prove
+from mdlcode.proof.prove import transmit_and_prove
 
 
 def compare(

@@ -7,16 +7,18 @@ import sys
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mdlcode.codes.base import Transmission
 from mdlcode.errors import MdlError
 from mdlcode.files import write_atomically, write_json
 from mdlcode.proof.proof import Proof
 from mdlcode.typing import Config
+
+if TYPE_CHECKING:  # results are read, drawn and reported without torch
+    from mdlcode.codes.base import Transmission
 
 SCHEMA_VERSION = 2  # 1: `label_bits` was `data_bits`, and the array `bit_prices` of a sweep was `rates`
 _PACKAGES = ("mdlcode", "torch", "numpy", "scikit-learn", "constriction")
@@ -102,7 +104,7 @@ class ResultsFolder:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
 
-    def save(self, results: list[Result], transmission: Transmission) -> None:
+    def save(self, results: list[Result], transmission: "Transmission") -> None:
         """Writes all results so far, and the bits by label and traces of the last one."""
         last = results[-1]
         length = transmission.codelength

@@ -19,7 +19,8 @@ from mdlcode.data.view import View
 from mdlcode.errors import MdlError
 from mdlcode.proof.bob import Bob
 from mdlcode.proof.labellings import LABELLINGS, PERMUTED, RANDOM, RENAMED, TRUE, arrangement_bits
-from mdlcode.proof.proof import Proof, transmit_and_prove
+from mdlcode.proof.proof import Proof
+from mdlcode.proof.prove import transmit_and_prove
 
 LIMIT_BITS = 30.0
 

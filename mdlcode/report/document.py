@@ -15,9 +15,9 @@ from mdlcode.errors import MdlError
 from mdlcode.experiments.stored import Stored, read_results
 from mdlcode.files import write_text
 from mdlcode.plots.kinds import KINDS
-from mdlcode.report.reproduction import MARKER
 from mdlcode.report.tables import Table, results_table
 
+MARKER = "reproduction.json"  # says of what a folder is the reproduction
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; color: #111; }
 table { border-collapse: collapse; margin: 1rem 0; } caption { text-align: left; color: #444; padding-bottom: .4rem; }

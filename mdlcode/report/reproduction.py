@@ -12,9 +12,9 @@ from mdlcode.experiments.pieces import Piece, read_json
 from mdlcode.experiments.results import command_line, versions
 from mdlcode.files import write_json, write_text
 from mdlcode.plots.style import save
+from mdlcode.report.document import MARKER
 from mdlcode.report.tables import Table
 
-MARKER = "reproduction.json"
 T = TypeVar("T")
 
 

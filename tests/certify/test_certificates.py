@@ -23,8 +23,7 @@ from mdlcode.codes import BestOf, Code, Prequential, Subspace, TwoPart, Uniform
 from mdlcode.codes.best_of import best_net
 from mdlcode.data import Data, Given, Shared, View, load
 from mdlcode.errors import MdlError, MessageError
-from mdlcode.experiments import compare
-from mdlcode.experiments.compare import measure_each
+from mdlcode.experiments.compare import compare, measure_each
 from mdlcode.learn import (
     Affine,
     FrequencyLearner,

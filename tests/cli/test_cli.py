@@ -14,6 +14,10 @@ import numpy as np
 import pytest
 
 from conftest import Run
+from mdlcode import View, compare, load, names
+from mdlcode.codes.presets import PRESETS
+from mdlcode.data import DATASETS
+from mdlcode.nets import NETS
 
 QUICK = """
 codes:
@@ -52,6 +56,36 @@ def test_help_starts_without_torch() -> None:
     helped = subprocess.run([sys.executable, "-m", "mdlcode", "--help"], capture_output=True, check=True)
     assert b"compare" in helped.stdout
     assert os.times().children_user - children < 1.0
+
+
+COMMANDS = """
+import json, sys
+from mdlcode.cli.app import app
+for words in json.load(sys.stdin):
+    app(words, standalone_mode=False)
+sys.exit(" ".join(name for name in ("torch", "pyro", "sklearn") if name in sys.modules) or None)
+"""
+
+
+def test_names_bounds_of_numbers_and_stored_results_need_no_torch(tmp_path: Path) -> None:
+    compare(load("digits", View(limit=20)), ["uniform"], out=tmp_path)
+    numbers = ["--errors", "1", "--examples", "99", "--bits", "50"]
+    words = [["list", "codes"], ["list", "data"], ["list", "nets"], ["bound-numbers", *numbers]]
+    words += [
+        ["plot", str(tmp_path), "-o", str(tmp_path / "a.png")],
+        ["report", str(tmp_path), "-o", f"{tmp_path}/a.md"],
+    ]
+    command = [sys.executable, "-c", COMMANDS]
+    ran = subprocess.run(command, input=json.dumps(words), capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert "prequential" in ran.stdout
+    assert (tmp_path / "a.png").stat().st_size > 0
+
+
+def test_names_that_are_listed_are_those_there_are() -> None:
+    assert tuple(PRESETS) == names.CODES
+    assert tuple(DATASETS) == names.DATA
+    assert tuple(NETS) == names.NETS
 
 
 def test_compare_writes_results_that_a_person_can_read(mdlcode: Run, quick: Path, tmp_path: Path) -> None:
