@@ -1,13 +1,17 @@
+import io
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import settings
 
+from mdlcode.cli import main
 from mdlcode.data import Data, View, load
 from mdlcode.proof.bob import Bob
 
@@ -35,8 +39,31 @@ def bob(digits: Data) -> Iterator[Bob]:
 
 
 @pytest.fixture
-def mdlcode(tmp_path: Path) -> Run:
-    """Runs the command in a fresh process, as a user does."""
+def mdlcode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs the command in this process, which saves its start: `main` with these words, its status and output."""
+
+    def run(*arguments: object, **environment: str) -> "subprocess.CompletedProcess[str]":
+        words = ["mdlcode", *map(str, arguments)]
+        out, err, status = io.StringIO(), io.StringIO(), None
+        # What `main` changes of the process is put back afterwards.
+        with monkeypatch.context() as patched, warnings.catch_warnings(), redirect_stdout(out), redirect_stderr(err):
+            patched.setattr(sys, "argv", words)
+            patched.setattr(sys, "path", [*sys.path])
+            for name, value in {"MDLCODE_DATA": str(tmp_path / "none"), **environment}.items():
+                patched.setenv(name, value)
+            try:
+                main()
+            except SystemExit as left:
+                status = left.code
+        torch.set_num_threads(1)
+        return subprocess.CompletedProcess(words, int(status or 0), out.getvalue(), err.getvalue())
+
+    return run
+
+
+@pytest.fixture
+def fresh_mdlcode(tmp_path: Path) -> Run:
+    """Runs the command in a fresh process, as a user does: for what depends on how it starts and ends."""
 
     def run(*arguments: object, **environment: str) -> "subprocess.CompletedProcess[str]":
         command = [sys.executable, "-m", "mdlcode", *map(str, arguments)]

@@ -1,25 +1,17 @@
 """What README and the pages of the documentation tell a reader to type works, on fewer labels."""
 
-import json
-import os
 import re
-import subprocess
+import runpy
 import sys
 from pathlib import Path
 
 import pytest
 
+from conftest import Run
 from mdlcode.experiments.tasks import Experiment, checked, read_config
 
 ROOT = Path(__file__).parent.parent
 START = "docs/getting-started.md"
-# Runs several commands in one process.
-ALL = """
-import json, sys
-from mdlcode.cli.app import app
-for words in json.load(sys.stdin):
-    app(words, standalone_mode=False)
-"""
 
 
 def blocks(page: str, language: str) -> list[str]:
@@ -28,13 +20,14 @@ def blocks(page: str, language: str) -> list[str]:
 
 
 def commands(page: str) -> list[list[str]]:
-    """The arguments of `mdlcode` in the blocks of a page, those that take examples with fewer of them."""
+    """The arguments of `mdlcode` in the blocks of a page, those that train with fewer examples and a small net."""
     lines = [line.partition("#")[0].split() for block in blocks(page, "sh") for line in block.splitlines()]
-    return [fewer(words[1:]) for words in lines if words[:1] == ["mdlcode"]]
+    return [smaller(words[1:]) for words in lines if words[:1] == ["mdlcode"]]
 
 
-def fewer(words: list[str]) -> list[str]:
-    return [*words, "--limit", "20"] if words[0] in ("compare", "encode", "verify", "audit") else words
+def smaller(words: list[str]) -> list[str]:
+    trains = words[0] in ("compare", "encode", "verify", "audit")
+    return [*words, "--limit", "20", "--arch", "mlp-small"] if trains else words
 
 
 def columns(printed: str) -> list[str]:
@@ -43,38 +36,30 @@ def columns(printed: str) -> list[str]:
     return [" ".join(" ".join(cells).split()) for cells in zip(*lines, strict=True)]
 
 
-def run(folder: Path, *arguments: str, given: str = "") -> str:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(folder), *sys.path))}
-    ran = subprocess.run(
-        [sys.executable, *arguments],
-        cwd=folder,
-        input=given,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ran.returncode == 0, f"{' '.join(arguments)}: {ran.stderr}"
-    return ran.stdout
-
-
-def test_commands_of_readme_run_as_they_are_printed(tmp_path: Path) -> None:
+def test_commands_of_readme_run_as_they_are_printed(
+    fresh_mdlcode: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each in a fresh process, one after the other, since some read what those before them wrote."""
+    monkeypatch.chdir(tmp_path)
     there = commands("README.md")
     assert {words[0] for words in there} == {"compare", "verify", "audit", "encode", "decode"}
-    printed = [run(tmp_path, "-m", "mdlcode", *words) for words in there]
+    ran = [fresh_mdlcode(*words) for words in there]
+    assert [each.stderr for each in ran if each.returncode] == []
     [shown] = blocks("README.md", "text")
-    assert columns(shown) == columns(printed[0]), "run README's first command again and paste what it prints"
+    assert columns(shown) == columns(ran[0].stdout), "run README's first command again and paste what it prints"
 
 
-def test_other_commands_of_the_first_page_run_as_they_are_printed(tmp_path: Path) -> None:
+def test_other_commands_of_the_first_page_run_as_they_are_printed(
+    mdlcode: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     others = [words for words in commands(START) if words not in commands("README.md")]
     assert {words[0] for words in others} == {"compare", "plot", "report"}
-    run(tmp_path, "-c", ALL, given=json.dumps(others))
+    assert [ran.stderr for words in others if (ran := mdlcode(*words)).returncode] == []
 
 
 @pytest.mark.parametrize("page", ["README.md", START, "docs/own-data.md"])
-def test_python_of_a_page_runs_as_it_is_printed(page: str, tmp_path: Path) -> None:
+def test_python_of_a_page_runs_as_it_is_printed(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A block that begins with the name of a file is that file; the others are one program."""
     program = []
     for block in blocks(page, "python"):
@@ -83,7 +68,14 @@ def test_python_of_a_page_runs_as_it_is_printed(page: str, tmp_path: Path) -> No
         else:
             program.append(block.replace("limit=600", "limit=20"))
     assert program
-    run(tmp_path, "-c", "\n".join(program))
+    (tmp_path / "program_of_the_page.py").write_text("\n".join(program))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    before = set(sys.modules)
+    runpy.run_path("program_of_the_page.py", run_name="__main__")
+    for name in set(sys.modules) - before:
+        if (tmp_path / f"{name}.py").is_file():
+            del sys.modules[name]
 
 
 def test_config_of_the_first_page_is_read(tmp_path: Path) -> None:

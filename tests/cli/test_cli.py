@@ -1,4 +1,4 @@
-"""The command, in fresh processes, as a user meets it."""
+"""The command as a user meets it, its starts and ends in fresh processes."""
 
 import json
 import os
@@ -9,7 +9,6 @@ import time
 from functools import partial
 from pathlib import Path
 
-import nets_of_mine
 import numpy as np
 import pytest
 
@@ -17,6 +16,7 @@ from conftest import Run
 from mdlcode import View, compare, load, names
 from mdlcode.codes.presets import PRESETS
 from mdlcode.data import DATASETS
+from mdlcode.experiments.stored import read_results
 from mdlcode.nets import NETS
 
 QUICK = """
@@ -115,14 +115,14 @@ def test_results_are_never_overwritten_without_force(mdlcode: Run, quick: Path, 
     assert len(json.loads((tmp_path / "out" / "results.json").read_text())) == 1
 
 
-def test_encode_and_decode_in_two_processes(mdlcode: Run, quick: Path, tmp_path: Path) -> None:
+def test_encode_and_decode_in_two_processes(fresh_mdlcode: Run, quick: Path, tmp_path: Path) -> None:
     message, labels = tmp_path / "message", tmp_path / "labels.npy"
-    assert mdlcode("encode", "digits", "--code", "prequential", "--limit", 20, "-o", message).returncode == 0
-    decoded = mdlcode("decode", "digits", message, "-o", labels)
+    code = ("--config", quick, "--code", "Few steps", "--threads", 1)
+    encoded = fresh_mdlcode("encode", "digits", *code, "-o", message)
+    assert encoded.returncode == 0, encoded.stderr
+    decoded = fresh_mdlcode("decode", "digits", message, "-o", labels, "--threads", 1)
     assert decoded.returncode == 0, decoded.stderr
-    from mdlcode import View, load
-
-    assert np.array_equal(np.load(labels), load("digits", View(limit=20)).labels)
+    assert np.array_equal(np.load(labels), load("digits", View(limit=100)).labels)
 
 
 def test_decode_needs_no_labels(mdlcode: Run, tmp_path: Path) -> None:
@@ -138,12 +138,13 @@ def test_decode_needs_no_labels(mdlcode: Run, tmp_path: Path) -> None:
     assert np.array_equal(np.load(tmp_path / "l.npy"), labels[order])
 
 
-def test_verify_and_audit(mdlcode: Run) -> None:
-    verified = mdlcode("verify", "digits", "--code", "prequential", "--limit", 60, "--arch", "mlp")
+def test_verify_and_audit(mdlcode: Run, quick: Path) -> None:
+    code = ("--config", quick, "--code", "Few steps")
+    verified = mdlcode("verify", "digits", *code)
     assert verified.returncode == 0, verified.stderr
     assert "labels identical: proved" in verified.stdout
     assert "Bob's process was held by" in verified.stdout
-    audited = mdlcode("audit", "digits", "--code", "prequential", "--limit", 60, "--arch", "mlp")
+    audited = mdlcode("audit", "digits", *code)
     assert audited.returncode == 0, audited.stderr
     assert "renamed_classes: holds" in audited.stdout
     assert "10 classes: passes" in audited.stdout
@@ -155,8 +156,7 @@ def test_audit_of_one_check_that_fails(mdlcode: Run, tmp_path: Path) -> None:
         "codes: [{kind: prequential, learners: [{kind: net, arch: 'cheats:buffered_table_net',"
         " training: {min_steps: 1, max_steps: 1}}]}]\nlimit: 60\n"
     )
-    here = {"PYTHONPATH": os.pathsep.join((str(Path(nets_of_mine.__file__).parent), os.environ.get("PYTHONPATH", "")))}
-    audited = mdlcode("audit", "digits", "--config", tmp_path / "cheat.yaml", "--only", "decodes", **here)
+    audited = mdlcode("audit", "digits", "--config", tmp_path / "cheat.yaml", "--only", "decodes")
     assert audited.returncode == 1, audited.stderr
     assert "decodes: FAILS" in audited.stdout
     assert audited.stdout.rstrip().endswith("FAILS: decodes")
@@ -166,8 +166,6 @@ def test_compare_stores_the_proofs_it_is_asked_for(mdlcode: Run, tmp_path: Path)
     ran = mdlcode("compare", "digits", "--codes", "uniform", "--limit", 40, "--prove", "--out", tmp_path / "out")
     assert ran.returncode == 0, ran.stderr
     assert "uniform: reported 132.9 bits, message 192 bits" in ran.stdout
-    from mdlcode.experiments.stored import read_results
-
     [stored] = read_results(tmp_path / "out")
     assert stored.result.proof is not None
     assert stored.result.proof.proved
@@ -183,11 +181,8 @@ def test_several_nets_pay_for_the_choice(mdlcode: Run, tmp_path: Path) -> None:
     assert result["bits_by_part"]["choice"] == 1.0
 
 
-def test_users_net_is_imported_from_a_message_only_with_leave(
-    mdlcode: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_users_net_is_imported_from_a_message_only_with_leave(mdlcode: Run, tmp_path: Path) -> None:
     net = "nets_of_mine:tiny"
-    monkeypatch.setenv("PYTHONPATH", str(Path(nets_of_mine.__file__).parent), prepend=os.pathsep)
     arguments = ("digits", "--code", "prequential", "--limit", 30, "--arch", net, "-o", tmp_path / "m")
     assert mdlcode("encode", *arguments).returncode == 0
     refused = mdlcode("decode", "digits", tmp_path / "m", "-o", tmp_path / "l.npy")
