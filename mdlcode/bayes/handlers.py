@@ -2,7 +2,7 @@
 
 Each is a Pyro handler round the guide, which remembers the Gaussian that the weights are drawn from, and
 a mode of torch inside which `F.linear` and `F.conv2d` see that Gaussian where they would see one draw.
-So any module built of `nn.Linear` and `nn.Conv2d` works; other weights are drawn once for the batch.
+So any module works; weights of other layers than `nn.Linear` and `nn.Conv2d` are drawn once for the batch.
 """
 
 from collections.abc import Callable, Iterable
@@ -63,14 +63,19 @@ class _PerExample(OneDraw):
             raise MdlError("this estimator needs a mean-field Gaussian guide: take estimator 'one-draw'")
         mean, sd = (self.layout.split(each) for each in self._gaussian)
         drawn = self.layout.split(weights)
-        moments = {mean[name]: (sd[name], drawn[name]) for name in self._apart}
-        with _Layers(moments, self._outputs) as layers:
-            logits: Tensor = functional_call(self.net, {**drawn, **{name: mean[name] for name in self._apart}}, (x,))
-        if unseen := [name for name in self._apart if id(mean[name]) not in layers.seen]:
-            raise MdlError(f"'{unseen[0]}' is used outside F.linear and F.conv2d: take estimator 'one-draw'")
-        return logits
+        while True:
+            moments = {mean[name]: (sd[name], drawn[name]) for name in self._apart}
+            with _Layers(moments, self._outputs) as layers:
+                means = {name: mean[name] for name in self._apart}
+                logits: Tensor = functional_call(self.net, {**drawn, **means}, (x,))
+            seen = [name for name in self._apart if id(mean[name]) in layers.seen]
+            if len(seen) == len(self._apart):
+                return logits
+            self._apart = seen  # others are used outside F.linear and F.conv2d, as attention does
 
     def _noise(self, like: Tensor) -> Tensor:
+        if like.numel() >= _BANK:
+            return torch.randn(like.shape, generator=self._generator).to(like)
         start = int(torch.randint(_BANK - like.numel(), (1,), generator=self._generator))
         return self._bank[start : start + like.numel()].as_strided(like.shape, like.stride())
 

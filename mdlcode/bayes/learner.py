@@ -1,8 +1,8 @@
 """A learner that infers a distribution over a net's weights, and the predictor that averages over it."""
 
-import copy
 import math
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -17,16 +17,19 @@ from mdlcode.bayes.fresh import FreshNet
 from mdlcode.bayes.guides import Guide, MeanFieldGuide
 from mdlcode.bayes.inference import Inference
 from mdlcode.bayes.masks import mask_bits
-from mdlcode.bayes.posterior import Layout, MeanField, Sampled, prior_bits
+from mdlcode.bayes.posterior import NO_OTHERS, Layout, MeanField, Others, Sampled, prior_bits
 from mdlcode.bayes.priors import AnyPrior, CodedPrior, Gaussian, SparsePrior
 from mdlcode.bayes.refinement import Rates, Refinement
+from mdlcode.coding.channel import Ledger
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
 from mdlcode.errors import MdlError
 from mdlcode.learn.base import Learner, Predictor, parse_learner
 from mdlcode.learn.nets.predictor import NetPredictor, NetTrainer
 from mdlcode.learn.nets.steps import Steps
+from mdlcode.nets.held import fill, others
 from mdlcode.typing import BoolArray, FloatArray, IntArray
+from mdlcode.weights.others import send_others
 
 if TYPE_CHECKING:
     from mdlcode.bayes.models import PriorModel
@@ -106,8 +109,8 @@ class BayesLearner(Learner):
     def fit(self, shared: Shared, labels: IntArray) -> "BayesPredictor":
         """The predictive average under the posterior.
 
-        Raises MdlError for a net with buffers, TrainingError where the ELBO was never finite; where it
-        ran to NaN later, the last good state is kept with a warning.
+        Raises TrainingError where the ELBO was never finite; where it ran to NaN later, the last good state is kept
+        with a warning.
         """
         return self.watched(shared, labels, lambda step, state: None, every=0)
 
@@ -127,7 +130,8 @@ class BayesLearner(Learner):
             kept, prior = None, self.prior.model(layout, scales)
 
         def now(guide: nn.Module) -> BayesPredictor:
-            return BayesPredictor(self, shared, self._posterior(layout, guide, prior, kept))
+            beside = self._others(learned, shared)
+            return BayesPredictor(self, shared, self._posterior(layout, guide, prior, kept, beside))
 
         def make_guide(model: svi.Model) -> nn.Module:
             if kept is None:
@@ -159,7 +163,8 @@ class BayesLearner(Learner):
         from mdlcode.bayes.svi import PartlyKnown
 
         learned, layout = self.initial(shared), posterior.layout
-        with_weights(learned, np.where(np.isnan(known), posterior.mean, known))
+        with_weights(learned, np.where(np.isnan(known), posterior.mean, known), posterior.others)
+        learned.net.eval()  # what is not a weight stays as it is sent
         rest = _leave_random(learned, layout, np.isnan(known))
         tensors = Layout.of(learned.net)
         seed = self.seed + int((~np.isnan(known)).sum())  # another order of the labels each time
@@ -191,24 +196,30 @@ class BayesLearner(Learner):
         sizes = torch.cat([torch.full_like(each, _size(each) or _SIZE_OF_NONE) for each in values])
         return means, sizes * torch.where(means == 0, *_STARTING_SDS), sizes
 
+    def _others(self, learned: NetPredictor, shared: Shared) -> Others:
+        """What the training has left in a net besides its weights, as it is when it was sent."""
+        sent, ledger = deepcopy(learned.net), Ledger()
+        send_others(ledger, sent, others(self.initial(shared).net))
+        return Others(others(sent), ledger.codelength(2).total_bits)
+
     def _posterior(
-        self, layout: Layout, guide: nn.Module, prior: "PriorModel", kept: Tensor | None
+        self, layout: Layout, guide: nn.Module, prior: "PriorModel", kept: Tensor | None, beside: Others
     ) -> MeanField | Sampled:
         from mdlcode.bayes import svi
 
-        prior = copy.deepcopy(prior)  # training may go on with the scales unrounded
+        prior = deepcopy(prior)  # training may go on with the scales unrounded
         levels = prior.round_scales()
         if isinstance(guide, svi.Independents) and isinstance(self.prior, CodedPrior):
             density, mean, sd = self.prior.density(layout, levels), _array(guide.loc), np.exp(_array(guide.log_scale))
             if kept is None:
-                return MeanField(layout, mean, sd, density, levels)
+                return MeanField(layout, mean, sd, density, levels, others=beside)
             mask = kept.cpu().numpy()
             sd = np.where(mask, sd, _NO_SD)
-            return MeanField(layout, mean, sd, density, levels, mask, mask_bits(layout, mask))
+            return MeanField(layout, mean, sd, density, levels, mask, mask_bits(layout, mask), beside)
         with svi.isolated():
             drawn = [svi.draw(prior, guide) for _ in range(self.predictive_draws)]
         weights = np.stack([_array(each) for each, _ in drawn])
-        return Sampled(layout, weights, np.array([bits for _, bits in drawn]), prior_bits(levels))
+        return Sampled(layout, weights, np.array([bits for _, bits in drawn]), prior_bits(levels) + beside.bits, beside)
 
 
 class BayesPredictor(Predictor):
@@ -229,11 +240,12 @@ class BayesPredictor(Predictor):
 
     def one(self, weights: FloatArray) -> NetPredictor:
         """The net with these weights (P,)."""
-        return with_weights(self._learner.initial(self._shared), weights)
+        return with_weights(self._learner.initial(self._shared), weights, self.posterior.others)
 
 
-def with_weights(learned: NetPredictor, weights: FloatArray) -> NetPredictor:
-    """The net, its learned tensors set from one flat array (P,)."""
+def with_weights(learned: NetPredictor, weights: FloatArray, beside: Others = NO_OTHERS) -> NetPredictor:
+    """The net, its learned tensors set from one flat array (P,), and others as they are given."""
+    fill(learned.net, beside.tensors)
     layout = Layout.of(learned.net)
     values = layout.split(torch.from_numpy(weights).float())
     with torch.no_grad():

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -31,17 +31,11 @@ class Layout:
 
     @classmethod
     def of(cls, net: nn.Module) -> "Layout":
-        """All parameters of the net that take a gradient.
-
-        Raises MdlError, naming it, for a layer or buffer that learns outside its parameters (batch norm).
+        """All parameters of the net that take a gradient; what else it holds is `Others`.
 
         >>> Layout.of(nn.Linear(2, 3)).shapes
         ((3, 2), (3,))
         """
-        for name, layer in net.named_modules():
-            if [each for each, _ in layer.named_buffers(recurse=False)]:
-                kind = type(layer).__name__
-                raise MdlError(f"'{name}' is a {kind} with buffers, that no prior pays for: try GroupNorm, or no norm")
         trained = {name: value for name, value in net.named_parameters() if value.requires_grad}
         if not trained:
             raise MdlError("the net has no weights to learn, so a posterior has nothing to say")
@@ -70,6 +64,17 @@ class Layout:
 
 
 @dataclass(frozen=True, eq=False)
+class Others:
+    """What a training changed of a net besides its random weights: tensors by name, and what it takes to send them."""
+
+    tensors: Mapping[str, Tensor] = field(default_factory=dict)
+    bits: float = 0.0
+
+
+NO_OTHERS = Others()
+
+
+@dataclass(frozen=True, eq=False)
 class Sampled:
     """Draws from a posterior of any family: weights (S, P) and log2 q / p of each (S,), for a Monte Carlo KL.
 
@@ -80,7 +85,8 @@ class Sampled:
     layout: Layout
     weights: FloatArray  # (S, P)
     log_ratio_bits: FloatArray  # (S,)
-    prior_bits: float
+    prior_bits: float  # those of `others` included
+    others: Others = NO_OTHERS
 
     def draws(self, count: int, seed: int) -> list[FloatArray]:
         """The first draws. Raises MdlError for more of them than there are."""
@@ -111,6 +117,7 @@ class MeanField:
     levels: IntArray | None = None  # (G,)
     kept: BoolArray | None = None  # (P,)
     mask_bits: float = 0.0
+    others: Others = NO_OTHERS
 
     def __post_init__(self) -> None:
         if not len(self.mean) == len(self.sd) == len(self.prior) == len(self.layout):
@@ -135,8 +142,8 @@ class MeanField:
 
     @property
     def prior_bits(self) -> float:
-        """Bits of what was learned of the prior, as it is sent, and of the mask; none where it is given."""
-        return prior_bits(self.levels) + self.mask_bits
+        """Bits of what was learned of the prior, as it is sent, of the mask and of the net's other tensors."""
+        return prior_bits(self.levels) + self.mask_bits + self.others.bits
 
     def kl_bits_by_tensor(self) -> Mapping[str, float]:
         """KL(posterior, prior) in bits of each tensor."""

@@ -15,7 +15,7 @@ from mdlcode.bayes.densities import Density
 from mdlcode.bayes.inference import Inference
 from mdlcode.bayes.learner import BayesPredictor
 from mdlcode.bayes.masks import send_masks
-from mdlcode.bayes.posterior import SCALE_LEVELS
+from mdlcode.bayes.posterior import NO_OTHERS, SCALE_LEVELS
 from mdlcode.bayes.relative_entropy import RelativeEntropy
 from mdlcode.codes.base import PreparedCode, Received, Transmission
 from mdlcode.codes.choice import hold_shortest
@@ -23,7 +23,9 @@ from mdlcode.coding.channel import Channel, Ledger, Sender
 from mdlcode.config import STRICT, kind_of
 from mdlcode.data.base import Data, Shared
 from mdlcode.errors import MdlError
+from mdlcode.nets.held import others
 from mdlcode.typing import BoolArray, FloatArray, IntArray
+from mdlcode.weights.others import send_others
 
 Coding = Annotated[BitsBack | RelativeEntropy, Field(discriminator="kind")]
 
@@ -34,7 +36,8 @@ class Variational(PreparedCode):
 
     What is reported and sent is one draw w: its log2 q(w) / p(w), by `coding` bits-back, or the numbers of
     blocks, by relative entropy coding, and the labels' bits under w. What was learned of the prior is sent
-    first, 8 bits a number. `measure` alone makes `extra_draws` more draws, which tell the expected length.
+    first, 8 bits a number, and after w what else a training changes, such as statistics of batch norms. `measure`
+    alone makes `extra_draws` more draws, which tell the expected length.
     """
 
     kind: Literal["variational"] = Field(default="variational", kw_only=True)
@@ -85,7 +88,10 @@ class Variational(PreparedCode):
         layout = self.learner.layout(shared)
         prior = self._send_prior(channel, layout, None if inference is None else inference.posterior.levels)
         said = self.coding.transmit(channel, inference, prior, layout, self._send_kept(channel, layout, inference))
-        net = with_weights(self.learner.initial(shared), said.weights)
+        net = self.learner.initial(shared)
+        start = others(net.net)
+        net = with_weights(net, said.weights, NO_OTHERS if inference is None else inference.posterior.others)
+        send_others(channel, net.net, start)
         known = channel.send(labels, net.predict(shared.inputs))
         said.settle(partial(self._infer_again, shared, known))
         return Received(known, net)

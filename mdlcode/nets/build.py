@@ -10,7 +10,8 @@ from torch import nn
 
 from mdlcode.errors import MdlError
 from mdlcode.nets import convolutional, dense, patches, vgg
-from mdlcode.nets.undeclared import require_declared
+from mdlcode.nets.normal import normal_form
+from mdlcode.nets.outputs import logits_of
 from mdlcode.trust import imported
 
 Factory = Callable[[tuple[int, ...], int], nn.Module]
@@ -63,8 +64,9 @@ def build(arch: str, input_shape: tuple[int, ...], num_classes: int) -> nn.Modul
 
     "mlp-3x200" is a dense net with three hidden layers of 200 units, and so for any two such numbers;
     "pooled-8-16-16" has convolutions of so many maps with halvings between them, and so for any such list.
-    Raises MdlError for an unknown name (with the nearest one), a factory that can't be imported, a net that does
-    not take inputs of that shape, and a user's net that holds tables which no code sends (`require_declared`).
+    A user's own net is brought to its `normal_form`. Raises MdlError for an unknown name (with the nearest one), a
+    factory that can't be imported, a net that does not take inputs of that shape, and a user's net that has no
+    such form.
 
     >>> build("mlp-512", (1, 8, 8), 10)[-1]
     Linear(in_features=512, out_features=10, bias=True)
@@ -83,15 +85,13 @@ def build(arch: str, input_shape: tuple[int, ...], num_classes: int) -> nn.Modul
         net = factory(input_shape, num_classes)
         if not isinstance(net, nn.Module):
             raise TypeError(f"it gives a {type(net).__name__}, no torch module")
-        with torch.no_grad():  # also what gives lazy layers their sizes
-            dtype = torch.int64 if takes_tokens(net) else torch.float32
-            logits = net.eval()(torch.zeros(2, *input_shape, dtype=dtype))
-    except (TypeError, ValueError, RuntimeError) as error:
+        zeros = torch.zeros(2, *input_shape, dtype=torch.int64 if takes_tokens(net) else torch.float32)
+        if ":" in arch:
+            return normal_form(net, zeros, num_classes).train()
+        with torch.no_grad():
+            logits_of(net.eval()(zeros), len(zeros), num_classes)
+    except (TypeError, ValueError, RuntimeError, IndexError, MdlError) as error:
         raise MdlError(f"net '{arch}' can't be built for inputs {input_shape}: {error}") from None
-    if logits.shape != (2, num_classes):
-        raise MdlError(f"net '{arch}' gives {tuple(logits.shape)} for 2 inputs: (2, {num_classes}) is needed")
-    if ":" in arch:
-        require_declared(net)
     return net.train()
 
 

@@ -12,10 +12,9 @@ from torch import Tensor, nn
 from mdlcode.coding.channel import Channel, Ledger
 from mdlcode.config import Configurable, parsed
 from mdlcode.errors import MdlError
+from mdlcode.nets.held import held_tensors, is_trained
 from mdlcode.nets.undeclared import require_declared
 
-# Counts batches alone: both sides know it, and no prediction reads it.
-_COUNTER = "num_batches_tracked"
 ALL = "(all)"
 
 
@@ -45,26 +44,18 @@ AnyWeightCode = Annotated[WeightCode, BeforeValidator(parse_weights)]
 
 
 def coded_tensors(net: nn.Module) -> dict[str, Tensor]:
-    """Every parameter and buffer that predictions may depend on, by name.
+    """Every parameter and buffer that predictions may depend on, by name; a tensor of two names once.
 
-    Raises MdlError where a code would not say what the net holds: a tensor that is not float32, is
-    empty, is not finite, stands under two names, or is a buffer that `state_dict` leaves out; and where the net
-    holds tables elsewhere (`require_declared`).
+    Raises MdlError for a trained parameter that is not float32 (`mdlcode.nets.build` makes them so) or not finite, and
+    where the net holds tables elsewhere (`require_declared`).
     """
-    named = {name: value for name, value in net.state_dict().items() if not name.endswith(_COUNTER)}
     require_declared(net)
-    holders: dict[int, str] = {}
+    named = held_tensors(net)
     for name, value in named.items():
+        if not is_trained(value):
+            continue
         if value.dtype != torch.float32:
-            raise MdlError(f"'{name}' of the net is {value.dtype}: only float32 parameters and buffers have a code")
-        if value.numel() == 0:
-            raise MdlError(f"'{name}' of the net is empty, its shape is {tuple(value.shape)}: leave it out")
+            raise MdlError(f"'{name}' of the net is {value.dtype}: only float32 parameters have a code")
         if not bool(torch.isfinite(value).all()):
             raise MdlError(f"'{name}' of the net is not finite: train again with a lower learning rate")
-        if value.data_ptr() in holders:
-            raise MdlError(f"'{name}' and '{holders[value.data_ptr()]}' share one tensor: no code here sends it once")
-        holders[value.data_ptr()] = name
-    for name, _ in net.named_buffers():
-        if name not in named and not name.endswith(_COUNTER):
-            raise MdlError(f"buffer '{name}' is not persistent, so it would not be sent: register it as persistent")
     return named

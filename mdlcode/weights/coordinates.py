@@ -6,22 +6,19 @@ import numpy as np
 import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
-from torch import Tensor, nn
+from torch import nn
 
 from mdlcode.coding.channel import Channel
-from mdlcode.coding.integers import send_float16, send_integer
+from mdlcode.coding.integers import send_float16
 from mdlcode.config import STRICT
 from mdlcode.errors import MdlError
 from mdlcode.learn.subspace.net import SubspaceNet
 from mdlcode.typing import FloatArray
 from mdlcode.weights.base import WeightCode
 from mdlcode.weights.masks import UNORDERED
+from mdlcode.weights.others import send_others
 from mdlcode.weights.quantisers import LARGEST, Alphabet, grid, send_alphabet, symbols_of
 from mdlcode.weights.symbols import Adaptive
-
-_LEAST_VARIANCE = 2.0**-16  # below batch norm's own epsilon
-_VARIANCE_STEPS, _MEAN_STEPS = 16, 32  # in an octave, and in a standard deviation: half of both costs labels
-_FURTHEST = 2**15 - 1  # that one symbol can be
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -30,7 +27,7 @@ class Coordinates(WeightCode):
 
     Li et al. 2018 count 32 bits a coordinate; here the whole numbers of steps take an adaptive code. Scale and steps
     are float16. A batch norm's variances are sent as 2^(k/16), and its means in thirty-seconds of the standard
-    deviation.
+    deviation. Other buffers, and frozen parameters, are sent where a training has changed them.
     """
 
     kind: Literal["coordinates"] = Field(default="coordinates", kw_only=True)
@@ -46,8 +43,7 @@ class Coordinates(WeightCode):
         scale = net.log_scale.double().cpu().numpy()[None] if channel.sending else None
         net.log_scale.copy_(torch.from_numpy(send_float16(channel, scale, 1, "scale"))[0])
         _send_values(channel, net)
-        for mean, variance in net.statistics():
-            _send_statistics(channel, mean, variance)
+        send_others(channel, net.net, net.start)
 
 
 def _send_values(channel: Channel, net: SubspaceNet) -> None:
@@ -62,24 +58,6 @@ def _send_values(channel: Channel, net: SubspaceNet) -> None:
         sent.append(torch.from_numpy(alphabet.values[decoded]))
         steps.append(alphabet.values[1] if alphabet.size > 1 else 1.0)  # where all is zero, any step is right
     net.fix(torch.cat(sent), torch.tensor(steps))
-
-
-def _send_statistics(channel: Channel, mean: Tensor, variance: Tensor) -> None:
-    exponents = _VARIANCE_STEPS * variance.double().clamp(min=_LEAST_VARIANCE).log2()
-    scales = torch.exp2(_send_rounded(channel, exponents) / _VARIANCE_STEPS)
-    steps = scales.sqrt() / _MEAN_STEPS
-    mean.copy_(_send_rounded(channel, mean.double().cpu() / steps) * steps)
-    variance.copy_(scales)
-
-
-def _send_rounded(channel: Channel, values: Tensor) -> Tensor:
-    """The values (n,) as whole numbers: how far they reach, and each at the same number of bits."""
-    whole = values.cpu().round().clamp(-_FURTHEST, _FURTHEST).numpy().astype(np.int64) if channel.sending else None
-    reach = 1 + send_integer(channel, None if whole is None else max(int(np.abs(whole).max()) - 1, 0), "buffers")
-    if reach > _FURTHEST:
-        raise MdlError("the message's statistics are of no net that was sent so: is it of another architecture?")
-    symbols = channel.send_uniform(None if whole is None else whole + reach, len(values), 2 * reach + 1, "buffers")
-    return torch.from_numpy(symbols - reach)
 
 
 def _grid(values: FloatArray, step: float) -> Alphabet:

@@ -10,12 +10,14 @@ from torch import nn
 from mdlcode.coding.channel import Channel
 from mdlcode.coding.integers import send_float16
 from mdlcode.config import STRICT
+from mdlcode.nets.held import is_trained
 from mdlcode.weights.base import WeightCode, coded_tensors
+from mdlcode.weights.exact import BUFFERS, send_rounded
 
 
 @dataclass(frozen=True, config=STRICT)
 class Float16(WeightCode):
-    """16 bits for each parameter and each buffer, rounded to float16; both sides predict with those.
+    """16 bits for each parameter and each real buffer, rounded to float16; both sides predict with those.
 
     >>> from mdlcode.coding.channel import Ledger
     >>> ledger, net = Ledger(), nn.Linear(3, 2)
@@ -27,11 +29,12 @@ class Float16(WeightCode):
     kind: Literal["float16"] = Field(default="float16", kw_only=True)
 
     def transmit(self, channel: Channel, net: nn.Module) -> None:
-        """Parameters go as part "weights", buffers as "buffers". Raises MdlError for sizes over 65,504."""
+        """Parameters go as part "weights", buffers as "buffers". Raises MdlError for weights over 65,504."""
         parameters = {name for name, _ in net.named_parameters()}
-        with torch.no_grad():
-            for name, tensor in coded_tensors(net).items():
-                values = tensor.double().cpu().numpy().reshape(-1) if channel.sending else None
-                part = "weights" if name in parameters else "buffers"
-                decoded = send_float16(channel, values, tensor.numel(), part)
-                tensor.copy_(torch.from_numpy(decoded).reshape(tensor.shape))
+        for name, tensor in coded_tensors(net).items():
+            if not is_trained(tensor):
+                send_rounded(channel, tensor, "weights" if name in parameters else BUFFERS)
+                continue
+            values = tensor.detach().double().cpu().numpy().reshape(-1) if channel.sending else None
+            decoded = send_float16(channel, values, tensor.numel(), "weights")
+            tensor.data.copy_(torch.from_numpy(decoded).reshape(tensor.shape))

@@ -1,11 +1,15 @@
 """The hidden layers of a sequential net: whose units can be dropped and put into another order."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from torch import nn
 
+from mdlcode.learn.squeeze.folding import is_chain
 from mdlcode.nets.convolutional import GlobalMax
+from mdlcode.nets.held import shared_parameters
+from mdlcode.nets.outputs import Logits
 
 # They act on each unit alone and leave a unit that is zero everywhere zero.
 _UNITWISE = (
@@ -35,17 +39,23 @@ def hidden_layers(net: nn.Module) -> list[Hidden]:
     """The hidden layers of a chain of Linear and Conv2d layers, first one first.
 
     Between two of them may stand pooling, flattening, batch norm, dropout and activations with f(0) = 0.
-    Any other module ends a chain, and a net that is not `nn.Sequential` has none: its units are kept.
+    Any other module ends a chain, and so does a layer that shares weights or stands in two places. A net that is not
+    `nn.Sequential` has none: its units are kept.
 
     >>> net = nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU(), nn.Flatten(), nn.Linear(12, 2))
     >>> hidden_layers(net)
     [Hidden(weight='0.weight', companions=('0.bias',), outgoing='3.weight', units=3, repeat=4, normed=False)]
     """
     found: list[Hidden] = []
+    leaves, shared = list(_leaves(net, "")), shared_parameters(net)
+    places = Counter(id(module) for _, module in leaves)
     last: tuple[str, nn.Linear | nn.Conv2d] | None = None
     between: list[tuple[str, nn.Module]] = []
-    for name, module in _leaves(net, ""):
-        if isinstance(module, nn.Linear | nn.Conv2d):
+    for name, module in leaves:
+        twice = isinstance(module, _NORMS) and places[id(module)] > 1
+        if twice or any(id(each) in shared for each in module.parameters()):
+            last = None
+        elif isinstance(module, nn.Linear | nn.Conv2d):
             joined = _join(last, between, name, module) if last else None
             found += [joined] if joined else []
             last, between = (name, module), []
@@ -57,10 +67,14 @@ def hidden_layers(net: nn.Module) -> list[Hidden]:
 
 
 def _leaves(module: nn.Module, name: str) -> Iterator[tuple[str, nn.Module]]:
-    if type(module) is not nn.Sequential:  # a subclass may compute anything
+    if isinstance(module, Logits):
+        yield from _leaves(module.net, f"{name}.net" if name else "net")
+        return
+    if not is_chain(module):
         yield name, module
         return
-    for key, child in module.named_children():
+    for key, child in module._modules.items():
+        assert child is not None
         yield from _leaves(child, f"{name}.{key}" if name else key)
 
 

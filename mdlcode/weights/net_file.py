@@ -148,11 +148,11 @@ def decode_net(file: bytes, trusted: Collection[str] = ()) -> NetPredictor:
 
 
 def tensors_checksum(net: nn.Module) -> str:
-    """Eight bytes of SHA-256 of the names, shapes and float32 values of all tensors, in hex."""
+    """Eight bytes of SHA-256 of the names, shapes and values of all tensors, in hex."""
     digest = hashlib.sha256()
     for name, tensor in _tensors(net).items():
         digest.update(f"{name}{tuple(tensor.shape)}".encode())
-        digest.update(_float32_bytes(tensor))
+        digest.update(_bytes(tensor))
     return digest.hexdigest()[:16]
 
 
@@ -185,7 +185,7 @@ def tensor_sizes(net: nn.Module, weights: WeightCode) -> list[tuple[str, dict[st
     The first row is of all tensors; a row that only the weight code has, such as that of the live units,
     holds None elsewhere.
     """
-    raw = {name: _float32_bytes(tensor) for name, tensor in _tensors(net).items()}
+    raw = {name: _bytes(tensor) for name, tensor in _tensors(net).items()}
     coded = weights.sizes(net)
     parts = list(dict.fromkeys(part for bits in coded.values() for part in bits))
     whole = {part: sum(bits.get(part, 0.0) for bits in coded.values()) for part in parts}
@@ -202,5 +202,8 @@ def _row(raw: bytes | None, bits: Mapping[str, float], parts: list[str]) -> dict
     return {"float32": None if raw is None else len(raw), **general, **ours, "here": total}
 
 
-def _float32_bytes(tensor: Tensor) -> bytes:
-    return (tensor.detach().cpu().contiguous() + 0.0).numpy().tobytes()  # +0.0, since -0.0 predicts the same
+def _bytes(tensor: Tensor) -> bytes:
+    plain = tensor.detach().cpu().contiguous().reshape(-1)
+    if plain.dtype != torch.float32:
+        return plain.view(torch.uint8).numpy().tobytes()
+    return (plain + 0.0).numpy().tobytes()  # +0.0, since -0.0 predicts the same

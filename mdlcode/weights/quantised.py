@@ -16,8 +16,11 @@ from mdlcode.coding.channel import Channel, Ledger
 from mdlcode.coding.integers import send_choice, send_float16
 from mdlcode.config import STRICT
 from mdlcode.errors import PrunedError
+from mdlcode.learn.squeeze.folding import is_chain
+from mdlcode.nets.held import is_trained, statistics
 from mdlcode.typing import FloatArray
 from mdlcode.weights.base import WeightCode, coded_tensors
+from mdlcode.weights.exact import BUFFERS, send_means, send_rounded, send_variances
 from mdlcode.weights.hidden import hidden_layers
 from mdlcode.weights.masks import Order
 from mdlcode.weights.plan import Units, send_units
@@ -51,11 +54,13 @@ class Quantised(WeightCode):
     """Few values for each weight tensor, an exact zero among them; all of it paid in real bits.
 
     `values` takes an unquantised or pruned net to few values (with "as-trained" the net holds them
-    already), and `symbols` sends them. Vectors (biases, batch norm) are not quantised: they go as
-    float16, or like weights where they hold few values already. With `units` "live", dead units of a
-    sequential net are left out and which these are is sent; predictions stay exactly the same. With
-    "sorted" the live ones come in canonical order, and their number is all that is sent: equal up to
-    rounding, as sums are taken in another order, and about log2(units!) bits shorter.
+    already), and `symbols` sends them. Vectors (biases, scales of norms) are not quantised: they go as
+    float16, or like weights where they hold few values already. Statistics of norms go as `Coordinates`
+    sends them, other buffers and frozen parameters as float16, or exactly where they are no real numbers.
+    With `units` "live", dead units of a sequential net are left out and which these are is sent;
+    predictions stay exactly the same. With "sorted" the live ones come in canonical order, and their number
+    is all that is sent: equal up to rounding, as sums are taken in another order, and about log2(units!)
+    bits shorter.
 
     >>> from mdlcode.coding.channel import Ledger
     >>> net = nn.Linear(30, 2, bias=False)
@@ -72,7 +77,8 @@ class Quantised(WeightCode):
     units: Units = "live"
 
     def transmit(self, channel: Channel, net: nn.Module) -> None:
-        """Parts: "units", "levels" (codebooks, steps, counts), "masks", "values" (floats of vectors too).
+        """Parts: "units", "levels" (codebooks, steps, counts), "masks", "values" (floats of vectors too),
+        "buffers" (all that is not trained).
 
         Raises PrunedError for a layer that is pruned to nothing, and for a weight beyond float16.
         """
@@ -85,21 +91,24 @@ class Quantised(WeightCode):
         return {name: ledger.codelength(2).bits_by_part for name, ledger in ledgers.items()}
 
     def _transmit(self, listener: Callable[[str], Channel], net: nn.Module) -> None:
-        tensors = coded_tensors(net)
-        head = listener(HEAD)
-        known = {name: self._known(name, tensor) for name, tensor in tensors.items()} if head.sending else None
+        tensors, head = coded_tensors(net), listener(HEAD)
+        known = {name: self._known(name, tensor, net) for name, tensor in tensors.items()} if head.sending else None
         entries = None if known is None else {name: each.entries for name, each in known.items()}
         plan = send_units(head, hidden_layers(net), entries, self.units)
-        sent: dict[str, FloatArray] = {}
-        # Last layer first: the order of a layer's units shows in the weights that read them.
+        sent: dict[str, NDArray[Any]] = {}
+        moments = statistics(net)
+        # Last layer first: the order of a layer's units shows in the weights that read them, and a variance
+        # comes before its mean.
         for name, tensor in reversed(tensors.items()):
-            shape = plan.shape(name, tuple(tensor.shape))
-            mine = None
+            shape, mine = plan.shape(name, _shape(tensor)), None
             if known is not None:
                 mine = _Known(known[name].alphabet, plan.taken.take(name, known[name].entries).reshape(-1))
-            flat = self._send(listener(name), mine, shape, plan.order(name, sent))
+            if is_trained(tensor):
+                flat: NDArray[Any] = self._send(listener(name), mine, shape, plan.order(name, sent))
+            else:
+                flat = _send_fixed(listener(name), mine, name, tensor.dtype, shape, moments, sent)
             sent[name] = flat.reshape(shape)
-            _fill(tensor, plan.placed.put(name, sent[name], tuple(tensor.shape)))
+            _fill(tensor, plan.placed.put(name, sent[name], _shape(tensor)))
 
     def _send(self, channel: Channel, known: _Known | None, shape: tuple[int, ...], order: Order) -> FloatArray:
         """The decoded values (n,) of one tensor."""
@@ -114,15 +123,40 @@ class Quantised(WeightCode):
         symbol_code: SymbolCode = self.symbols
         return alphabet.values[symbol_code.transmit(channel, symbols, shape, alphabet, order)]
 
-    def _known(self, name: str, tensor: Tensor) -> _Known:
-        weights = tensor.detach().double().cpu().contiguous().numpy()
+    def _known(self, name: str, tensor: Tensor, net: nn.Module) -> _Known:
+        weights = _array(tensor)
+        if not is_trained(tensor):
+            return _Known(None, weights)
         alphabet = _few(weights) if weights.ndim == 1 else self.values.alphabet(weights.reshape(-1))
         if alphabet is None:
             return _Known(None, weights)
         symbols = symbols_of(weights.reshape(-1), alphabet).reshape(weights.shape)
-        if weights.ndim > 1 and not symbols.any():
+        if weights.ndim > 1 and not symbols.any() and is_chain(net):  # elsewhere there may be a way round it
             raise PrunedError(f"layer '{name}' is pruned to nothing: prune less of it")
         return _Known(alphabet, symbols)
+
+
+def _send_fixed(
+    channel: Channel,
+    known: _Known | None,
+    name: str,
+    dtype: torch.dtype,
+    shape: tuple[int, ...],
+    moments: Mapping[str, str],
+    sent: Mapping[str, NDArray[Any]],
+) -> NDArray[Any]:
+    """The decoded values (n,) of a buffer or a frozen parameter; `moments` as `statistics` gives them."""
+    values = None if known is None else known.entries
+    if name in moments:
+        return send_variances(channel, values, shape[0])
+    if name in moments.values():
+        [variance] = [each for each, mean in moments.items() if mean == name]
+        return send_means(channel, values, sent[variance])
+    piece = torch.zeros(int(np.prod(shape)), dtype=dtype)
+    if values is not None:
+        piece.copy_(torch.from_numpy(values))
+    send_rounded(channel, piece, BUFFERS)
+    return _array(piece)
 
 
 def _few(vector: FloatArray) -> Alphabet | None:
@@ -131,6 +165,18 @@ def _few(vector: FloatArray) -> Alphabet | None:
     return found if found.grid or found.size * _SHARED_BY <= len(vector) else None
 
 
-def _fill(tensor: Tensor, values: FloatArray) -> None:
+def _shape(tensor: Tensor) -> tuple[int, ...]:
+    """That of the tensor; one number is a vector of one."""
+    return tuple(tensor.shape) or (1,)
+
+
+def _array(tensor: Tensor) -> NDArray[Any]:
+    """The values in float64, whole numbers and complex ones as they are."""
+    values = tensor.detach().cpu().contiguous().reshape(_shape(tensor))
+    array: NDArray[Any] = (values.double() if values.is_floating_point() else values).numpy()
+    return array
+
+
+def _fill(tensor: Tensor, values: NDArray[Any]) -> None:
     with torch.no_grad():
-        tensor.copy_(torch.from_numpy(values))
+        tensor.copy_(torch.from_numpy(values).reshape(tensor.shape))

@@ -18,14 +18,21 @@ def reproducible(seed: int, device: torch.device) -> Iterator[None]:
         # cuBLAS reads this when it starts; without it torch refuses deterministic matrix products.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     before = torch.are_deterministic_algorithms_enabled()
-    with torch.random.fork_rng(devices=[device] if cuda else []):
-        torch.manual_seed(seed)
+    with seeded(seed, device):
         torch.use_deterministic_algorithms(before or cuda)
         with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
             try:
                 yield
             finally:
                 torch.use_deterministic_algorithms(before)
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Torch's generators start from `seed` inside, and are as before outside."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
 
 
 def bf16_is_fast(device: torch.device) -> bool:

@@ -2,9 +2,11 @@
 
 from abc import abstractmethod
 from collections.abc import Callable
+from copy import deepcopy
 from functools import cache
 from typing import Annotated, Literal
 
+import numpy as np
 import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -15,10 +17,12 @@ from torch.optim.swa_utils import AveragedModel
 from mdlcode import nets
 from mdlcode.config import STRICT
 from mdlcode.data.base import Described, Shared
+from mdlcode.errors import MdlError
 from mdlcode.learn.base import Learner, Predictor
 from mdlcode.learn.nets.augment import Affine, Crop
-from mdlcode.learn.nets.determinism import bf16_is_fast, reproducible
+from mdlcode.learn.nets.determinism import bf16_is_fast, reproducible, seeded
 from mdlcode.nets.convolutional import PatchWhitening
+from mdlcode.nets.held import is_trained
 from mdlcode.nets.patches import RandomPatches
 from mdlcode.typing import FloatArray, IntArray
 
@@ -95,15 +99,19 @@ class NetPredictor(Predictor):
 
     @torch.no_grad()
     def predict(self, inputs: Tensor) -> FloatArray:
-        """Probabilities (m, K) in float64: the mean over the views of softmax(logits)."""
+        """Probabilities (m, K) in float64: the mean over the views of softmax(logits).
+
+        A net that draws random numbers draws the same ones at every call.
+        """
         self.net.eval()
         generator = Generator().manual_seed(0)
         chunks = []
-        for chunk in torch.split(inputs, _PREDICT_BATCH):
-            views = [chunk.float()]
-            if self.views is not None:
-                views += [self.views.augment.apply(views[0], generator) for _ in range(self.views.count - 1)]
-            chunks.append(torch.stack([self.logits(view).double().softmax(1) for view in views]).mean(0))
+        with seeded(0, inputs.device):
+            for chunk in torch.split(inputs, _PREDICT_BATCH):
+                views = [chunk.float()]
+                if self.views is not None:
+                    views += [self.views.augment.apply(views[0], generator) for _ in range(self.views.count - 1)]
+                chunks.append(torch.stack([self.logits(view).double().softmax(1) for view in views]).mean(0))
         probs: FloatArray = torch.cat(chunks).cpu().numpy()
         return probs
 
@@ -140,7 +148,10 @@ def compiled_forward(arch: str, input_shape: tuple[int, ...], num_classes: int) 
 
 
 def new_net(arch: str, shared: Shared, seed: int, precision: Precision) -> tuple[nn.Module, bool]:
-    """A net with weights drawn from `seed`, on the inputs' device, and whether it runs in bfloat16."""
+    """A net with weights drawn from `seed`, on the inputs' device, and whether it runs in bfloat16.
+
+    Raises MdlError for one that predicts NaN before any training.
+    """
     device = shared.inputs.device
     with reproducible(seed, device):
         net = nets.build(arch, shared.shape, shared.num_classes)
@@ -152,7 +163,35 @@ def new_net(arch: str, shared: Shared, seed: int, precision: Precision) -> tuple
     convolutional = any(isinstance(layer, nn.Conv2d) for layer in net.modules())
     if convolutional:
         net = net.to(memory_format=torch.channels_last)
-    return net, convolutional and bf16_is_fast(device) if precision == "auto" else precision == "bf16"
+    bf16 = convolutional and bf16_is_fast(device) if precision == "auto" else precision == "bf16"
+    if ":" in arch:
+        if not any(map(is_trained, net.parameters())):
+            raise MdlError(f"all parameters of the net are frozen: nothing in '{arch}' can be trained")
+        bf16 = bf16 and (precision == "bf16" or _runs_in_bf16(net, shared))
+        _check_first(arch, net, shared, bf16)
+    return net, bf16
+
+
+def _check_first(arch: str, net: nn.Module, shared: Shared, bf16: bool) -> None:
+    """Raises MdlError for a net that gives no probabilities for the first inputs."""
+    try:
+        probs = NetPredictor(net, shared, bf16).predict(shared.inputs[:2])
+    except (TypeError, ValueError, RuntimeError, IndexError) as error:
+        raise MdlError(f"net '{arch}' does not take the data's inputs: {str(error).splitlines()[0]}") from None
+    if not np.isfinite(probs).all():
+        raise MdlError(f"net '{arch}' predicts NaN for the first inputs, before any training: look at its first layers")
+    net.train()
+
+
+def _runs_in_bf16(net: nn.Module, shared: Shared) -> bool:
+    """Whether all that a net computes, gradients too, can be had in bfloat16."""
+    tried = NetPredictor(deepcopy(net), shared, bf16=True)
+    try:
+        with seeded(0, shared.inputs.device):
+            tried.logits(shared.inputs[:2].float()).sum().backward()
+    except (TypeError, RuntimeError):
+        return False
+    return True
 
 
 def running_average(net: nn.Module, decay: float) -> AveragedModel:
@@ -162,6 +201,6 @@ def running_average(net: nn.Module, decay: float) -> AveragedModel:
         if not average.is_floating_point():
             return value
         share = max(1 - decay, 1 / (1 + int(num_averaged)))
-        return average + share * (value - average)
+        return torch.where(value == average, average, average + share * (value - average))  # infinities stay
 
     return AveragedModel(net, avg_fn=update, use_buffers=True)

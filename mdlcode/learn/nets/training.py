@@ -16,6 +16,7 @@ from mdlcode.learn.nets.optimizer import AdamW, Optimizer
 from mdlcode.learn.nets.predictor import NetPredictor, NetTrainer, Prediction, new_net, running_average
 from mdlcode.learn.nets.regularisation import Regularisation
 from mdlcode.learn.nets.steps import Steps, descend
+from mdlcode.nets.held import fill, held_tensors, is_trained
 from mdlcode.typing import IntArray
 
 
@@ -84,7 +85,7 @@ class NetLearner(GradientLearner, NetTrainer):
 
     def _kept(self, net: nn.Module, shared: Shared) -> NetPredictor:
         kept = self.initial(shared)
-        kept.net.load_state_dict(net.state_dict())
+        fill(kept.net, held_tensors(net))
         return kept
 
 
@@ -117,5 +118,6 @@ def check_finite(net: nn.Module, num_labels: int) -> None:
 
     One look at the end instead of one at each step: a NaN never leaves the weights again.
     """
-    if not all(bool(torch.isfinite(value).all()) for value in net.state_dict().values()):
+    held = held_tensors(net).values()
+    if any(bool((~torch.isfinite(each) if is_trained(each) else torch.isnan(each)).any()) for each in held):
         raise TrainingError(f"training on {num_labels} labels ran to NaN or infinity: lower the learning rate")

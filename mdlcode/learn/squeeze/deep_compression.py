@@ -39,7 +39,7 @@ class Pruning:
 
     def shares(self, net: nn.Module) -> dict[str, float]:
         """The share of each parameter that stays, by name; those without one are not pruned."""
-        usual = {name: self.density for name, each in net.named_parameters() if each.ndim > 1}
+        usual = {name: self.density for name, each in net.named_parameters() if each.ndim > 1 and each.requires_grad}
         return {**usual, **dict(self.densities)}
 
 

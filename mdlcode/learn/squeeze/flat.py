@@ -4,8 +4,15 @@ import torch
 from torch import Tensor, nn
 
 
+def trained(net: nn.Module) -> list[nn.Parameter]:
+    """The parameters of a net that take a gradient."""
+    return [each for each in net.parameters() if each.requires_grad]
+
+
 def flattened(net: nn.Module) -> tuple[Tensor, Tensor]:
     """The weights (n,) of a net and their gradients (n,), of which its parameters are views from here on.
+
+    Frozen parameters stay as they are.
 
     >>> net = nn.Linear(2, 1)
     >>> weights, gradients = flattened(net)
@@ -14,7 +21,7 @@ def flattened(net: nn.Module) -> tuple[Tensor, Tensor]:
     >>> net.bias.item(), gradients.tolist()
     (0.5, [1.0, 1.0, 1.0])
     """
-    parameters = list(net.parameters())
+    parameters = trained(net)
     weights = torch.cat([each.detach().reshape(-1) for each in parameters])
     gradients = torch.zeros_like(weights)
     start = 0

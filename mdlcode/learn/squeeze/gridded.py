@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from mdlcode.errors import MdlError
-from mdlcode.learn.squeeze.flat import flattened
+from mdlcode.learn.squeeze.flat import flattened, trained
 
 _SIZES = 64  # 0 .. 63 steps: larger ones cost what 63 costs
+_FURTHEST = 255  # steps from 0 that a weight may be sent at
 _KT = 0.5
 _LEAN = 4.0  # how many weights of its tensor's density a row or column is taken to have seen beforehand
 _LEAST_MEAN = 1e-4  # of the weights' size, for a tensor that starts at 0
@@ -30,11 +30,9 @@ class GriddedNet:
     def __init__(self, net: nn.Module, coarseness: float) -> None:
         """Steps start at `coarseness` times the mean size of their tensor's weights, which are rounded at once.
 
-        Raises MdlError for a net with buffers, such as batch norm's, which no gradient puts on a grid.
+        Frozen parameters and buffers, which no gradient puts on a grid, stay as they are.
         """
-        for name, _ in net.named_buffers():
-            raise MdlError(f"buffer '{name}' of the net can't be put on a grid: use a net whose batch norms fold")
-        parameters = list(net.parameters())
+        parameters = trained(net)
         device, count = parameters[0].device, len(parameters)
         sizes = torch.tensor([each.numel() for each in parameters], device=device)
         self._tensor = torch.repeat_interleave(torch.arange(count, device=device), sizes)  # (n,) owner of each weight
@@ -49,8 +47,9 @@ class GriddedNet:
 
     @torch.no_grad()
     def write(self) -> None:
-        """Rounds: the net's weights become steps times rounded latents."""
-        torch.mul(self.latents.round(), self.log_steps.exp()[self._tensor], out=self._weights)
+        """Rounds: the net's weights become steps times rounded latents, which are at most 255."""
+        rounded = self.latents.round().clamp(-_FURTHEST, _FURTHEST)
+        torch.mul(rounded, self.log_steps.exp()[self._tensor], out=self._weights)
 
     @torch.no_grad()
     def estimate(self) -> Tensor:
@@ -116,6 +115,6 @@ def _lines(parameters: list[nn.Parameter], axis: int) -> tuple[Tensor, int]:
         number = each.shape[axis] if each.ndim > 1 else 1
         index = torch.arange(start, start + number, device=each.device)
         shape = [-1 if at == axis else 1 for at in range(each.ndim)] if each.ndim > 1 else [1]
-        owners.append(index.view(shape).expand(each.shape).reshape(-1))
+        owners.append(index.view(shape).expand(each.shape or (1,)).reshape(-1))
         start += number
     return torch.cat(owners), start

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from mdlcode.errors import MdlError
 from mdlcode.learn.squeeze.compress import gradual_density, kmeans_levels, nearest, surgery_mask, threshold
+from mdlcode.learn.squeeze.flat import trained
 
 Method = Literal["one-shot", "gradual", "surgery"]
 
@@ -34,7 +35,7 @@ class MaskedNet:
 
     def __init__(self, net: nn.Module, densities: Mapping[str, float], method: Method, steps: int) -> None:
         """The last density is reached after `steps` steps. Raises MdlError for a name that the net has not."""
-        self._parameters = dict(net.named_parameters())
+        self._parameters = {name: each for name, each in net.named_parameters() if each.requires_grad}
         for name in densities:
             if name not in self._parameters:
                 raise MdlError(f"the net has no parameter '{name}' to prune: it has {', '.join(self._parameters)}")
@@ -81,7 +82,7 @@ class CodebookNet:
     """
 
     def __init__(self, net: nn.Module, levels: int) -> None:
-        self._parameters = list(net.parameters())
+        self._parameters = trained(net)
         self.centres: list[nn.Parameter] = []
         self._assigned: list[Tensor] = []
         self._is_zero: list[Tensor] = []

@@ -17,6 +17,7 @@ from mdlcode.learn.nets.predictor import NetPredictor, NetTrainer
 from mdlcode.learn.nets.steps import Steps
 from mdlcode.learn.nets.training import NetLearner, check_finite
 from mdlcode.learn.squeeze.folding import fold_batch_norm
+from mdlcode.nets.held import fill, held_tensors
 from mdlcode.typing import IntArray
 
 
@@ -54,7 +55,7 @@ class Retrainer(NetTrainer):
 
     def trained(self, shared: Shared, labels: IntArray) -> dict[str, Tensor]:
         """Weights of the trained net, its batch norms folded, by name."""
-        return fold_batch_norm(self.start.fit(shared, labels).net).state_dict()
+        return held_tensors(fold_batch_norm(self.start.fit(shared, labels).net))
 
     def minibatches(
         self, training: Steps, optimizer: optim.Optimizer, shared: Shared, labels: IntArray
@@ -89,9 +90,9 @@ class Squeezer(Retrainer):
 def squeezed(learner: Retrainer, trained: dict[str, Tensor], shared: Shared, labels: IntArray) -> NetPredictor:
     """The squeezed net of a trained one; a pure function of its arguments."""
     learned, result = learner.initial(shared), learner.initial(shared)
-    learned.net.load_state_dict(trained)
+    fill(learned.net, trained)
     with reproducible(learner.start.seed, shared.inputs.device):
         learner.squeeze(learned, shared, labels)
-    result.net.load_state_dict(learned.net.state_dict())
+    fill(result.net, held_tensors(learned.net))
     check_finite(result.net, len(labels))
     return result

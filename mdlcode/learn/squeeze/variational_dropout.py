@@ -13,7 +13,7 @@ from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
 from mdlcode.learn.nets.predictor import NetPredictor
 from mdlcode.learn.nets.steps import descend
-from mdlcode.learn.squeeze.flat import flattened
+from mdlcode.learn.squeeze.flat import flattened, trained
 from mdlcode.learn.squeeze.retrainer import Squeezer
 from mdlcode.typing import IntArray
 
@@ -51,7 +51,7 @@ class VariationalDropout(Squeezer):
 
     def squeeze(self, learned: NetPredictor, shared: Shared, labels: IntArray) -> None:
         """Leaves the means of the weights that matter, and zeros."""
-        parameters = list(learned.net.train().parameters())
+        parameters = trained(learned.net.train())
         weights, gradients = flattened(learned.net)
         means, log_variances = nn.Parameter(weights.clone()), nn.Parameter(torch.full_like(weights, _START))
         noisy = torch.cat([torch.full((each.numel(),), each.ndim > 1) for each in parameters]).to(weights.device)

@@ -12,7 +12,6 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
-from mdlcode.errors import MdlError
 from mdlcode.learn.nets.determinism import reproducible
 from mdlcode.learn.nets.optimizer import AdamW, Optimizer
 from mdlcode.learn.nets.predictor import NetPredictor, NetTrainer, new_net
@@ -32,8 +31,8 @@ class SubspaceLearner(GradientLearner, NetTrainer):
     """Trains theta = theta0(seed) + P(seed) v in the `dimension` coordinates v (Li et al. 2018).
 
     `projection` draws P, `layers` says which parameters move together, `coordinates` whether v is real or
-    of whole steps. Batch norm's statistics are taken from the inputs after the training; other buffers that a
-    training changes are refused. So the net is v, the seed and these statistics.
+    of whole steps. Batch norm's statistics are taken from the inputs after the training. So the net is v, the seed,
+    these statistics, and what else a training changes, such as the statistics of other norms.
     """
 
     kind: Literal["subspace"] = Field(default="subspace", kw_only=True)
@@ -76,19 +75,9 @@ class SubspaceLearner(GradientLearner, NetTrainer):
         return self.coordinates.bit_price * math.log(2) / num_labels * net.estimated_bits()
 
     def finish(self, learned: NetPredictor, shared: Shared, num_labels: int) -> None:
-        """Settles a trained net, and raises an error for one that can't be told by its coordinates."""
+        """Settles a trained net. Raises TrainingError where it ran to NaN or infinity."""
         check_finite(learned.net, num_labels)
-        check_buffers(learned.net, self.initial(shared).net)
         settle(learned, shared)
-
-
-def check_buffers(net: nn.Module, start: nn.Module) -> None:
-    """Raises MdlError for a buffer, other than batch norm's, that a training has changed."""
-    owners = {name: layer for name, layer in net.named_modules() if isinstance(layer, _BatchNorm)}
-    before = dict(start.named_buffers())
-    for name, value in net.named_buffers():
-        if name.rpartition(".")[0] not in owners and not torch.equal(value, before[name]):
-            raise MdlError(f"training changes buffer '{name}' of the net, which nobody sends: use batch norm, or none")
 
 
 @torch.no_grad()

@@ -7,10 +7,10 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from mdlcode.config import STRICT
 from mdlcode.errors import MdlError
+from mdlcode.nets.held import held_tensors, others
 from mdlcode.projections import AnyProjection
 from mdlcode.projections.layers import Layers, groups
 
@@ -69,6 +69,7 @@ class SubspaceNet(nn.Module):
         start = trained(net)
         self.span, self.stepped, self.fixed = span, isinstance(kind, Stepped), False
         self.groups = groups(start, span.dimension, span.layers)
+        self.start = others(net)  # what both sides have of it, besides what moves
         self.net = net.requires_grad_(False)
         sizes = [sum(start[name].numel() for name in group.names) for group in self.groups]
         self.projectors = nn.ModuleList(
@@ -115,16 +116,9 @@ class SubspaceNet(nn.Module):
         self.log_steps.copy_(steps.log())
         self.fixed = True
 
-    def statistics(self) -> list[tuple[Tensor, Tensor]]:
-        """Mean and variance (channels,) of each batch norm: what a training settles beside coordinates and scale."""
-        norms = [layer for layer in self.net.modules() if isinstance(layer, _BatchNorm)]
-        found = [(norm.running_mean, norm.running_var) for norm in norms]
-        return [(mean, variance) for mean, variance in found if mean is not None and variance is not None]
-
     def tensors(self) -> dict[str, Tensor]:
         """All that predictions depend on, by the names of the net: weights where they are now, buffers, the scale."""
-        held = {name: value for name, value in self.net.state_dict().items() if value.is_floating_point()}
-        return {**held, **self.weights(), "log_scale": self.log_scale}
+        return {**held_tensors(self.net), **self.weights(), "log_scale": self.log_scale}
 
     def estimated_bits(self) -> Tensor:
         """Bits of the coordinates, each under the Laplace distribution of its group's mean size."""
