@@ -13,12 +13,12 @@ import torch.nn.functional as F
 from pyro.distributions import Independent, Normal
 from pyro.poutine.messenger import Messenger
 from torch import Generator, Tensor, nn
-from torch.func import functional_call
 from torch.overrides import TorchFunctionMode
 
 from mdlcode.bayes.models import SITE
 from mdlcode.bayes.posterior import Layout
 from mdlcode.errors import MdlError
+from mdlcode.nets.held import call_with
 
 _BANK = 1 << 23  # normal numbers drawn beforehand: drawing them anew takes as long as a convolution
 _TINY = 1e-10  # keeps the square root's slope finite where all inputs are zero
@@ -39,7 +39,7 @@ class OneDraw(Messenger):
             return self._forward(weights, x).float()
 
     def _forward(self, weights: Tensor, x: Tensor) -> Tensor:
-        logits: Tensor = functional_call(self.net, self.layout.split(weights), (x,))
+        logits: Tensor = call_with(self.net, self.layout.split(weights), x)
         return logits
 
 
@@ -67,7 +67,7 @@ class _PerExample(OneDraw):
             moments = {mean[name]: (sd[name], drawn[name]) for name in self._apart}
             with _Layers(moments, self._outputs) as layers:
                 means = {name: mean[name] for name in self._apart}
-                logits: Tensor = functional_call(self.net, {**drawn, **means}, (x,))
+                logits: Tensor = call_with(self.net, {**drawn, **means}, x)
             seen = [name for name in self._apart if id(mean[name]) in layers.seen]
             if len(seen) == len(self._apart):
                 return logits

@@ -16,7 +16,7 @@ def send_masks(channel: Channel, layout: Layout, kept: BoolArray | None) -> Bool
     for shape, size in zip(layout.shapes, layout.sizes, strict=True):
         start, end = end, end + size
         taken = None if kept is None else np.flatnonzero(kept[start:end])
-        known[start + send_mask(channel, taken, shape, MASK)] = True
+        known[start + send_mask(channel, taken, shape or (1,), MASK)] = True
     return known
 
 

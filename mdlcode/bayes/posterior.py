@@ -36,7 +36,7 @@ class Layout:
         >>> Layout.of(nn.Linear(2, 3)).shapes
         ((3, 2), (3,))
         """
-        trained = {name: value for name, value in net.named_parameters() if value.requires_grad}
+        trained = {name: value for name, value in net.named_parameters() if value.requires_grad and value.numel()}
         if not trained:
             raise MdlError("the net has no weights to learn, so a posterior has nothing to say")
         for name, value in trained.items():

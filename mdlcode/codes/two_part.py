@@ -12,6 +12,8 @@ from mdlcode.coding.channel import Channel
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
 from mdlcode.learn import NetLearner, NetPredictor, NetTrainer, parse_learner
+from mdlcode.learn.subspace.net import SubspaceNet
+from mdlcode.nets.composed import baked
 from mdlcode.typing import IntArray
 from mdlcode.weights import AnyWeightCode, Float32
 
@@ -42,6 +44,8 @@ class NetCode(PreparedCode):
     def send(self, channel: Channel, learned: NetPredictor | None, shared: Shared, labels: IntArray | None) -> Received:
         """The net's weights, then all labels: both sides predict with the net that Bob decodes."""
         decoded = self.learner.initial(shared) if learned is None else deepcopy(learned)
+        if not isinstance(decoded.net, SubspaceNet):  # its weights move with what they are made of
+            decoded.net = baked(decoded.net)
         self.weights.transmit(channel, decoded.net)
         return Received(channel.send(labels, decoded.predict(shared.inputs)), decoded)
 

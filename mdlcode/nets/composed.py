@@ -10,16 +10,18 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn.utils import parametrizations, parametrize, prune, remove_spectral_norm, remove_weight_norm
 from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
+
+from mdlcode.nets.held import call_with
+from mdlcode.nets.outputs import Logits
 
 
 class Composed(nn.Module):
     """A net that computes with tensors which are made anew at each call; `makers` give them by name.
 
-    What is trained are the parameters of the makers; the net has none of these names.
+    What is trained are the parameters of the makers; the net has empty ones in these places.
     """
 
     def __init__(self, net: nn.Module, makers: Mapping[str, nn.Module]) -> None:
@@ -29,7 +31,7 @@ class Composed(nn.Module):
 
     def forward(self, x: Tensor) -> Any:
         """What the net gives."""
-        return functional_call(self.net, {name: make() for name, make in self.named_makers()}, (x,))
+        return call_with(self.net, {name: make() for name, make in self.named_makers()}, x)
 
     def named_makers(self) -> list[tuple[str, nn.Module]]:
         """Each name with what makes the tensor of that name."""
@@ -48,7 +50,7 @@ class Cast(nn.Module):
     def forward(self) -> Tensor:
         """The parameter in its own type; the rounding passes gradients on."""
         if self.dtype.is_complex:
-            return torch.view_as_complex(self.value).to(self.dtype)
+            return torch.complex(self.value[..., 0], self.value[..., 1]).to(self.dtype)
         return self.value.to(self.dtype)
 
 
@@ -92,6 +94,8 @@ def baked(net: nn.Module) -> nn.Module:
     >>> type(net).__name__, type(baked(net)).__name__
     ('Composed', 'Linear')
     """
+    if isinstance(net, Logits):
+        return Logits(baked(net.net), net.num_classes, net.twice).eval()
     made = net.eval()
     while isinstance(made, Composed):
         made = _filled(made)
@@ -105,7 +109,8 @@ def _filled(net: Composed) -> nn.Module:
         if id(maker) not in done:
             trained = any(each.requires_grad for each in maker.parameters())
             done[id(maker)] = nn.Parameter(maker().detach().clone(), requires_grad=trained)
-        _put(copy.net, name, done[id(maker)])
+        owner, key = _place(copy.net, name)
+        setattr(owner, key, done[id(maker)])
     return copy.net
 
 
@@ -117,13 +122,20 @@ def _cast(net: nn.Module) -> nn.Module:
         if value.dtype != torch.float32 and (value.is_floating_point() or value.is_complex()):
             makers[name] = known.setdefault(id(value), Cast(value))
     for name in makers:
-        _put(net, name, None)
+        _leave_empty(*_place(net, name))
     return Composed(net, makers) if makers else net
 
 
-def _put(net: nn.Module, name: str, value: nn.Parameter | None) -> None:
+def _place(net: nn.Module, name: str) -> tuple[nn.Module, str]:
+    """The module that owns a tensor, and its name there."""
     place, _, key = name.rpartition(".")
-    net.get_submodule(place).register_parameter(key, value)
+    return net.get_submodule(place), key
+
+
+def _leave_empty(module: nn.Module, name: str) -> None:
+    """Puts an empty parameter in the place of a tensor that is made: recurrent layers need one there."""
+    module._parameters.pop(name, None)
+    setattr(module, name, nn.Parameter(torch.empty(0), requires_grad=False))
 
 
 def _taken_out(module: nn.Module) -> dict[str, nn.Module]:
@@ -132,7 +144,7 @@ def _taken_out(module: nn.Module) -> dict[str, nn.Module]:
     module.__class__ = type(module).__bases__[0]  # torch puts a class of its own before the module's
     del module.parametrizations
     for name in found:
-        module.register_parameter(name, None)
+        _leave_empty(module, name)
     return found
 
 

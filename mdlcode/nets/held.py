@@ -2,9 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn.modules.batchnorm import _NormBase
 
 # Counts batches alone: both sides know it, and no prediction reads it.
@@ -22,9 +24,27 @@ def held_tensors(net: nn.Module) -> dict[str, Tensor]:
     """
     found: dict[int, tuple[str, Tensor]] = {}
     for name, value in _named(net):
-        if value.numel():
+        if value is not None and value.numel():
             found.setdefault(id(value), (name, value))
     return dict(found.values())
+
+
+def call_with(net: nn.Module, tensors: Mapping[str, Tensor], x: Tensor) -> Any:
+    """What a net gives for inputs with these tensors in place of its own; tied ones are replaced together.
+
+    torch's own tying leaves its tensors behind in a layer that stands in two places.
+
+    >>> layer = nn.Linear(1, 1)
+    >>> call_with(nn.Sequential(layer, layer), {"0.weight": torch.ones(1, 1), "0.bias": torch.ones(1)}, torch.ones(1))
+    tensor([3.])
+    """
+    firsts: dict[int, str] = {}
+    replaced: dict[str, Tensor] = {}
+    for name, value in _named(net):
+        first = name if value is None else firsts.setdefault(id(value), name)
+        if first in tensors:
+            replaced[name] = tensors[first]
+    return functional_call(net, replaced, (x,), tie_weights=False)
 
 
 @torch.no_grad()
@@ -61,11 +81,11 @@ def shared_parameters(net: nn.Module) -> set[int]:
     return {each for each, count in counts.items() if count > 1}
 
 
-def _named(net: nn.Module) -> Iterator[tuple[str, Tensor]]:
+def _named(net: nn.Module) -> Iterator[tuple[str, Tensor | None]]:
     for place, module in net.named_modules():
         counted = isinstance(module, _NormBase)
         for name, value in (*module._parameters.items(), *module._buffers.items()):
-            if value is not None and not (counted and name == _COUNTER):
+            if not (counted and name == _COUNTER):
                 yield f"{_prefix(place)}{name}", value
 
 

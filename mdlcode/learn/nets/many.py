@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Generator, Tensor, nn
-from torch.func import functional_call, stack_module_state
+from torch.func import stack_module_state
 
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
@@ -21,6 +21,7 @@ from mdlcode.learn.nets.steps import descend
 from mdlcode.learn.nets.training import GradientLearner
 from mdlcode.learn.subspace.learner import SubspaceLearner
 from mdlcode.learn.subspace.net import SubspaceNet
+from mdlcode.nets.held import call_with
 from mdlcode.typing import FloatArray, IntArray
 
 _PREDICT_BATCH = 500
@@ -29,7 +30,7 @@ _DENSE = (nn.Sequential, nn.Flatten, nn.Linear, nn.ReLU, nn.GELU, nn.Tanh, nn.Id
 
 def stacked_logits(net: nn.Module, weights: dict[str, Tensor], x: Tensor) -> Tensor:
     """Logits (nets, m, K) of inputs (m, ...) under weights by name, (nets, ...) each, of one architecture."""
-    logits: Tensor = torch.vmap(lambda each: functional_call(net, each, (x,)))(weights)
+    logits: Tensor = torch.vmap(lambda each: call_with(net, each, x))(weights)
     return logits
 
 

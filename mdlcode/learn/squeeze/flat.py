@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 def trained(net: nn.Module) -> list[nn.Parameter]:
     """The parameters of a net that take a gradient."""
-    return [each for each in net.parameters() if each.requires_grad]
+    return [each for each in net.parameters() if each.requires_grad and each.numel()]
 
 
 def flattened(net: nn.Module) -> tuple[Tensor, Tensor]:

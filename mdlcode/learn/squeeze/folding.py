@@ -57,5 +57,14 @@ def _joined(before: nn.Module, norm: nn.Module, shared: set[int]) -> nn.Module |
     if isinstance(norm, nn.BatchNorm2d) and isinstance(before, nn.Conv2d):
         return fuse_conv_bn_eval(before, norm)
     if isinstance(norm, nn.BatchNorm1d) and isinstance(before, nn.Linear) and norm.num_features == before.out_features:
-        return fuse_linear_bn_eval(before, norm)
+        return fuse_linear_bn_eval(before, _affine(norm))
     return None
+
+
+def _affine(norm: nn.BatchNorm1d) -> nn.BatchNorm1d:
+    """The same norm with a scale and a shift, which torch needs to fold it into a Linear layer."""
+    if norm.affine:
+        return norm
+    same = nn.BatchNorm1d(norm.num_features, norm.eps).to(norm.running_mean).eval()
+    same.load_state_dict(norm.state_dict(), strict=False)
+    return same

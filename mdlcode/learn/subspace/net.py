@@ -6,11 +6,10 @@ import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from mdlcode.config import STRICT
 from mdlcode.errors import MdlError
-from mdlcode.nets.held import held_tensors, others
+from mdlcode.nets.held import call_with, held_tensors, others
 from mdlcode.projections import AnyProjection
 from mdlcode.projections.layers import Layers, groups
 
@@ -85,7 +84,7 @@ class SubspaceNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (m, K)."""
-        logits: Tensor = functional_call(self.net, self.weights(), (x,))
+        logits: Tensor = call_with(self.net, self.weights(), x)
         return logits * self.log_scale.exp()
 
     def weights(self) -> dict[str, Tensor]:
