@@ -58,9 +58,34 @@ def test_folded_nets_predict_the_same(arch: str) -> None:
         assert torch.equal(net(x).argmax(1), folded(x).argmax(1))
 
 
-def test_a_net_whose_batch_norms_do_not_fold_is_refused() -> None:
-    with pytest.raises(MdlError, match=r"running_mean.*can't be put on a grid"):
-        GriddedNet(fold_batch_norm(build("resnet18", (1, 8, 8), 10)), coarseness=1.0)
+def test_what_no_gradient_moves_is_put_on_no_grid() -> None:
+    net = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.BatchNorm1d(4), nn.Linear(4, 2)).eval()
+    net[0].requires_grad_(False)
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    GriddedNet(fold_batch_norm(net), coarseness=4.0)
+    kept = {name for name, value in net.state_dict().items() if torch.equal(value, before[name])}
+    assert before.keys() - kept == {"2.weight", "3.weight", "3.bias"}
+
+
+def layer_twice() -> nn.Sequential:
+    layer = nn.Linear(4, 4)
+    return nn.Sequential(layer, nn.BatchNorm1d(4), nn.ReLU(), layer, nn.BatchNorm1d(4), nn.Linear(4, 2))
+
+
+@pytest.mark.parametrize(
+    "net",
+    [
+        nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3, affine=False)),
+        nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3, track_running_stats=False)),
+        nn.Sequential(nn.Linear(4, 3), nn.Unflatten(1, (3, 1)), nn.Linear(1, 5), nn.BatchNorm1d(3)),
+        layer_twice(),
+    ],
+    ids=["no affine", "no statistics", "of another axis", "a layer twice"],
+)
+def test_only_what_folds_exactly_is_folded(net: nn.Sequential) -> None:
+    x = torch.randn(50, 4)
+    net(x)
+    assert torch.allclose(fold_batch_norm(net)(x), net.eval()(x), atol=1e-5)
 
 
 def mask_bits(some: torch.Tensor) -> float:

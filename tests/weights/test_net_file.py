@@ -168,8 +168,6 @@ BAD = {
     "'weight' of the file is torch.complex128": ("compress", "digits", "--arch", "linear", "--weights", "complex.npz"),
     "'1.weight' of the net is not finite": ("compress", "digits", "--arch", "linear", "--weights", "nan.npz"),
     "'1.weight' is pruned to nothing": ("compress", "digits", "--arch", "linear", "--weights", "zeros.npz"),
-    "share one tensor": ("compress", "digits", "--arch", "nets_of_mine:tied"),
-    "'2.extra' of the net is empty": ("compress", "digits", "--arch", "nets_of_mine:empty"),
     "over 255: quantise it": ("compress", "digits", "--arch", "linear", "--weights", "many.npz"),
     "no net of mdlcode": ("show", "good.npz"),
     "can't be read: No such file": ("show", "missing.mdl"),
