@@ -137,7 +137,7 @@ gives_more_classes = giving(lambda z: z, more=1)
 
 
 class OddTensors(nn.Module):
-    """Buffers of all types, persistent or not, that training changes or not; a scalar, an idle and an empty parameter."""
+    """Buffers of all types, persistent or not, that training changes or not; parameters of one number, idle, empty."""
 
     def __init__(self, shape: Shape, classes: int) -> None:
         super().__init__()
@@ -179,7 +179,19 @@ class Typed(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.net(x.to(self.dtype))
-        return out.abs() if self.dtype.is_complex else out
+        return out
+
+
+class Waves(nn.Module):
+    """The sizes of complex numbers."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.waves, self.out = nn.Parameter(torch.randn(12, W, dtype=torch.cfloat)), nn.Linear(W, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.out((x.to(self.waves.dtype) @ self.waves).abs())
+        return logits
 
 
 def in_double(shape: Shape, classes: int) -> nn.Module:
@@ -193,7 +205,7 @@ def in_bfloat16(shape: Shape, classes: int) -> nn.Module:
 
 
 def in_complex(shape: Shape, classes: int) -> nn.Module:
-    return Typed(dense()(shape, classes), torch.cfloat)
+    return Waves(classes)
 
 
 class Noisy(nn.Module):

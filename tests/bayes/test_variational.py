@@ -143,14 +143,16 @@ def normed(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(64, 10), nn.LayerNorm(10))
 
 
-def test_layers_that_no_prior_pays_for_are_named(digits: Data) -> None:
-    odd_net, quick = FreshNet("test_variational:odd"), replace(STEPS, max_steps=20, min_steps=20)
-    with pytest.raises(MdlError, match="'1' is a BatchNorm2d"):
-        replace(LINEAR, start=FreshNet("convnet")).fit(digits.shared, digits.labels)
-    with pytest.raises(MdlError, match=r"'layer\.weight' is used outside"):
-        replace(LINEAR, start=odd_net).fit(digits.shared, digits.labels)
-    other = replace(LINEAR, start=odd_net, estimator="one-draw", training=quick)
-    assert len(other.fit(digits.shared, digits.labels).posterior.layout) == 650
+def test_weights_of_any_layer_are_random_and_statistics_are_paid(digits: Data) -> None:
+    quick = replace(STEPS, max_steps=20, min_steps=20)
+    odd_net = replace(LINEAR, start=FreshNet("test_variational:odd"), training=quick)
+    assert len(odd_net.fit(digits.shared, digits.labels).posterior.layout) == 650
+    convolutions = replace(LINEAR, start=FreshNet("convnet-small"), training=quick)
+    posterior = convolutions.fit(digits.shared, digits.labels).posterior
+    channels = 16 + 32 + 48 + 48 + 64 + 64
+    assert len(posterior.others.tensors) == 12
+    assert 2 * 5 * channels < posterior.others.bits < 2 * 16 * channels
+    assert (posterior.others.tensors["1.running_var"] != 1).any()
     plain = replace(LINEAR, start=FreshNet("test_variational:normed"), training=quick)
     assert "2.weight" in plain.fit(digits.shared, digits.labels).posterior.layout.names
 
