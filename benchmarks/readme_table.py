@@ -15,8 +15,8 @@ from typing import Any
 from record import incomplete
 
 from mdlcode.codelength import uniform_bits
+from mdlcode.experiments.tables import percent
 from mdlcode.proof.proof import Proof
-from mdlcode.report.tables import percent
 
 ROOT = Path(__file__).parent.parent
 BEGIN, END = "<!-- results: python benchmarks/readme_table.py -->", "<!-- end of results -->"

@@ -1,10 +1,17 @@
-"""Where long work says how far it is. Nobody listens unless a command does."""
+"""Where long work says how far it is: to a line on stderr in a terminal or a notebook, or to whoever listens.
+
+The line is gone when the work is done, and there is none where stderr is a file or a pipe. `quiet()` keeps it away.
+"""
 
 import os
+import shutil
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 
@@ -26,6 +33,8 @@ class Listener(Protocol):
 
 _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 _POLL_SECONDS = 0.1
+_REDRAW_SECONDS = 0.1
+_ERASE = "\r\x1b[K"  # to the start of the line, and all of it away: in notebooks too
 
 
 @contextmanager
@@ -36,6 +45,35 @@ def listening(listener: Listener) -> Iterator[None]:
         yield
     finally:
         _listener.reset(token)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Work inside shows nothing of its progress.
+
+    >>> with quiet():
+    ...     start("work", 10)
+    """
+    with listening(_Silent()):
+        yield
+
+
+@contextmanager
+def shown() -> Iterator[None]:
+    """Work inside is shown on stderr if that is a terminal or a notebook's, unless somebody listens already."""
+    if _listener.get() is not None or not _seen_at_once():
+        yield
+        return
+    try:
+        with listening(_Work(_LINE)):
+            yield
+    finally:
+        _LINE.end()
+
+
+def wipe() -> None:
+    """Takes the line of progress off the screen, so that other words can be printed there; it comes back by itself."""
+    _LINE.wipe()
 
 
 def start(description: str, total_steps: int) -> None:
@@ -54,6 +92,125 @@ def say(line: str) -> None:
     """Gives the listener a line that stays."""
     if (listener := _listener.get()) is not None:
         listener.say(line)
+
+
+class _Silent:
+    """A listener that shows nothing."""
+
+    def start(self, description: str, total_steps: int) -> None:
+        pass
+
+    def advance(self, steps: int) -> None:
+        pass
+
+    def say(self, line: str) -> None:
+        pass
+
+    def beside(self) -> "_Silent":
+        return self
+
+
+@dataclass
+class _Work:
+    """A piece of work under way, as the line hears of it."""
+
+    line: "_Line"
+    description: str = ""
+    total: int = 0
+    done: int = 0
+
+    def start(self, description: str, total_steps: int) -> None:
+        self.description, self.total, self.done = description, total_steps, 0
+        self.line.begin(self)
+
+    def advance(self, steps: int) -> None:
+        self.done = min(self.total, self.done + steps)
+        self.line.draw(steps)
+
+    def say(self, line: str) -> None:
+        self.line.say(line)
+
+    def beside(self) -> "_Work":
+        return _Work(self.line)
+
+
+class _Line:
+    """One line on stderr: what is done of all that is under way, the steps per second, and the time left."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()  # workers are heard on a thread of their own
+        self._under_way: list[_Work] = []
+        self._steps, self._begun, self._drawn, self._visible = 0, 0.0, 0.0, False
+
+    def begin(self, work: _Work) -> None:
+        """One more piece of work is under way; the clock starts where there was none."""
+        with self._lock:
+            self._under_way = [each for each in self._under_way if each.done < each.total and each is not work]
+            if not self._under_way:
+                self._steps, self._begun = 0, time.monotonic()
+            self._under_way.append(work)
+            self._drawn = 0.0
+            self.draw(0)
+
+    def draw(self, steps: int) -> None:
+        """So many more steps are done: writes the line, ten times a second at most."""
+        with self._lock:
+            now, self._steps = time.monotonic(), self._steps + steps
+            if not self._under_way or now - self._drawn < _REDRAW_SECONDS:
+                return
+            done, total = sum(each.done for each in self._under_way), sum(each.total for each in self._under_way)
+            rate = self._steps / max(now - self._begun, 1e-3)
+            text = progress_text(self._under_way[-1].description, done, total, rate)
+            self._write(_ERASE + text[: shutil.get_terminal_size().columns - 1])
+            self._drawn, self._visible = now, True
+
+    def say(self, line: str) -> None:
+        """Writes a line that stays."""
+        with self._lock:
+            self.wipe()
+            self._write(f"{line}\n")
+
+    def wipe(self) -> None:
+        """Takes the line off the screen until there is something new to tell."""
+        with self._lock:
+            if self._visible:
+                self._write(_ERASE)
+            self._visible = False
+
+    def end(self) -> None:
+        """Nothing is under way any more."""
+        with self._lock:
+            self._under_way = []
+            self.wipe()
+
+    def _write(self, text: str) -> None:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
+def progress_text(description: str, done: int, total: int, steps_per_second: float) -> str:
+    """The line of progress.
+
+    >>> progress_text("prequential", 500, 2000, 10.0)
+    'prequential: 500 of 2,000 steps, 10.0 steps/s, 2 min 30 s left'
+    >>> progress_text("prequential", 0, 2000, 0.0)
+    'prequential: 0 of 2,000 steps'
+    """
+    text = f"{description}: {done:,} of {total:,} steps"
+    if not steps_per_second:
+        return text
+    minutes, seconds = divmod(round((total - done) / steps_per_second), 60)
+    hours, minutes = divmod(minutes, 60)
+    left = f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+    return f"{text}, {steps_per_second:,.1f} steps/s, {left} left"
+
+
+def _seen_at_once() -> bool:
+    """Whether somebody sees what is written to stderr as it is written: in a terminal or a notebook."""
+    return sys.stderr is not None and (sys.stderr.isatty() or type(sys.stderr).__module__.startswith("ipykernel"))
+
+
+_LINE = _Line()
 
 
 class _Sender:

@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mdlcode.cli import options as o
-from mdlcode.cli.show import add_bound_row, add_row, err, out, results_bounds_table, table
+from mdlcode.cli.show import GrowingTable, err, out
 from mdlcode.errors import TrainingError
+
+if TYPE_CHECKING:
+    from mdlcode.experiments import Result
 
 OutFolder = Annotated[Path | None, typer.Option("--out", "-o", help="Folder for results.json and bits by label.")]
 Bounds = Annotated[bool | None, typer.Option("--bounds", help="Show bounds on the test error of nets that are sent.")]
@@ -17,6 +20,8 @@ Prove = Annotated[
 ]
 Checks = Annotated[list[str] | None, typer.Option("--only", help="This check alone; may be repeated.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace results that are in --out.")]
+
+_WIDTHS = (13, 11, 13, 9, 14, 13, 8)  # of numbers not known yet: up to 31 million 32-bit weights
 
 
 @dataclass(frozen=True)
@@ -33,15 +38,18 @@ class Codes(o.View):
 def compare(given: Codes, out_folder: OutFolder = None, force: Force = False) -> None:
     """The codelengths of a data set's labels under several codes, side by side."""
     from mdlcode.codes.presets import PRESETS
+    from mdlcode.experiments import shown
     from mdlcode.experiments.compare import measure_each
     from mdlcode.experiments.tasks import Comparison
 
     chosen = o.read(Comparison, given, codes=",".join(PRESETS))
     loaded = chosen.load()
-    shown = table(f"{loaded.name}: {len(loaded):,} labels, {loaded.shared.classes_text}")
-    bounded = results_bounds_table()
+    codes = chosen.named_codes()
+    widths = (max(len(name) for name, _ in codes) + len(" (best of 9)"), *_WIDTHS)
+    title = f"{loaded.name}: {len(loaded):,} labels, {loaded.shared.classes_text}"
+    table = GrowingTable(shown.HEADER, widths, title, shown.CAPTION)
+    results: list[Result] = []
     failures: list[str] = []
-    notes: list[str] = []
 
     def failed(name: str, error: TrainingError) -> None:
         failures.append(name)
@@ -49,23 +57,31 @@ def compare(given: Codes, out_folder: OutFolder = None, force: Force = False) ->
 
     try:
         with o.computing(chosen.threads, chosen.workers):
-            codes, seed, paid = chosen.named_codes(), chosen.seed, chosen.candidates
-            for result in measure_each(loaded, codes, out_folder, force, seed, failed, paid, chosen.prove):
-                add_row(shown, result)
-                add_bound_row(bounded, result)
-                notes += [f"{result.code}: {note}" for note in result.notes]
-                if result.proof is not None:
-                    notes.append(f"{result.code}: {result.proof}")
-                    failures += [] if result.proof.proved else [result.code]
+            settings = chosen.seed, failed, chosen.candidates, chosen.prove
+            for result in measure_each(loaded, codes, out_folder, force, *settings):
+                results.append(result)
+                table.add(shown.row(result))
     finally:
-        if shown.rows:
-            out.print(shown)
-        if shown.rows and chosen.bounds:
-            out.print(bounded)
-        for note in notes:
-            out.print(note, highlight=False)
+        table.end()
+        _end(results, bool(chosen.bounds))
+    failures += [each.code for each in results if each.proof is not None and not each.proof.proved]
     if failures:
         raise typer.Exit(1)
+
+
+def _end(results: "list[Result]", bounds: bool) -> None:
+    """What comes below the table: bounds, where they are asked for, notes and proofs."""
+    from mdlcode.experiments import shown
+
+    if results and bounds:
+        table = shown.bounds_table(results)
+        out.print(table.ruled())
+        out.print(table.caption, markup=False, highlight=False)
+    for each in results:
+        for note in each.notes:
+            out.print(f"{each.code}: {note}", markup=False, highlight=False)
+        if each.proof is not None:
+            out.print(f"{each.code}: {each.proof}", markup=False, highlight=False)
 
 
 @o.taken

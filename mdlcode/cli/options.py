@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
-from mdlcode.cli.show import err, working
+from mdlcode.cli.show import err
 from mdlcode.errors import MdlError
 
 if TYPE_CHECKING:
@@ -202,9 +202,9 @@ def computing(threads: int | None, workers: int) -> Iterator[None]:
     """Progress on the screen, and work on so many processes of so many threads."""
     import torch
 
-    from mdlcode import parallel
+    from mdlcode import parallel, progress
 
     share = max(1, torch.get_num_threads() // workers)  # what OMP_NUM_THREADS allows, else all cores
     torch.set_num_threads(threads or share)
-    with working(), parallel.processes(workers, threads or share) as pool, parallel.using(pool):
+    with progress.shown(), parallel.processes(workers, threads or share) as pool, parallel.using(pool):
         yield

@@ -1,5 +1,6 @@
 """`Code`: a lossless code for labels given inputs, written once as what Alice and Bob say."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass as plain_dataclass
@@ -10,7 +11,9 @@ import numpy as np
 from pydantic import BeforeValidator
 from pydantic.dataclasses import dataclass
 
+from mdlcode import progress
 from mdlcode.codelength import Codelength
+from mdlcode.codes.last_run import MOST_BYTES, LastRun, Remembered
 from mdlcode.coding import message as envelope
 from mdlcode.coding.channel import Channel, Ledger, Receiver, Sender, Words
 from mdlcode.config import STRICT, Configurable, parsed, to_config
@@ -20,6 +23,8 @@ from mdlcode.errors import MdlError, MessageError
 from mdlcode.learn.base import Predictor
 from mdlcode.trust import require_trusted
 from mdlcode.typing import Config, FloatArray, IntArray
+
+_LAST_RUN = LastRun()
 
 
 @plain_dataclass(frozen=True, eq=False)
@@ -75,21 +80,26 @@ class Code(Configurable, ABC):
     def codelength(self, data: Data) -> Codelength:
         """Bits of the labels given the inputs under this code.
 
+        `encode` of the same data afterwards trains nothing again, nor does this after `encode`, as long as the run
+        takes at most 64 MiB to remember.
+
         >>> from mdlcode.codes import Uniform
         >>> from mdlcode.data import load
         >>> round(Uniform().codelength(load("digits")).total_bits, 1)
         5969.5
         """
-        return self._spoken(Ledger(), data).codelength
+        return self._remembered(data, MOST_BYTES).codelength(data.shared.num_classes)
 
     def encode(self, data: Data) -> bytes:
         """The message that tells Bob the labels."""
-        return self.transmitted(data)[0]
+        sender = Sender()
+        self._remembered(data, math.inf).repeat_on(sender)
+        return envelope.pack(self.header(data, sender.spare), sender.words())
 
     def transmitted(
         self, data: Data, source: Config | None = None, spare: Words | None = None
     ) -> tuple[bytes, Transmission]:
-        """The message, and what the same run measured.
+        """The message, and what the same run measured. It is a fresh run, whatever was run before.
 
         `source` is noted in the message's header. With bits-back the message carries `spare` to Bob too.
         """
@@ -131,14 +141,25 @@ class Code(Configurable, ABC):
             raise MessageError("the message decodes to other labels than were sent: is this the same machine?")
         return labels
 
+    def _remembered(self, data: Data, most_bytes: float) -> Remembered:
+        """The conversation as Alice held it last, or holds it now; of at most so many bytes, else its bits alone."""
+        run = _LAST_RUN.find(self, data)
+        if run is None:
+            run = Remembered(most_bytes)
+            self._spoken(run, data)
+            _LAST_RUN.keep(self, data, run)
+        return run
+
     def _spoken(self, channel: Ledger, data: Data) -> Transmission:
-        received = self.transmit(channel, data.shared, data.labels.copy())
+        with progress.shown():
+            received = self.transmit(channel, data.shared, data.labels.copy())
         return Transmission(channel.codelength(data.shared.num_classes), received, channel.spare)
 
     def _received(self, shared: Shared, words: Words) -> tuple[IntArray, Words]:
         receiver = Receiver(words)
         try:
-            return self.transmit(receiver, shared, None).labels, receiver.rest()
+            with progress.shown():
+                return self.transmit(receiver, shared, None).labels, receiver.rest()
         except (ValueError, AssertionError, IndexError, MdlError) as error:
             raise MessageError(f"the message does not decode: {error}") from None
 

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from mdlcode import progress
 from mdlcode.certify.code import certify_sent
+from mdlcode.codelength import Codelength
 from mdlcode.codes.base import Code, Transmission
 from mdlcode.codes.frequencies import frequencies_bits
+from mdlcode.codes.prequential import Prequential
 from mdlcode.codes.presets import preset
 from mdlcode.coding.message import envelope_bits
 from mdlcode.config import kind_of, to_config
@@ -19,14 +22,18 @@ from mdlcode.data.standardise import resolved
 from mdlcode.environment import Environment
 from mdlcode.errors import MdlError, TrainingError
 from mdlcode.experiments.results import Result, ResultsFolder, command_line, versions
+from mdlcode.experiments.shown import Results
+from mdlcode.learn import UniformLearner
 from mdlcode.proof.bob import Bob
 from mdlcode.proof.prove import transmit_and_prove
 
 
 def compare(
     data: Data, codes: Iterable[Code | str], out: Path | None = None, force: bool = False, prove: bool = False
-) -> list[Result]:
+) -> Results:
     """One `Result` for each code, given as an object or by name; saved in the folder `out`, if given.
+
+    They print as a table. Progress is on stderr, in a terminal or notebook (see `mdlcode.progress.quiet`).
 
     With `prove` each number is proved: the labels are sent to another process, as `mdlcode.prove` does.
     Raises MdlError for an unknown name and where `out` holds results already (unless `force`), and
@@ -37,7 +44,7 @@ def compare(
     [5970]
     """
     named = [(each, preset(each)) if isinstance(each, str) else (kind_of(each), each) for each in codes]
-    return list(measure_each(data, named, out, force, prove=prove))
+    return Results(measure_each(data, named, out, force, prove=prove))
 
 
 def measure_each(
@@ -61,7 +68,8 @@ def measure_each(
     with Bob(data.shared) if prove else nullcontext() as bob:
         for name, code in codes:
             try:
-                result, transmission = _measured(name, code, data, bob, seed, candidates)
+                with progress.shown():
+                    result, transmission = _measured(name, code, data, bob, seed, candidates)
             except TrainingError as error:
                 if failed is None:
                     raise
@@ -119,7 +127,19 @@ def _result(name: str, code: Code, data: Data, transmission: Transmission, secon
         order_seed=data.order_seed,
         standardise=str(resolved(data.shared.standardise, data.shared.inputs)),
         envelope_bits=envelope_bits(code.header(data, transmission.spare)),
-        notes=transmission.received.notes,
+        notes=(*transmission.received.notes, *_advice(code, length)),
+    )
+
+
+def _advice(code: Code, length: Codelength) -> tuple[str, ...]:
+    """What to do about a prequential code that is longer than the uniform code; nothing where it is not."""
+    if not isinstance(code, Prequential) or length.compression_ratio <= 1:
+        return ()
+    if any(isinstance(each, UniformLearner) for each in code.learners):
+        return ()
+    return (
+        "longer than the uniform code, as it goes with few or noisy labels, where nets are surer than they are right:"
+        " `switch` falls back on the uniform code and on class frequencies, and `frequencies` looks at these alone",
     )
 
 

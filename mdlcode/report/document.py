@@ -12,10 +12,11 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from mdlcode.errors import MdlError
+from mdlcode.experiments.shown import results_table
 from mdlcode.experiments.stored import Stored, read_results
+from mdlcode.experiments.tables import Table
 from mdlcode.files import write_text
 from mdlcode.plots.kinds import KINDS
-from mdlcode.report.tables import Table, results_table
 
 MARKER = "reproduction.json"  # says of what a folder is the reproduction
 _STYLE = """
@@ -95,7 +96,7 @@ def _run(folder: Path) -> Document:
     kinds = ["panels", "parts", *(["weights"] if any(run.expert_weights.shape[1] > 1 for run in runs) else [])]
     pictures = tuple(Picture(_png(KINDS[kind](runs)), _CAPTIONS[kind]) for kind in kinds)
     title = f"Codelengths of the labels of {', '.join(dict.fromkeys(run.result.dataset for run in runs))}"
-    return Document(title, (results_table(runs),), pictures, tuple(runs), _commands(runs))
+    return Document(title, (results_table(run.result for run in runs),), pictures, tuple(runs), _commands(runs))
 
 
 def _reproduction(folder: Path) -> Document:

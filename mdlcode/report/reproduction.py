@@ -10,10 +10,10 @@ from mdlcode import parallel
 from mdlcode.errors import MdlError
 from mdlcode.experiments.pieces import Piece, read_json
 from mdlcode.experiments.results import command_line, versions
+from mdlcode.experiments.tables import Table
 from mdlcode.files import write_json, write_text
 from mdlcode.plots.style import save
 from mdlcode.report.document import MARKER
-from mdlcode.report.tables import Table
 
 T = TypeVar("T")
 

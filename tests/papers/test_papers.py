@@ -17,10 +17,10 @@ from mdlcode.codes.base import parse_code
 from mdlcode.errors import MdlError
 from mdlcode.experiments.results import SCHEMA_VERSION, stem
 from mdlcode.experiments.stored import read_results
+from mdlcode.experiments.tables import Table
 from mdlcode.papers.blier_ollivier.codes import table1_codes
 from mdlcode.papers.blier_ollivier.published import PUBLISHED, flat_confusion_bits
 from mdlcode.papers.li.items import GRID, grid_search
-from mdlcode.report.tables import Table
 
 ROOT = next(each for each in Path(__file__).parents if (each / "pyproject.toml").is_file())
 

@@ -12,10 +12,10 @@ from mdlcode.coding.channel import Sender
 from mdlcode.config import to_config
 from mdlcode.data import Data
 from mdlcode.experiments.pieces import Values
+from mdlcode.experiments.tables import Table
 from mdlcode.learn import Steps
 from mdlcode.papers import Job, sizes
 from mdlcode.papers.blier_ollivier.published import NAMES
-from mdlcode.report.tables import Table
 
 # Data, labels, net, epochs, and the draws of each coding.
 SIZES = {

@@ -8,6 +8,7 @@ import numpy as np
 from mdlcode.codes import Code, Identity, Prequential, Temperature
 from mdlcode.config import replaced, shifted_seeds
 from mdlcode.experiments.pieces import Run
+from mdlcode.experiments.tables import Table
 from mdlcode.learn import (
     AdamW,
     Affine,
@@ -25,7 +26,6 @@ from mdlcode.learn import (
 )
 from mdlcode.papers import Job, sizes
 from mdlcode.papers.blier_ollivier.published import NAMES
-from mdlcode.report.tables import Table
 
 NET = NetLearner(
     arch="convnet",

@@ -2,11 +2,11 @@
 
 from mdlcode.experiments.pieces import Run
 from mdlcode.experiments.stored import Stored
+from mdlcode.experiments.tables import Table, percent
 from mdlcode.papers import Job, sizes
 from mdlcode.papers.blier_ollivier.codes import figure2_codes, switching_codes
 from mdlcode.papers.blier_ollivier.published import NAMES
 from mdlcode.plots.kinds import four_panels, weights
-from mdlcode.report.tables import Table, percent
 
 FIGURE2 = {"smoke": ("digits", 300), "cpu": ("cifar10", 5000), "full": ("cifar10", None)}
 

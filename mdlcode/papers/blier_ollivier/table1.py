@@ -2,10 +2,10 @@
 
 from mdlcode.experiments.pieces import Run
 from mdlcode.experiments.stored import Stored
+from mdlcode.experiments.tables import Table, percent
 from mdlcode.papers import Job, sizes
 from mdlcode.papers.blier_ollivier.codes import table1_codes
 from mdlcode.papers.blier_ollivier.published import NAMES, NUM_LABELS, PUBLISHED
-from mdlcode.report.tables import Table, percent
 
 TABLE1_LABELS: dict[str, dict[str, int | None]] = {
     "smoke": {"digits": 600, "mnist": 1000, "cifar10": 600},

@@ -9,12 +9,12 @@ from typing import Any
 from mdlcode.config import to_config
 from mdlcode.data import Data
 from mdlcode.experiments.pieces import Values
+from mdlcode.experiments.tables import Table, percent
 from mdlcode.learn import AdamW, NetLearner, Real, Steps, SubspaceLearner
 from mdlcode.measures.dimension_search import DimensionSearch
 from mdlcode.papers import Job, sizes
 from mdlcode.plots.dimension import draw_dimensions
 from mdlcode.plots.style import COLOURS, drawing
-from mdlcode.report.tables import Table, percent
 
 Search = Callable[[str, str], DimensionSearch]  # of a scale and a net
 PUBLISHED = {

@@ -3,12 +3,12 @@
 import numpy as np
 
 from mdlcode.data.load import data_root
+from mdlcode.experiments.tables import Table, percent
 from mdlcode.papers import Job
 from mdlcode.papers.zhou.kl_weights import kl_weights
 from mdlcode.papers.zhou.limits_table import limits_table
 from mdlcode.papers.zhou.pruning import fig1
 from mdlcode.papers.zhou.table import Row, imagenet_table, lenet_table
-from mdlcode.report.tables import Table, percent
 
 WEIGHTS = "zhou_lenet5.npz"
 

@@ -11,10 +11,10 @@ from mdlcode.codes import TwoPart
 from mdlcode.config import to_config
 from mdlcode.data import Data
 from mdlcode.experiments.pieces import Values
+from mdlcode.experiments.tables import Table, percent
 from mdlcode.learn import AdamW, NetLearner, Steps
 from mdlcode.papers import Job, sizes
 from mdlcode.papers.zhou.limits import NOISES, limits, split
-from mdlcode.report.tables import Table, percent
 from mdlcode.weights import Grid, Quantised
 
 

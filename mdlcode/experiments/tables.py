@@ -1,0 +1,116 @@
+"""Tables as a person, a paper or a spreadsheet reads them."""
+
+import csv
+import html
+import io
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import rich.table
+
+_MOST_COLUMNS = 160  # of text that goes to no terminal
+_LATEX = str.maketrans({"%": r"\%", "&": r"\&", "_": r"\_", "#": r"\#", "$": r"\$", ">": "$>$", "<": "$<$"})
+
+
+@dataclass(frozen=True)
+class Table:
+    """A caption, column names and rows of text; the first column is text, the others are set to the right.
+
+    >>> Table("Bits", ("code", "bits"), (("uniform", "5,969.5"),)).markdown().splitlines()[-1]
+    '| uniform | 5,969.5 |'
+    """
+
+    caption: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def markdown(self) -> str:
+        """A Markdown table under its caption."""
+        rule = ["---", *["---:"] * (len(self.header) - 1)]
+        lines = [f"| {' | '.join(row)} |" for row in (self.header, rule, *self.rows)]
+        return f"{self.caption}\n\n" + "\n".join(lines) + "\n"
+
+    def latex(self) -> str:
+        r"""A LaTeX table with plain \hline rules."""
+        lines = [" & ".join(cell.translate(_LATEX) for cell in row) + r" \\" for row in (self.header, *self.rows)]
+        return "\n".join(
+            [
+                r"\begin{table}",
+                rf"\caption{{{self.caption.translate(_LATEX)}}}",
+                rf"\begin{{tabular}}{{l{'r' * (len(self.header) - 1)}}}",
+                *[r"\hline", lines[0], r"\hline", *lines[1:], r"\hline"],
+                *[r"\end{tabular}", r"\end{table}", ""],
+            ]
+        )
+
+    def csv(self) -> str:
+        """Comma-separated values, without the caption; numbers as programs read them, percents as shares.
+
+        >>> print(Table("", ("code", "bits", "accuracy"), (("a", "21,391.1", "99.50 %"), ("b", "-", "-"))).csv())
+        code,bits,accuracy
+        a,21391.1,0.995
+        b,,
+        <BLANKLINE>
+        """
+        text = io.StringIO()
+        rows = [(row[0], *map(_plain, row[1:])) for row in self.rows]
+        csv.writer(text, lineterminator="\n").writerows((self.header, *rows))
+        return text.getvalue()
+
+    def text(self) -> str:
+        """The table as it is printed, as wide as the terminal if there is one, its caption below it."""
+        from rich.console import Console
+
+        width = shutil.get_terminal_size((_MOST_COLUMNS, 0)).columns
+        console = Console(file=(text := io.StringIO()), width=width)
+        console.print(self.ruled())
+        return text.getvalue() + self.caption
+
+    def ruled(self, widths: Sequence[int | None] = ()) -> "rich.table.Table":
+        """The table with rules, for a terminal; its columns as wide as said."""
+        from rich.table import Table as Ruled
+        from rich.text import Text
+
+        made = Ruled()
+        for index, name in enumerate(self.header):
+            justify: Literal["left", "right"] = "right" if index else "left"
+            made.add_column(Text(name), justify=justify, width=widths[index] if widths else None)
+        for cells in self.rows:
+            made.add_row(*map(Text, cells))
+        return made
+
+    def html(self, below: Sequence[str] = ()) -> str:
+        """An HTML table with its caption, and lines below it."""
+        head = "".join(f"<th>{html.escape(cell)}</th>" for cell in self.header)
+        body = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>\n" for row in self.rows)
+        caption = f"<caption>{_lines(self.caption)}</caption>"
+        table = f"<table>{caption}\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody></table>\n"
+        return table + "".join(f"<p>{_lines(line)}</p>\n" for line in below)
+
+
+def _lines(text: str) -> str:
+    return html.escape(text).replace("\n", "<br>")
+
+
+def _plain(cell: str) -> str:
+    """A shown number without its commas, a percent as a share, nothing for "-"; other texts as they are."""
+    if cell == "-":
+        return ""
+    if not re.fullmatch(r"-?(\d+|\d{1,3}(,\d{3})+)(\.\d+)?( %)?", cell):
+        return cell
+    number = cell.replace(",", "")
+    return number if not number.endswith(" %") else str(Decimal(number[:-2]) / 100)
+
+
+def percent(share: float | None) -> str:
+    """A share as percent, "-" for None.
+
+    >>> percent(0.995), percent(None)
+    ('99.50 %', '-')
+    """
+    return "-" if share is None else f"{100 * share:.2f} %"
