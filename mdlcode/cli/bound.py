@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mdlcode.cli import options as o
-from mdlcode.cli.show import bounds_table, out, paid_table
+from mdlcode.cli.show import out, print_table
 from mdlcode.errors import MdlError
+from mdlcode.report.stored_tables import bounds_table, paid_table
 
 if TYPE_CHECKING:
     from mdlcode.certify.certificate import Certificate
@@ -117,8 +118,8 @@ def show(made: "Certificate") -> None:
         f"; n = {made.n:,}, delta = {made.delta:g}" + (f" + {made.mc_delta:g} for the draws" if draws else ""),
         highlight=False,
     )
-    out.print(paid_table(made))
-    out.print(bounds_table(made))
+    print_table(paid_table(made.to_config()))
+    print_table(bounds_table(made.to_config()))
     if made.unpaid_bound is not None:
         out.print(
             f"{100 * made.tightest.value:.3f} % pays for {made.candidates:,} settings that were tried;"

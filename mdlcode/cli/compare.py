@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mdlcode.cli import options as o
-from mdlcode.cli.show import GrowingTable, err, out
+from mdlcode.cli.show import GrowingTable, err, out, print_table
 from mdlcode.errors import TrainingError
 
 if TYPE_CHECKING:
@@ -74,9 +74,7 @@ def _end(results: "list[Result]", bounds: bool) -> None:
     from mdlcode.experiments import shown
 
     if results and bounds:
-        table = shown.bounds_table(results)
-        out.print(table.ruled())
-        out.print(table.caption, markup=False, highlight=False)
+        print_table(shown.bounds_table(results))
     for each in results:
         for note in each.notes:
             out.print(f"{each.code}: {note}", markup=False, highlight=False)

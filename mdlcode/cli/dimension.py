@@ -3,16 +3,13 @@
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from mdlcode.cli import options as o
-from mdlcode.cli.show import out
-
-if TYPE_CHECKING:
-    from mdlcode.measures import IntrinsicDimension
+from mdlcode.cli.show import out, print_table
+from mdlcode.report.stored_tables import dimension_table
 
 
 class On(StrEnum):
@@ -69,32 +66,5 @@ def dimension(given: Search, out_folder: OutFolder = None, force: Force = False)
     file = None if out_folder is None else DimensionFile(out_folder, force, loaded, search, to_config(chosen.view))
     with o.computing(chosen.threads, chosen.workers):
         found = search.run(loaded, lambda so_far: None if file is None else file.save(so_far))
-    out.print(
-        _table(found, f"{loaded.name}, {search.accuracy_on} accuracy"), _summary(found), sep="\n", highlight=False
-    )
-
-
-def _table(found: "IntrinsicDimension", title: str) -> Table:
-    made = Table(title=title)
-    for name in ("d", "accuracy, mean over seeds", "least", "most"):
-        made.add_column(name, justify="right")
-    for each, accuracies in found.accuracies.items():
-        shown = (sum(accuracies) / len(accuracies), min(accuracies), max(accuracies))
-        made.add_row(f"{each:,}", *(f"{100 * value:.2f} %" for value in shown))
-    return made
-
-
-def _summary(found: "IntrinsicDimension") -> str:
-    low, high = found.interval()
-    limits = f"{low:,.0f} - " + (f"{high:,.0f}" if high < float("inf") else "not bounded")
-    reached = (
-        f"{found.dimension:,.0f} of D = {found.num_parameters:,}"
-        f" (95 %, inverse regression over {len(found.trials)} trainings: {limits})"
-    )
-    if found.dimension == float("inf"):
-        reached = f"above {max(found.accuracies):,}: no dimension tried reaches it"
-    return (
-        f"d_int{100 * found.share:.0f} = {reached}\n"
-        f"threshold {100 * found.threshold:.2f} % = {found.share:g} x baseline {100 * found.baseline:.2f} %"
-        f" ({found.baseline_name}); isotonic means, linear in log d"
-    )
+    out.print(f"{loaded.name}, {search.accuracy_on} accuracy", highlight=False, markup=False)
+    print_table(dimension_table(found.report()))

@@ -35,15 +35,21 @@ def plot(runs: Runs, file: OutFile, kind: Kind = "panels", codes: Codes = None, 
         out.print(f"{kind} in {path}", highlight=False)
 
 
-Folder = Annotated[Path, typer.Argument(help="A results folder of compare --out, or one of reproduce --out.")]
+Folder = Annotated[
+    Path,
+    typer.Argument(
+        help="What a command wrote with --out: a folder of compare, dimension or reproduce, or a file of the others."
+    ),
+]
 ReportFile = Annotated[
     Path, typer.Option("--out", "-o", help="File: .html with figures and settings; .md, .tex, .csv: tables alone.")
 ]
 
 
 def report(folder: Folder, file: ReportFile) -> None:
-    """Everything in a folder as one file."""
-    from mdlcode.report.document import read_document, write_document
+    """Everything in a folder as one file, with its figures."""
+    from mdlcode.report.document import write_document
+    from mdlcode.report.readers import read_document
 
     write_document(read_document(folder), file)
     out.print(f"report in {file}", highlight=False)

@@ -1,21 +1,19 @@
 """`mdlcode measure`."""
 
-from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from mdlcode.cli import options as o
-from mdlcode.cli.show import out
+from mdlcode.cli.show import out, print_table
 from mdlcode.errors import MdlError
+from mdlcode.report.stored_tables import measures_table
 
 if TYPE_CHECKING:
     from torch import nn
 
     from mdlcode.data import Data
-    from mdlcode.measures.base import Measure, Value
 
 Net = Annotated[Path, typer.Argument(help="Weights of --arch (.pt or .npz), or a net's file that `compress` wrote.")]
 Init = Annotated[Path | None, typer.Option(help="The weights before training, for distances.")]
@@ -61,9 +59,11 @@ def measure(
             _net(net, arch, loaded, trust), loaded, start, None if history is None else History.read(history), other
         )
         values = measured(trained, wanted)
-    out.print(_table(values, wanted, f"{loaded.name}, {len(loaded):,} training labels"))
+    stored = {name: {**asdict(each), "sign": wanted[name].sign} for name, each in values.items()}
+    out.print(f"{loaded.name}, {len(loaded):,} training labels", highlight=False, markup=False)
+    print_table(measures_table(stored))
     if report is not None:
-        write_json(report, {name: {**asdict(each), "sign": wanted[name].sign} for name, each in values.items()})
+        write_json(report, stored)
 
 
 def _net(file: Path, arch: str, loaded: "Data", trust: list[str] | None) -> "nn.Module":
@@ -76,16 +76,4 @@ def _net(file: Path, arch: str, loaded: "Data", trust: list[str] | None) -> "nn.
         return decode_net(content, trust or ()).net
     made = nets.build(arch, loaded.shared.shape, loaded.shared.num_classes)
     load_weights(made, read_tensors(file))
-    return made
-
-
-def _table(values: "dict[str, Value]", measures: "dict[str, Measure]", title: str) -> Table:
-    made = Table(title=title, caption="sign: +1 where more of it should mean a larger gap between train and test error")
-    made.add_column("measure", no_wrap=True)
-    for name in ("sign", "value", "+-", "seconds"):
-        made.add_column(name, justify="right")
-    made.add_column("")
-    for name, each in values.items():
-        numbers = "-" if isnan(each.value) else f"{each.value:,.5g}", "" if isnan(each.error) else f"{each.error:.2g}"
-        made.add_row(name, f"{measures[name].sign:+d}", *numbers, f"{each.seconds:.2f}", each.reason)
     return made

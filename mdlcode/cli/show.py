@@ -2,17 +2,13 @@
 
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Console
-from rich.table import Table as Ruled
 from rich.text import Text
 
 from mdlcode import progress
 from mdlcode.experiments.tables import Table
-
-if TYPE_CHECKING:
-    from mdlcode.certify.certificate import Certificate
 
 
 class _Console(Console):
@@ -60,30 +56,10 @@ class GrowingTable:
         return [Text.from_ansi(line) for line in captured.get().splitlines()]
 
 
-def paid_table(made: "Certificate") -> Ruled:
-    """Where the bits of a certificate went, by part, largest first, and their sum."""
-    file = "" if made.coded_bits is None else f" (decoded from {made.coded_bits // 8:,} bytes of file)"
-    shown = Ruled(title=f"what was paid: {made.total_bits:,.1f} bits{file}")
-    shown.add_column("part")
-    for name in ("bits", "share"):
-        shown.add_column(name, justify="right")
-    for part, bits in sorted(made.bits_by_part.items(), key=lambda item: -item[1]):
-        shown.add_row(part, f"{bits:,.1f}", f"{100 * bits / made.total_bits:.1f} %" if made.total_bits else "-")
-    return shown
-
-
-def bounds_table(made: "Certificate") -> Ruled:
-    """Every bound of a certificate, the tightest marked, vacuous ones as they are; the test set's at the end."""
-    shown = Ruled(title="bounds on the test error")
-    shown.add_column("bound")
-    shown.add_column("at most", justify="right")
-    shown.add_column("")
-    for each in made.bounds:
-        note = "tightest" if each.tightest else ""
-        note += (", " if note and each.vacuous else "") + ("vacuous" if each.vacuous else "")
-        shown.add_row(each.name, f"{100 * each.value:.3f} %", note)
-    if made.test is not None:
-        wrong = f"{made.test.errors:,} of {made.test.n:,} wrong: a net that was fixed before the test set"
-        shown.add_section()
-        shown.add_row("test set", f"{100 * made.test.bound:.3f} %", wrong)
-    return shown
+def print_table(table: Table) -> None:
+    """Prints a table, the first line of its caption above it and the others below."""
+    title, *below = table.caption.split("\n")
+    out.print(title, markup=False, highlight=False)
+    out.print(table.ruled())
+    for line in below:
+        out.print(line, markup=False, highlight=False)

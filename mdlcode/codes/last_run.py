@@ -19,7 +19,7 @@ MOST_BYTES = 1 << 26  # 64 MiB; a run of more is not remembered
 class Remembered(Rehearsal):
     """A rehearsal that forgets what was said once that takes more than `most_bytes`; the count of bits stays.
 
-    >>> channel = Remembered(most_bytes=100)
+    >>> channel = Remembered(most_bytes=50)
     >>> _ = channel.send(np.array([0, 1]), np.full((2, 2), 0.5))
     >>> channel.whole, channel.send(np.array([0, 1]), np.full((2, 2), 0.5)).tolist(), channel.whole
     (True, [0, 1], False)

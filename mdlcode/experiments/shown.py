@@ -29,7 +29,7 @@ def row(result: Result) -> tuple[str, ...]:
         f"{result.label_bits:,.1f}",
         f"{result.total_bits:,.1f}",
         f"{result.compression_ratio:.4f}",
-        "-" if result.saved_bits_against_frequencies is None else f"{result.saved_bits_against_frequencies:,.1f}",
+        "-" if (saved := result.saved_bits_against_frequencies) is None else f"{saved:z,.1f}",
         percent(result.test_accuracy),
         f"{result.seconds:.1f}",
     )

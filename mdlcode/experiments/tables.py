@@ -63,13 +63,17 @@ class Table:
         return text.getvalue()
 
     def text(self) -> str:
-        """The table as it is printed, as wide as the terminal if there is one, its caption below it."""
+        """The table as it is printed, as wide as the terminal if there is one.
+
+        The first line of the caption is above it, the others are below.
+        """
         from rich.console import Console
 
         width = shutil.get_terminal_size((_MOST_COLUMNS, 0)).columns
         console = Console(file=(text := io.StringIO()), width=width)
         console.print(self.ruled())
-        return text.getvalue() + self.caption
+        title, *below = self.caption.split("\n")
+        return "\n".join([title, text.getvalue().rstrip("\n"), *below])
 
     def ruled(self, widths: Sequence[int | None] = ()) -> "rich.table.Table":
         """The table with rules, for a terminal; its columns as wide as said."""

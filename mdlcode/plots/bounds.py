@@ -7,7 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from mdlcode.errors import MdlError
-from mdlcode.plots.style import COLOURS, MARKERS
+from mdlcode.experiments.stored import Stored as Run
+from mdlcode.plots.style import COLOURS, MARKERS, log_ticks
 
 Stored = Mapping[str, Any]  # a certificate as `mdlcode bound -o` stores it
 
@@ -36,16 +37,57 @@ def bound_over_bits(axes: Axes, certificates: Sequence[Stored]) -> Axes:
     axes.annotate(
         f"{values[best]:.2f} % at {bits[best]:,.0f} bits",
         (bits[best], values[best]),
-        xytext=(0, 9),
+        xytext=(0, 12),
         textcoords="offset points",
         ha="center",
         fontsize=8,
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
     )
     axes.plot([bits[best]], [values[best]], marker="o", markersize=10, fillstyle="none", color=COLOURS[0])
     axes.set_xlabel("bits paid")
-    axes.set_ylabel("error rate, %")
-    axes.set_ylim(bottom=0, top=1.15 * max(values))
-    axes.legend(loc="center right")
+    axes.set_ylabel("error rate (%)")
+    axes.set_ylim(bottom=0, top=1.25 * max(values))
+    axes.margins(x=0.12)
+    axes.set_title(_about(order[0]))
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3)
+    return axes
+
+
+def bounds_of_codes(axes: Axes, runs: Sequence[Run]) -> Axes:
+    """Axes with a point for each code: its bound against the bits it pays, above the train error it starts from.
+
+    They are no curve, as codes are no steps of one setting. Raises MdlError for no codes.
+    """
+    if not runs:
+        raise MdlError("no code of these results has a bound: 'float32', 'compressed' and 'subspace' send nets")
+    bits = np.array([float(run.result.bound_bits or 0) for run in runs])
+    bounds = np.array([100 * float(run.result.bound or 0) for run in runs])
+    errors = np.array([100 * (run.result.train_errors or 0) / run.result.num_labels for run in runs])
+    axes.vlines(bits, errors, bounds, color="#BBBBBB", linewidth=1)
+    axes.plot(bits, bounds, marker=MARKERS[0], color=COLOURS[1], linestyle="", label="bound")
+    axes.plot(bits, errors, marker=MARKERS[1], color=COLOURS[2], linestyle="", label="train error")
+    tests = np.array([np.nan if (a := run.result.test_accuracy) is None else 100 * (1 - a) for run in runs])
+    if np.isfinite(tests).any():
+        axes.plot(bits, tests, marker=MARKERS[2], color=COLOURS[3], linestyle="", label="test error")
+    axes.set_xscale("log")
+    low, high = bits.min(), bits.max()
+    room = max(high / low, 10.0) ** 0.25
+    axes.set_xlim(low / room, high * room)
+    axes.set_ylim(0, 1.15 * bounds.max())
+    log_ticks(axes.xaxis)
+    for run, x, y in zip(runs, bits, bounds, strict=True):
+        right = x > np.sqrt(low * high)  # what is written beside a point stays inside the frame
+        axes.annotate(
+            f"{run.name}\n{y:.1f} %",
+            (x, y),
+            xytext=(-5 if right else 5, 0),
+            textcoords="offset points",
+            ha="right" if right else "left",
+            va="center",
+            fontsize=8,
+        )
+    axes.set(xlabel="bits paid", ylabel="error rate (%)")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3)
     return axes
 
 
@@ -80,8 +122,13 @@ def bounds_side_by_side(axes: Axes, certificate: Stored) -> Axes:
     axes.set_xlim(0, max(1.05, min(1.5, float(values.max())) * 1.02))
     axes.set_xlabel("error rate at most")
     axes.grid(visible=False, axis="y")
+    axes.set_title(_about(certificate))
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
     return axes
+
+
+def _about(certificate: Stored) -> str:
+    return f"{certificate['dataset']}, n = {certificate['n']:,}"
 
 
 def _tightest(certificate: Stored) -> float:

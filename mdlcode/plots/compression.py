@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 
-from mdlcode.plots.style import COLOURS, MARKERS
+from mdlcode.plots.style import COLOURS, MARKERS, log_ticks
 from mdlcode.typing import FloatArray
 
 
@@ -25,7 +25,8 @@ def u_shape(axes: Axes, traces: Mapping[str, FloatArray]) -> Axes:
     best = int(total.argmin())
     least = f"least total {total[best] / 1000:.2f} kbit"
     axes.plot(weights[best] / 1000, total[best] / 1000, "o", color=COLOURS[2], markersize=8, zorder=5, label=least)
-    axes.set(xlabel="bits of the weights (kbit; price at each point)", ylabel="kbit", ylim=(0, None))
+    axes.set(xlabel="bits of the weights (kbit; price at each point)", ylabel="kbit")
+    axes.set_ylim(0, 1.15 * total.max() / 1000)
     axes.legend()
     return axes
 
@@ -39,6 +40,7 @@ def pruning_curves(axes: Axes, curves: Mapping[str, FloatArray]) -> Axes:
         colour, marker = COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
         axes.plot(1 - curve[:, 0], 100 * curve[:, 1], label=name, color=colour, marker=marker)
     axes.set(xscale="log", xlabel="share of weights kept", ylabel="training accuracy (%)", ylim=(0, 101))
+    log_ticks(axes.xaxis)
     axes.invert_xaxis()
     axes.legend()
     return axes

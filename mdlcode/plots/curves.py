@@ -5,21 +5,24 @@ from itertools import cycle, pairwise
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter
 
 from mdlcode.codelength import uniform_bits
 from mdlcode.experiments.stored import Stored
-from mdlcode.plots.style import COLOURS, MARKERS
+from mdlcode.plots.style import COLOURS, MARKERS, log_ticks
 from mdlcode.typing import FloatArray, IntArray
 
 _LEGEND_ENTRIES = 5  # more would hide curves
+_LARGE_REGRET = 3000  # bits from which on a linear axis shows nothing of the first labels
 _POINTS = 400  # of a curve: more are not seen and make large files
 
 
 def compression_ratio(axes: Axes, runs: Sequence[Stored]) -> Axes:
     """Draws bits spent over the uniform code's after i labels, against i; the model's bits count from the first."""
-    for run in runs:
+    for index, (run, colour, marker) in enumerate(_styled(runs)):
         seen = _seen(run)
-        axes.plot(seen, _spent(run, seen) / _uniform(run, seen), label=run.name)
+        ratios = _spent(run, seen) / _uniform(run, seen)
+        axes.plot(seen, ratios, label=run.name, color=colour, marker=marker, markevery=_apart(index, len(runs)))
     axes.axhline(1.0, color="grey", linestyle=":", linewidth=1)
     axes.set(xscale="log", yscale="log", ylabel="compression ratio (lower is better)")
     return _finish(axes)
@@ -28,14 +31,18 @@ def compression_ratio(axes: Axes, runs: Sequence[Stored]) -> Axes:
 def regret_to_uniform(axes: Axes, runs: Sequence[Stored]) -> Axes:
     """Draws bits spent less the uniform code's after i labels, against i: below zero the code has gained.
 
-    The axis is linear around zero and logarithmic away from it (one step of it for each factor of ten).
+    Where thousands of bits are gained the axis is linear around zero and logarithmic away from it (one step of it
+    for each factor of ten).
     """
-    for run in runs:
+    for index, (run, colour, marker) in enumerate(_styled(runs)):
         seen = _seen(run)
-        axes.plot(seen, _spent(run, seen) - _uniform(run, seen), label=run.name)
+        regret = _spent(run, seen) - _uniform(run, seen)
+        axes.plot(seen, regret, label=run.name, color=colour, marker=marker, markevery=_apart(index, len(runs)))
     axes.axhline(0.0, color="grey", linestyle=":", linewidth=1)
     axes.set(xscale="log", ylabel="bits above the uniform code")
-    axes.set_yscale("symlog", linthresh=100)
+    if max(map(abs, axes.get_ylim())) > _LARGE_REGRET:
+        axes.set_yscale("symlog", linthresh=100)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda bits, _: f"{bits:,.0f}"))
     return _finish(axes)
 
 
@@ -93,8 +100,16 @@ def _styled(runs: Sequence[Stored]) -> Iterator[tuple[Stored, str, str]]:
     return zip(runs, cycle(COLOURS), cycle(MARKERS), strict=False)
 
 
+def _apart(index: int, count: int) -> tuple[float, float]:
+    """Where the markers of the index-th of so many curves stand, as shares of the figure: beside those of others."""
+    return (0.12 * index / count, 0.12)
+
+
 def _finish(axes: Axes) -> Axes:
     axes.set_xlabel("labels seen")
+    for axis in (axes.xaxis, axes.yaxis):
+        if axis.get_scale() == "log":
+            log_ticks(axis)
     many = len(axes.get_legend_handles_labels()[1]) > _LEGEND_ENTRIES
     axes.legend(**({"loc": "center left", "bbox_to_anchor": (1.0, 0.5)} if many else {}))
     return axes

@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from mdlcode.plots.style import COLOURS, MARKERS
+from mdlcode.plots.style import COLOURS, MARKERS, log_ticks
 
 
 def draw_dimensions(axes: Axes, measured: Sequence[Mapping[str, Any]], names: Sequence[str] = ()) -> Axes:
@@ -37,9 +36,7 @@ def draw_dimensions(axes: Axes, measured: Sequence[Mapping[str, Any]], names: Se
         if one["dimension"] is not None:
             axes.axvline(one["dimension"], color=colour, linestyle=":", linewidth=0.8)
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda d, _: f"{d:,.0f}"))
+    log_ticks(axes.xaxis)
     axes.set(xlabel="dimension of the subspace", ylabel="accuracy (%)")
     axes.legend(loc="lower right", frameon=True, framealpha=0.9, edgecolor="none")
     return axes
@@ -49,7 +46,8 @@ def _name(one: Mapping[str, Any]) -> str:
     view = one.get("view", {})
     pixels = ["shuffled pixels"] if view.get("shuffle_pixels") else []
     labels = [f"{100 * view['label_noise']:.0f} % random labels"] if view.get("label_noise") else []
-    return ", ".join([one["arch"], one["dataset"], *pixels, *labels])
+    count = [f"n = {one['num_labels']:,}"] if "num_labels" in one else []
+    return ", ".join([one["arch"], one["dataset"], *count, *pixels, *labels])
 
 
 def _curve(trials: Sequence[Mapping[str, Any]]) -> tuple[list[int], list[list[float]]]:

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from mdlcode.errors import MdlError
 from mdlcode.experiments.stored import Stored
-from mdlcode.plots.style import COLOURS
+from mdlcode.plots.style import COLOURS, log_ticks
 from mdlcode.typing import Config
 
 _POINTS = 300
@@ -30,6 +30,7 @@ def expert_weights(axes: Axes, run: Stored) -> Axes:
     for index, patch in enumerate(patches):
         patch.set_hatch(_HATCHES[index // len(COLOURS) % len(_HATCHES)])
     axes.set(xscale="log", xlabel="labels seen", ylabel="weight of the expert", xlim=(1, len(weights)), ylim=(0, 1))
+    log_ticks(axes.xaxis)
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return axes
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from mdlcode.errors import MdlError
 from mdlcode.experiments.stored import Stored
-from mdlcode.plots.bounds import bound_over_bits
+from mdlcode.plots.bounds import bounds_of_codes
 from mdlcode.plots.compression import u_shape
 from mdlcode.plots.curves import accuracy_by_block, bits_by_block, compression_ratio, regret_to_uniform
 from mdlcode.plots.dimension import draw_dimensions
@@ -26,11 +26,13 @@ if TYPE_CHECKING:
 
 def four_panels(runs: Sequence[Stored]) -> Figure:
     """Figure 2 of Blier & Ollivier 2018: bits and accuracy of each block, regret to uniform, compression ratio."""
+    panels = bits_by_block, regret_to_uniform, accuracy_by_block, compression_ratio
     with drawing(2, 2) as (figure, axes):
-        bits_by_block(axes[0], runs)
-        regret_to_uniform(axes[1], runs)
-        accuracy_by_block(axes[2], runs)
-        compression_ratio(axes[3], runs)
+        for each, panel in zip(axes, panels, strict=True):
+            if legend := panel(each, runs).get_legend():
+                legend.remove()
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right upper")
+        figure.suptitle(about(runs))
     return figure
 
 
@@ -40,14 +42,28 @@ def weights(runs: Sequence[Stored]) -> Figure:
     with drawing(len(switched), 1, width=6.5, height=2.8) as (figure, axes):
         for each, run in zip(axes, switched, strict=True):
             expert_weights(each, run)
-            each.set_title(run.name)
+            each.set_title(f"{run.name}, {about([run])}")
     return figure
 
 
-def _one(panel: "Panel", width: float = 5.0) -> Callable[[Sequence[Stored]], Figure]:
+def about(runs: Sequence[Stored]) -> str:
+    """The data sets of the runs, and how many labels."""
+    return "; ".join(dict.fromkeys(f"{run.result.dataset}, n = {run.result.num_labels:,}" for run in runs))
+
+
+def parts(runs: Sequence[Stored]) -> Figure:
+    """Where the bits of each code go, as high as there are codes."""
+    with drawing(width=7.0, height=1.4 + 0.42 * len(runs)) as (figure, [axes]):
+        bits_by_part(axes, runs)
+        figure.suptitle(about(runs))
+    return figure
+
+
+def _one(panel: "Panel") -> Callable[[Sequence[Stored]], Figure]:
     def draw(runs: Sequence[Stored]) -> Figure:
-        with drawing(width=width) as (figure, [axes]):
+        with drawing() as (figure, [axes]):
             panel(axes, runs)
+            figure.suptitle(about(runs))
         return figure
 
     return draw
@@ -55,19 +71,10 @@ def _one(panel: "Panel", width: float = 5.0) -> Callable[[Sequence[Stored]], Fig
 
 def bound(runs: Sequence[Stored]) -> Figure:
     """The bound on the test error of each net that was sent, against the bits it pays. Raises MdlError for none."""
-    certificates = [
-        {
-            "total_bits": run.result.bound_bits,
-            "risk": (run.result.train_errors or 0) / run.result.num_labels,
-            "bounds": [{"value": run.result.bound, "tightest": True}],
-        }
-        for run in runs
-        if run.result.bound is not None
-    ]
+    bounded = [run for run in runs if run.result.bound is not None]
     with drawing() as (figure, [axes]):
-        bound_over_bits(axes, certificates)
-        axes.set_xscale("log")
-        axes.margins(x=0.3)  # room for what is written at the least bound
+        bounds_of_codes(axes, bounded)
+        figure.suptitle(about(bounded))
     return figure
 
 
@@ -79,6 +86,7 @@ def bit_prices(runs: Sequence[Stored]) -> Figure:
     with drawing(len(swept)) as (figure, axes):
         for each, run in zip(axes, swept, strict=True):
             u_shape(each, run.arrays)
+            each.set_title(f"{run.name}, {about([run])}")
     return figure
 
 
@@ -86,6 +94,7 @@ def sweep(runs: Sequence[Stored], over: str | None = None) -> Figure:
     """Total bits against the setting that the runs differ in."""
     with drawing() as (figure, [axes]):
         total_bits_over(axes, runs, over)
+        figure.suptitle(about(runs))
     return figure
 
 
@@ -95,7 +104,7 @@ KINDS: dict[str, Callable[..., Figure]] = {
     "blocks": _one(bits_by_block),
     "accuracy": _one(accuracy_by_block),
     "panels": four_panels,
-    "parts": _one(bits_by_part, width=7.0),
+    "parts": parts,
     "weights": weights,
     "bound": bound,
     "prices": bit_prices,

@@ -13,7 +13,7 @@ _SEEN = 0.5  # percent: less is not seen in a bar
 
 
 def bits_by_part(axes: Axes, runs: Sequence[Stored]) -> Axes:
-    """Draws one bar a code, its parts as shares of its total, which is written beside it with the ratio.
+    """Draws one bar a code, its parts as shares of its total, which is written under its name with the ratio.
 
     Shares, because the totals of codes differ by factors of thousands. Parts beyond the colours are one.
     """
@@ -24,15 +24,16 @@ def bits_by_part(axes: Axes, runs: Sequence[Stored]) -> Axes:
         left += shares
     if (left < 100 - _SEEN).any():
         axes.barh(places, 100 - left, left=left, height=0.7, color="#BBBBBB", label="all others")
-    for place, run in enumerate(runs):
-        text = f" {run.result.total_bits:,.0f} bits, ratio {run.result.compression_ratio:,.3f}"
-        axes.text(100, place, text, va="center", fontsize=8)
-    axes.set_yticks(places, [run.name for run in runs])
+    axes.set_yticks(places, [_name(run) for run in runs])
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
-    axes.set(xlabel="share of the bits (%)", xlim=(0, 165), xticks=range(0, 101, 25))
+    axes.set(xlabel="share of the bits (%)", xlim=(0, 100))
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)
     return axes
+
+
+def _name(run: Stored) -> str:
+    return f"{run.name}\n{run.result.total_bits:,.0f} bits, ratio {run.result.compression_ratio:,.3f}"
 
 
 def _largest(runs: Sequence[Stored]) -> list[str]:

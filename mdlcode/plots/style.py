@@ -7,16 +7,23 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from cycler import cycler
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from mdlcode.errors import MdlError
 from mdlcode.files import write_atomically
 
-# Okabe & Ito 2008: told apart by colour-blind readers too; black first.
-COLOURS = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
+# Okabe & Ito 2008: told apart by colour-blind readers too; black first. Their yellow is hard to see on white: a wine
+# red of Tol 2021 is in its place.
+COLOURS = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+
+_NO_DECADE = 0.4  # decades of an axis on which equal steps are read more easily
+_SUBS = ((1.2, (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)), (2.5, (1.0, 2.0, 5.0)))  # up to so many decades, numbers in each
 
 # Its keys are a closed type in some versions of matplotlib and plain strings in others.
 _STYLE: Any = {
@@ -25,6 +32,7 @@ _STYLE: Any = {
     "axes.spines.right": False,
     "axes.grid": True,
     "axes.titlesize": 10,
+    "figure.titlesize": 10,
     "axes.labelsize": 9,
     "grid.alpha": 0.25,
     "grid.linewidth": 0.6,
@@ -53,6 +61,27 @@ def drawing(
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(columns * width, rows * height), layout="constrained")
         yield figure, list(figure.subplots(rows, columns, squeeze=False).ravel())
+
+
+def log_ticks(axis: Axis) -> None:
+    """Sets plain numbers at an axis that is logarithmic, of each decade fewer the more there are.
+
+    Call it once all is drawn.
+
+    >>> axes = Figure().subplots()
+    >>> _ = axes.plot([2, 70], [1, 1])
+    >>> axes.set_xscale("log")
+    >>> log_ticks(axes.xaxis)
+    >>> [label.get_text() for label in axes.get_xticklabels() if 2 <= label.get_position()[0] <= 70]
+    ['2', '5', '10', '20', '50']
+    """
+    low, high = sorted(axis.get_view_interval())
+    decades = np.log10(high / low)
+    subs = next((subs for most, subs in _SUBS if decades <= most), (1.0,))
+    axis.set_major_locator(LogLocator(subs=subs) if decades > _NO_DECADE else MaxNLocator(5))
+    axis.set_minor_locator(NullLocator() if len(subs) > 1 else LogLocator(subs="auto"))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def save(figure: Figure, path: Path) -> list[Path]:

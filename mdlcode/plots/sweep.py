@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 
 from mdlcode.errors import MdlError
 from mdlcode.experiments.stored import Stored
+from mdlcode.plots.style import log_ticks
 
 _LOG_SPAN = 20.0  # values further apart than this factor go on a logarithmic axis
 
@@ -25,6 +26,7 @@ def total_bits_over(axes: Axes, runs: Sequence[Stored], name: str | None = None)
         axes.plot(values, [result.model_bits for _, result in points], marker="^", label="model")
     if min(values) > 0 and max(values) / min(values) > _LOG_SPAN:
         axes.set_xscale("log")
+        log_ticks(axes.xaxis)
     axes.set(xlabel=key, ylabel="bits")
     axes.legend()
     return axes

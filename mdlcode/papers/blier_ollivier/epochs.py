@@ -46,6 +46,7 @@ def fig1(job: Job) -> None:
     data = job.data(dataset)()
     with drawing(width=6.5) as (figure, [axes]):
         codelength_by_epoch(axes, rows, uniform_bits(len(data), data.shared.num_classes))
+        axes.set_title(f"{data.name}, n = {len(data):,}")
     caption = (
         "Figure 1 of Blier & Ollivier 2018: fake labels can't be compressed. Variational codelength of true and of"
         f" uniformly redrawn labels of {NAMES[dataset]} along training."

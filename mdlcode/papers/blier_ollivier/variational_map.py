@@ -82,6 +82,7 @@ def variational_map(job: Job) -> None:
     rows = job.store.all(pieces)
     with drawing(width=6.5, height=5.0) as (figure, [axes]):
         bits_by_variant(axes, rows)
+        figure.suptitle(f"{size.data}, n = {size.limit:,}")
     caption = (
         f"Where the bits of a variational code go, on {NAMES[size.data]}: KL and label bits, means over seeds with the"
         f" range of their sum; {size.net} unless a net is named. Accuracy on the test set, on the digits on the"

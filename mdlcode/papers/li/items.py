@@ -14,7 +14,7 @@ from mdlcode.learn import AdamW, NetLearner, Real, Steps, SubspaceLearner
 from mdlcode.measures.dimension_search import DimensionSearch
 from mdlcode.papers import Job, sizes
 from mdlcode.plots.dimension import draw_dimensions
-from mdlcode.plots.style import COLOURS, drawing
+from mdlcode.plots.style import COLOURS, drawing, log_ticks
 
 Search = Callable[[str, str], DimensionSearch]  # of a scale and a net
 PUBLISHED = {
@@ -81,7 +81,8 @@ def _piece(job: Job, name: str, looked: DimensionSearch, dataset: str, arch: str
 
 
 def _report(looked: DimensionSearch, load: Callable[[], Data]) -> dict[str, Any]:
-    return looked.run(load()).report()
+    data = load()
+    return {"num_labels": len(data), **looked.run(data).report()}
 
 
 def _scale(job: Job) -> str:
@@ -146,6 +147,9 @@ def fig3(job: Job) -> None:
         axes.set_xscale("log")
         axes.set(xlabel="parameters D", ylabel="d_int90", ylim=(0, 1.4 * highest))
         axes.margins(x=0.25)
+        log_ticks(axes.xaxis)
+        sizes_ = {f"n = {each['num_labels']:,}" for each in reached if "num_labels" in each}
+        axes.set_title(", ".join([job.datasets[0], *sorted(sizes_)]))
     caption = (
         "Figure 3 of Li et al. 2018: d_int90 of dense nets (depth x width) against their number of parameters,"
         f" {job.datasets[0]}; 0.9 of a baseline of 1. {_spread(reached)}"

@@ -67,8 +67,11 @@ def fig1(job: Job) -> None:
             curves = {
                 f"{100 * noise:.0f} % random labels": np.array(found[method]) for noise, found in measured.items()
             }
-            pruning_curves(each, curves)
+            if legend := pruning_curves(each, curves).get_legend():
+                legend.remove()
             each.set_title(method)
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right upper")
+        figure.suptitle(f"{size.data}, n = {size.limit:,}")
     caption = (
         "Figure 1 of Zhou et al. 2019: accuracy on the training labels when the smallest weights are cut at once, and"
         " when Dynamic Network Surgery cuts and splices while it trains on, each density from the net of the density"
