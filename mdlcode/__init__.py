@@ -6,6 +6,8 @@ The names below are imported when they are first used, so that `mdlcode --help` 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from mdlcode import progress as progress  # for `mdlcode.progress.quiet()`
+
 if TYPE_CHECKING:
     from mdlcode.codelength import Codelength
     from mdlcode.codes import BestOf, Code, Compressed, Prequential, Received, Subspace, TwoPart, Uniform

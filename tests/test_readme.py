@@ -6,12 +6,21 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from conftest import Run
 from mdlcode.experiments.tasks import Experiment, checked, read_config
 
 ROOT = Path(__file__).parent.parent
 START = "docs/getting-started.md"
+RECIPES = "docs/notebook-to-bits.md"
+# Runs several commands in one process.
+ALL = """
+import json, sys
+from mdlcode.cli.app import app
+for words in json.load(sys.stdin):
+    app(words, standalone_mode=False)
+"""
 
 
 def blocks(page: str, language: str) -> list[str]:
@@ -36,17 +45,30 @@ def columns(printed: str) -> list[str]:
     return [" ".join(" ".join(cells).split()) for cells in zip(*lines, strict=True)]
 
 
-def test_commands_of_readme_run_as_they_are_printed(
-    fresh_mdlcode: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each in a fresh process, one after the other, since some read what those before them wrote."""
-    monkeypatch.chdir(tmp_path)
+def run(folder: Path, *arguments: str, given: str = "") -> str:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(folder), *sys.path))}
+    ran = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        input=given,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, f"{' '.join(arguments)}: {ran.stderr}"
+    return ran.stdout
+
+
+def test_commands_of_readme_run_as_they_are_printed(tmp_path: Path) -> None:
+    """One after the other, since some read what those before them wrote."""
     there = commands("README.md")
-    assert {words[0] for words in there} == {"compare", "verify", "audit", "encode", "decode"}
-    ran = [fresh_mdlcode(*words) for words in there]
-    assert [each.stderr for each in ran if each.returncode] == []
+    assert [words[0] for words in there] == ["compare", "verify", "audit", "encode", "decode", "encode", "bound"]
+    printed = run(tmp_path, "-c", ALL, given=json.dumps(there))
     [shown] = blocks("README.md", "text")
-    assert columns(shown) == columns(ran[0].stdout), "run README's first command again and paste what it prints"
+    first = printed[: printed.index("ratio = ")]
+    assert columns(shown) == columns(first), "run README's first command again and paste what it prints"
+    assert "bounds on the test error" in printed
 
 
 def test_other_commands_of_the_first_page_run_as_they_are_printed(
@@ -58,9 +80,13 @@ def test_other_commands_of_the_first_page_run_as_they_are_printed(
     assert [ran.stderr for words in others if (ran := mdlcode(*words)).returncode] == []
 
 
-@pytest.mark.parametrize("page", ["README.md", START, "docs/own-data.md"])
-def test_python_of_a_page_runs_as_it_is_printed(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("page", ["README.md", START, "docs/own-data.md", "docs/own-nets-and-codes.md", RECIPES])
+def test_python_of_a_page_runs_as_it_is_printed(page: str, tmp_path: Path) -> None:
     """A block that begins with the name of a file is that file; the others are one program."""
+    for number in range(30):  # what the recipe of an image folder finds
+        folder = tmp_path / "images" / ("cat", "dog")[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), 100 * (number % 2) + number).save(folder / f"{number}.png")
     program = []
     for block in blocks(page, "python"):
         if named := re.match(r"# (\w+\.py)\n", block):
