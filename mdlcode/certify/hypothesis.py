@@ -158,7 +158,10 @@ def _decoded(code: Code, words: Words, shared: Shared) -> tuple[NetPredictor, di
     receiver = CountingReceiver(words)
     predictor = code.transmit(receiver, shared, None).predictor
     if not isinstance(predictor, NetPredictor):
-        raise MdlError("this code's message holds no plain net, so its errors belong to no decoded hypothesis")
+        raise MdlError(
+            "this message holds no plain net, so its errors belong to no decoded hypothesis: of few labels the shortest"
+            " message of a choice may be the one without a net"
+        )
     return predictor, _paid(receiver.ledger.codelength(shared.num_classes), shared)
 
 

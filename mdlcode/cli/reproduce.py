@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 Paper = Annotated[str, typer.Argument(help="blier-ollivier, zhou or li.")]
 OutFolder = Annotated[Path, typer.Option("--out", "-o", help="Folder; what is there already is not done again.")]
 Only = Annotated[str | None, typer.Option(help="Tables and figures by name, with commas: table1,fig2.")]
-Scale = Annotated[
-    str, typer.Option(help="smoke (a minute or two), cpu (hours on two cores) or full (a GPU).")
-]
+Scale = Annotated[str, typer.Option(help="smoke (a minute or two), cpu (hours on two cores) or full (a GPU).")]
 Workers = Annotated[int | None, typer.Option(help="Processes that work side by side; one a core, on a GPU 1.", min=1)]
 DataNames = Annotated[str | None, typer.Option("--data", help="Data sets for the tables, with commas.")]
 
