@@ -111,7 +111,7 @@ def test_plot_and_report_through_the_command(mdlcode: Run, stored: Path, tmp_pat
         (("plot", "{empty}", "-o", "x.png"), "no results folder"),
         (("plot", "{empty}", "--kind", "dimension", "-o", "x.png"), "not the folder of a dimension"),
         (("plot", "{stored}", "--kind", "prices", "-o", "x.png"), "swept trade-offs"),
-        (("plot", "{stored}", "--kind", "bound", "-o", "x.png"), "at least one certificate"),
+        (("plot", "{stored}", "--kind", "bound", "-o", "x.png"), "no code of these results has a bound"),
         (("plot", "{old}", "-o", "x.png"), "was made by mdlcode 0.0.1"),
         (("report", "{damaged}", "-o", "x.html"), "damaged"),
         (("report", "{stored}", "-o", "x.doc"), ".html, .md, .tex or .csv"),
