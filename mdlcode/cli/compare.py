@@ -11,7 +11,7 @@ from mdlcode.cli.show import GrowingTable, err, out, print_table
 from mdlcode.errors import TrainingError
 
 if TYPE_CHECKING:
-    from mdlcode.experiments import Result
+    from mdlcode.experiments.results import Result
 
 OutFolder = Annotated[Path | None, typer.Option("--out", "-o", help="Folder for results.json and bits by label.")]
 Bounds = Annotated[bool | None, typer.Option("--bounds", help="Show bounds on the test error of nets that are sent.")]

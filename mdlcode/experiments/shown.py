@@ -81,7 +81,7 @@ class Results(tuple[Result, ...]):
     """The results of `compare`, one a code: a tuple that prints as a table, in notebooks too.
 
     >>> from mdlcode.data import load
-    >>> from mdlcode.experiments import compare
+    >>> from mdlcode.experiments.compare import compare
     >>> results = compare(load("digits"), ["uniform"])
     >>> print(results.table.markdown().splitlines()[-1])
     | uniform | 0.0 | 5,969.5 | 5,969.5 | 1.0000 | 40.1 | - | 0.0 |

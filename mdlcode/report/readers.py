@@ -13,8 +13,7 @@ from mdlcode.plots.bounds import bounds_side_by_side
 from mdlcode.plots.dimension import draw_dimensions
 from mdlcode.plots.kinds import KINDS
 from mdlcode.plots.style import drawing
-from mdlcode.report.document import Document, Picture, joined, png
-from mdlcode.report.document import MARKER
+from mdlcode.report.document import MARKER, Document, Picture, joined, png
 from mdlcode.report.stored_tables import (
     bounds_table,
     dimension_table,

@@ -16,8 +16,8 @@ from mdlcode.cli.show import GrowingTable
 from mdlcode.codes.prequential import Prequential
 from mdlcode.codes.uniform import Uniform
 from mdlcode.data import Data, View
-from mdlcode.experiments import Result, Results
-from mdlcode.experiments.shown import HEADER, bounds_table, row
+from mdlcode.experiments.results import Result
+from mdlcode.experiments.shown import HEADER, Results, bounds_table, row
 from mdlcode.experiments.tables import Table
 from mdlcode.learn import EstimatorLearner, UniformLearner
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from mdlcode.codes import Prequential
 from mdlcode.data import View, load
-from mdlcode.experiments import compare
+from mdlcode.experiments.compare import compare
 from mdlcode.experiments.stored import Stored, read_results
 from mdlcode.learn import FrequencyLearner, UniformLearner
 from mdlcode.plots.bounds import bounds_of_codes
