@@ -119,7 +119,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     sys.modules.pop("mine", None)
 
 
-def test_own_code_and_learner_in_fresh_processes(mdlcode: Run, home: Path) -> None:
+def test_own_code_and_learner_in_fresh_processes(mdlcode: Run, fresh_mdlcode: Run, home: Path) -> None:
+    """Who decodes and verifies has never imported the module before."""
     compared = mdlcode("compare", "digits", "--codes", "mine:Laplace,uniform", "--limit", 60, "--threads", 1)
     assert compared.returncode == 0, compared.stderr
     assert "mine:Laplace" in compared.stdout
@@ -131,16 +132,16 @@ def test_own_code_and_learner_in_fresh_processes(mdlcode: Run, home: Path) -> No
     assert refused.returncode == 2
     assert refused.stderr.startswith("error: the message asks to import 'mine:Few'")
     assert not (home / "labels.npy").exists()
-    decoded = mdlcode(*decode, "--trust", "mine:Few")
+    decoded = fresh_mdlcode(*decode, "--trust", "mine:Few")
     assert decoded.returncode == 0, decoded.stderr
     assert np.array_equal(np.load("labels.npy"), load("digits", View(limit=60)).labels)
-    verified = mdlcode("verify", *one)
+    verified = fresh_mdlcode("verify", *one)
     assert verified.returncode == 0, verified.stderr
     assert "proved" in verified.stdout
 
 
-def test_workers_find_the_users_module(mdlcode: Run, home: Path) -> None:
-    ran = mdlcode("compare", "digits", "--config", "mine.yaml", "--workers", 2, "--threads", 1, "-o", "out")
+def test_workers_find_the_users_module(fresh_mdlcode: Run, home: Path) -> None:
+    ran = fresh_mdlcode("compare", "digits", "--config", "mine.yaml", "--workers", 2, "--threads", 1, "-o", "out")
     assert ran.returncode == 0, ran.stderr
     assert all(name in ran.stdout for name in NAMES)
 

@@ -10,12 +10,10 @@ import torch
 from torch import Tensor
 
 from mdlcode.data import standardise
-from mdlcode.data.classes import listed
+from mdlcode.data.classes import listed, require_few
 from mdlcode.data.standardise import Given, Standardise
 from mdlcode.errors import MdlError
 from mdlcode.typing import IntArray
-
-_MOST_CLASSES = 2**16  # what the entropy coder's 24-bit probabilities tell apart with room to spare
 
 
 class Described(Protocol):
@@ -57,8 +55,7 @@ class Shared:
         check_inputs(self.inputs)
         if self.num_classes < 2:
             raise MdlError(f"{self.num_classes} class: at least two classes are needed")
-        if self.num_classes > _MOST_CLASSES:
-            raise MdlError(f"{self.num_classes:,} classes: at most {_MOST_CLASSES:,} can be told apart")
+        require_few(self.num_classes)
         if isinstance(self.standardise, Given):
             _ = self.moments  # raises where they do not fit the inputs
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from mdlcode.errors import MdlError
 from mdlcode.typing import IntArray
 
+_MOST_CLASSES = 2**16  # what the entropy coder's 24-bit probabilities tell apart with room to spare
 _MANY_CLASSES = 50
 _FEW_LABELS_A_CLASS = 4  # below which many classes look like measured values
 _SHOWN_CLASSES, _SHOWN_LETTERS = 10, 24
@@ -48,6 +49,7 @@ class ClassList:
                 raise MdlError(f"{len(names)} classes are named but the number of classes is said to be {num_classes}")
             return cls(names)
         if num_classes is not None:
+            require_few(num_classes)  # before each gets a name
             return cls(tuple(map(str, range(num_classes))))
         seen = np.unique(labels)
         if len(seen) == 1:
@@ -129,6 +131,15 @@ def _from_objects(array: NDArray[Any]) -> NDArray[Any]:
     if kinds <= {bool, int, float}:
         return as_values(np.array(values))
     raise MdlError(f"labels are of mixed kinds ({', '.join(sorted(each.__name__ for each in kinds))}): make them one")
+
+
+def require_few(num_classes: int) -> None:
+    """Raises MdlError for more classes than can be coded.
+
+    >>> require_few(65_536)
+    """
+    if num_classes > _MOST_CLASSES:
+        raise MdlError(f"{num_classes:,} classes: at most {_MOST_CLASSES:,} can be told apart")
 
 
 def listed(names: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""`mdlcode bound` in fresh processes: the certificates of a person's files, and a person's mistakes."""
+"""`mdlcode bound`: the certificates of a person's files, and a person's mistakes."""
 
 import json
 import os

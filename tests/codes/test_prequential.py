@@ -14,6 +14,7 @@ from mdlcode.data import Data, Shared, View, from_arrays, load
 from mdlcode.errors import MdlError, TrainingError
 from mdlcode.learn import EstimatorLearner, FrequencyLearner, Learner, NetLearner, Predictor, Steps, UniformLearner
 from mdlcode.learn.constant import ConstantPredictor
+from mdlcode.proof.bob import Bob
 from mdlcode.proof.checks import check_code
 from mdlcode.typing import FloatArray, IntArray
 
@@ -158,8 +159,8 @@ def test_predictor_at_the_end_predicts_new_inputs() -> None:
     assert (probs.argmax(axis=1) == new.labels[1000:]).mean() > 0.9
 
 
-def test_users_own_learner_is_held_to_the_laws_too(digits: Data) -> None:
-    check_code(Prequential((Mine(),)), digits)
+def test_users_own_learner_is_held_to_the_laws_too(digits: Data, bob: Bob) -> None:
+    check_code(Prequential((Mine(),)), digits, bob=bob)
 
 
 class Mine(Learner):

@@ -1,0 +1,54 @@
+"""Every command in a fresh process, one after the other: README's own have one each, the others share one."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mdlcode.cli.app import app
+from mdlcode.nets import build
+
+SEVERAL = """
+import json, sys
+from mdlcode.cli.app import app
+for words in json.load(sys.stdin):
+    app(words, standalone_mode=False)
+"""
+IN_README = {"compare", "verify", "audit", "encode", "decode"}  # tests/test_readme.py
+
+
+def test_every_command_in_a_fresh_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    state = {name: 0.125 * each.sign() for name, each in build("mlp-1x4", (1, 8, 8), 10).state_dict().items()}
+    torch.save(state, tmp_path / "net.pt")
+    columns = np.random.default_rng(0).normal(size=(12, 2)).round(3)
+    rows = [f"{index % 2},{index % 3},{gap},{norm}" for index, (gap, norm) in enumerate(columns)]
+    (tmp_path / "models.csv").write_text("width,depth,gap,norm\n" + "\n".join(rows) + "\n")
+    lines = """
+        list nets
+        bound-numbers --errors 1 --examples 99 --bits 50
+        compare digits --codes uniform,frequencies --limit 20 --out run
+        plot run -o run.png
+        report run -o run.html
+        compress digits --arch mlp-1x4 --weights net.pt --limit 60 -o net.mdl
+        show net.mdl
+        bound digits net.mdl --limit 60
+        measure digits net.pt --arch mlp-1x4 --limit 40 --measures distance,cross-entropy
+        dimension digits --arch mlp-1x4 --limit 60 --seeds 1 --precision 4 --baseline 0.1 --epochs 1
+        rank models.csv --axes width,depth --targets gap
+        reproduce zhou --only table1 --out zhou --workers 1
+    """
+    words = [line.split() for line in lines.strip().splitlines()]
+    named = {each.name or str(getattr(each.callback, "__name__", "")) for each in app.registered_commands}
+    assert {each.replace("_", "-") for each in named} == {each[0] for each in words} | IN_README
+    command = [sys.executable, "-c", SEVERAL]
+    ran = subprocess.run(command, input=json.dumps(words), capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    for said in ("lenet5", "exact binomial", "uniform", "run.png", "run.html", "mlp-1x4", "cross-entropy", "d_int90"):
+        assert said in ran.stdout, said
+    for said in ("width", "96.50 %"):
+        assert said in ran.stdout, said
