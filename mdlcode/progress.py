@@ -38,8 +38,8 @@ _ERASE = "\r\x1b[K"  # to the start of the line, and all of it away: in notebook
 
 
 @contextmanager
-def listening(listener: Listener) -> Iterator[None]:
-    """Work inside reports to `listener`."""
+def listening(listener: Listener | None) -> Iterator[None]:
+    """Work inside reports to `listener`, to nobody where it is None."""
     token = _listener.set(listener)
     try:
         yield

@@ -7,7 +7,7 @@ import warnings
 
 import typer
 
-from mdlcode.cli import bound, compare, dimension, figures, listing, measure, messages, nets, rank, reproduce
+from mdlcode.cli import bound, compare, dimension, figures, grid, listing, measure, messages, nets, rank, reproduce
 from mdlcode.cli.options import option
 from mdlcode.cli.show import err
 from mdlcode.errors import MdlError
@@ -34,6 +34,7 @@ app.command()(nets.compress)
 app.command()(nets.show)
 app.command()(dimension.dimension)
 app.command()(measure.measure)
+app.command()(grid.grid)
 app.command()(rank.rank)
 app.command("list")(listing.list_names)
 

@@ -111,3 +111,16 @@ def _warn_if_sorted(labels: IntArray, name: str) -> None:
             f" about {expected:.0f} times): codes that learn from the first labels suffer, so give an order_seed",
             stacklevel=4,
         )
+
+
+def split(data: Data, size: int) -> Data:
+    """The first `size` examples as training set, the others as test set.
+
+    >>> from mdlcode.data import load
+    >>> len(split(load("digits"), 1000).test_labels)
+    797
+    """
+    if not 0 < size < len(data):
+        raise MdlError(f"{size} of {len(data)} examples to learn from leave none to test with: take fewer")
+    shared = replace(data.shared, inputs=data.shared.inputs[:size])
+    return Data(data.name, shared, data.labels[:size], data.shared.inputs[size:], np.asarray(data.labels[size:]))

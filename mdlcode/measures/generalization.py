@@ -1,6 +1,7 @@
 """All generalization measures by name."""
 
 from mdlcode.measures.base import Measure
+from mdlcode.measures.coded import CompressedLength, Dimension90, SubspaceLength, VariationalLength
 from mdlcode.measures.curvature import EffectiveDimension
 from mdlcode.measures.lengths import PrequentialErrors, PrequentialLength, TailLength, TwoPartBound, TwoPartLength
 from mdlcode.measures.margins import PLACES, STATISTICS, Margin
@@ -48,4 +49,8 @@ MEASURES: dict[str, Measure] = {
     "prequential-bits": PrequentialLength(),
     "prequential-errors": PrequentialErrors(),
     "prequential-tail-bits": TailLength(),
+    "compressed-bits": CompressedLength(),
+    "subspace-bits": SubspaceLength(),
+    "variational-bits": VariationalLength(),
+    "d-int90": Dimension90(),
 }

@@ -32,8 +32,15 @@ def pruned(trained: Trained, limit: float, seed: int | None = None) -> Pruned:
     """Which shares of the weights may be kept at a training loss of at most `limit` nats.
 
     One-shot, global over the weight tensors, others set to 0; biases and batch norm stay, and batch norm keeps
-    its statistics. Without a `seed` the smallest weights go; with one, random ones.
+    its statistics. Without a `seed` the smallest weights go; with one, random ones. Worked out once for a net.
     """
+    known: dict[tuple[float, int | None], Pruned] = trained.__dict__.setdefault("_pruned", {})
+    if (limit, seed) not in known:
+        known[limit, seed] = _searched(trained, limit, seed)
+    return known[limit, seed]
+
+
+def _searched(trained: Trained, limit: float, seed: int | None) -> Pruned:
     ranks = _ranks(trained, seed)
     shares = torch.tensor(_SHARES)
     good = _losses(trained, ranks, shares) <= limit

@@ -20,6 +20,7 @@ from mdlcode.typing import FloatArray
 Weights = Mapping[str, Tensor]
 Score = Callable[[Tensor, Tensor], Tensor]  # (m, K), (m,) -> (m,)
 _INPUTS_AT_ONCE = 1000
+_INPUTS_OF_CONVOLUTIONS = 250  # whose activations stay near the processor
 _WEIGHTS_AT_ONCE = 1 << 24  # numbers of all sets of weights that are held at once
 
 
@@ -71,6 +72,8 @@ class Trained:
 
     def __post_init__(self) -> None:
         net = deepcopy(self.net).to(self.data.shared.inputs.device).eval().requires_grad_(False)
+        if len(self.data.shared.shape) == 3:
+            net = net.to(memory_format=torch.channels_last)  # convolutions are faster so
         object.__setattr__(self, "net", net)
         if not all(bool(torch.isfinite(value).all()) for value in self.weights.values()):
             raise MdlError("the net holds weights that are NaN or infinite: it diverged, and has no measures")
@@ -107,7 +110,8 @@ class Trained:
     def standardised(self, raw: Tensor) -> Tensor:
         """Raw inputs as the net takes them."""
         mean, std = self.data.shared.moments
-        return (raw.float() - mean) / std
+        made = (raw.float() - mean) / std
+        return made.contiguous(memory_format=torch.channels_last) if made.ndim == 4 else made
 
     @cached_property
     def logits(self) -> Tensor:
@@ -144,7 +148,8 @@ class Trained:
             return each(functional_call(self.net, dict(weights), (x,)), y).double().sum()
 
         over = torch.vmap(summed, in_dims=(0, None, None)) if self._stacks else partial(_one_by_one, summed)
-        inputs, targets = (torch.split(whole, _INPUTS_AT_ONCE) for whole in (self.inputs, self.targets))
+        at_once = _INPUTS_AT_ONCE if self._stacks else _INPUTS_OF_CONVOLUTIONS
+        inputs, targets = (torch.split(whole, at_once) for whole in (self.inputs, self.targets))
         sums = [over(dict(stack), x, y) for x, y in zip(inputs, targets, strict=True)]
         return torch.stack(sums).sum(0) / len(self.targets)
 

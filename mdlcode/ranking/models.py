@@ -16,7 +16,10 @@ from mdlcode.typing import BoolArray, FloatArray, IntArray
 SEED = "seed"
 FITTED_ERROR = 0.05
 # Columns that describe a run and are no measures of it.
-_RUN = {SEED, "seconds", "steps", "n", "converged", "train_error", "train_ce", "test_error", "test_ce", "gap"}
+_RUN = {
+    *(SEED, "model", "n", "steps", "converged", "seconds", "cpu_seconds", "measure_seconds"),
+    *("train_error", "train_ce", "test_error", "test_ce", "noisy_test_error", "gap", "clean_gap"),
+}
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,11 +12,13 @@ import torch.nn.functional as F
 from torch import nn
 
 from conftest import Run
+from mdlcode.codes import TwoPart
 from mdlcode.data import Data, Shared
 from mdlcode.errors import MdlError
-from mdlcode.learn import FrequencyLearner
+from mdlcode.learn import FrequencyLearner, RateAware, Steps
 from mdlcode.measures.audit import audit
 from mdlcode.measures.base import chosen, measure
+from mdlcode.measures.coded import There, _plain
 from mdlcode.measures.curvature import EffectiveDimension, dense
 from mdlcode.measures.generalization import MEASURES
 from mdlcode.measures.margins import five_numbers, normalised_margins
@@ -25,6 +27,7 @@ from mdlcode.measures.perturbation import Perturbation
 from mdlcode.measures.prunability import Prunability, masked, pruned
 from mdlcode.measures.trained import History, Trained
 from mdlcode.nets import build
+from mdlcode.weights import AsTrained, Quantised
 
 
 def blobs(n: int = 60, classes: int = 3) -> Data:
@@ -202,6 +205,22 @@ def test_what_a_measure_lacks_is_a_reason_and_no_error(trained: Trained) -> None
     assert known["prequential-bits"].value > 0
     with pytest.raises(MdlError, match="no measure named 'bst'"):
         chosen(MEASURES, ["bst"])
+
+
+def test_codes_that_start_from_the_net_decode_and_say_something_of_it(trained: Trained) -> None:
+    names = ["compressed-bits", "subspace-bits", "variational-bits", "d-int90"]
+    values = {name: each.value for name, each in measure(trained, chosen(MEASURES, names)).items()}
+    uniform = len(trained.data) * math.log2(3)
+    assert all(0 < value < 10 * uniform for value in values.values()), values
+    assert values["d-int90"] <= sum(each.numel() for each in trained.weights.values())
+    squeezer = RateAware(There(net=_plain(trained.net)), training=Steps(min_steps=20, max_steps=20))
+    code = TwoPart(squeezer, Quantised(AsTrained(), units="sorted"))
+    decoded = code.decode(trained.data.shared, code.encode(trained.data))
+    assert (decoded == trained.data.labels).all()
+    normed = nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), nn.Linear(4, 3))
+    start = {name: value.detach() for name, value in normed.named_parameters()}
+    without = measure(Trained(normed, trained.data, start), chosen(MEASURES, ["d-int90"]))["d-int90"]
+    assert without.reason == "a net with batch norm has no subspace around its first weights alone"
 
 
 def test_nets_that_do_not_fit_are_one_line() -> None:

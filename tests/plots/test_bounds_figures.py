@@ -6,9 +6,10 @@ from mdlcode import bounds
 from mdlcode.certify.certificate import certify_numbers
 from mdlcode.codes import TwoPart
 from mdlcode.data import View, load
+from mdlcode.data.view import split
 from mdlcode.errors import MdlError
 from mdlcode.learn import NetLearner, Steps
-from mdlcode.papers.zhou.limits import limits, split
+from mdlcode.papers.zhou.limits import limits
 from mdlcode.plots.bounds import bound_over_bits, bounds_side_by_side
 from mdlcode.plots.style import drawing
 from mdlcode.weights import Grid, Quantised

@@ -54,8 +54,8 @@ class Steps:
         """
         steps, size = self.count(num_labels), self.size(num_labels)
         early = round(self.warm_start * steps)
-        half = _batches(-(-num_labels // 2), size, early, generator)
-        return torch.cat([half, _batches(num_labels, size, steps - early, generator)])
+        half = shuffled(-(-num_labels // 2), size, early, generator)
+        return torch.cat([half, shuffled(num_labels, size, steps - early, generator)])
 
     def paced(self, optimizer: optim.Optimizer, order: Tensor) -> Iterator[tuple[int, Tensor]]:
         """Each step with its batch (size,), the first from 0, once the optimizer has the learning rates of that step.
@@ -99,8 +99,12 @@ def lr_share(step: int, steps: int, warmup: float) -> float:
     return done / warmup if done < warmup else max(0.0, (1 - done) / (1 - warmup))
 
 
-def _batches(count: int, size: int, steps: int, generator: Generator) -> Tensor:
-    """Indices (steps, size): one permutation of `count` labels after the other."""
+def shuffled(count: int, size: int, steps: int, generator: Generator) -> Tensor:
+    """Indices (steps, size): one permutation of `count` labels after the other.
+
+    >>> shuffled(3, 3, 2, Generator().manual_seed(0)).sort().values.tolist()
+    [[0, 1, 2], [0, 1, 2]]
+    """
     passes = -(-steps * size // count)
     permutations = [torch.randperm(count, generator=generator) for _ in range(passes)]
     order = torch.cat([torch.empty(0, dtype=torch.int64), *permutations])

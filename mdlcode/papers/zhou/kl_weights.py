@@ -6,10 +6,10 @@ from typing import Any
 from mdlcode.bayes import BayesLearner, FreshNet, KlWeight
 from mdlcode.certify.code import certify_posterior
 from mdlcode.config import to_config
+from mdlcode.data.view import split
 from mdlcode.experiments.pieces import Values
 from mdlcode.learn import Steps
 from mdlcode.papers import Job, sizes
-from mdlcode.papers.zhou.limits import split
 from mdlcode.plots.bounds import bound_over_bits, bounds_side_by_side
 from mdlcode.plots.style import drawing
 

@@ -1,9 +1,7 @@
 """Limits on compressibility (Zhou et al. 2019, section 6): nets that memorise random labels can't be made small."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-
-import numpy as np
+from dataclasses import dataclass
 
 from mdlcode import bounds
 from mdlcode.certify.certificate import certify
@@ -63,16 +61,3 @@ def limits(data: Data, code: TwoPart, noises: Sequence[float] = NOISES, seeds: S
                 least_bits=float(bounds.least_entropy_bits(made.n, made.risk, test_error)),
                 bound=made.tightest.value,
             )
-
-
-def split(data: Data, size: int) -> Data:
-    """The first `size` examples as training set, the others as test set.
-
-    >>> from mdlcode.data import load
-    >>> len(split(load("digits"), 1000).test_labels)
-    797
-    """
-    if not 0 < size < len(data):
-        raise MdlError(f"{size} of {len(data)} examples to learn from leave none to test with: take fewer")
-    shared = replace(data.shared, inputs=data.shared.inputs[:size])
-    return Data(data.name, shared, data.labels[:size], data.shared.inputs[size:], np.asarray(data.labels[size:]))

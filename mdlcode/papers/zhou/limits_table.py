@@ -10,11 +10,12 @@ import numpy as np
 from mdlcode.codes import TwoPart
 from mdlcode.config import to_config
 from mdlcode.data import Data
+from mdlcode.data.view import split
 from mdlcode.experiments.pieces import Values
 from mdlcode.experiments.tables import Table, percent
 from mdlcode.learn import AdamW, NetLearner, Steps
 from mdlcode.papers import Job, sizes
-from mdlcode.papers.zhou.limits import NOISES, limits, split
+from mdlcode.papers.zhou.limits import NOISES, limits
 from mdlcode.weights import Grid, Quantised
 
 
