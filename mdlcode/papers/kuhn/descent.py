@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
+from mdlcode.experiments.tables import Table
 from mdlcode.papers import Job
 from mdlcode.papers.kuhn.made import models
 from mdlcode.papers.kuhn.settings import grids
 from mdlcode.plots.style import COLOURS, drawing
 from mdlcode.ranking import Models, tau_a
 from mdlcode.ranking.kendall import null_standard_error
-from mdlcode.report.tables import Table
 from mdlcode.typing import FloatArray
 
 PUBLISHED_TAU = 0.3613

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mdlcode.experiments.tables import Table
 from mdlcode.papers import Job
 from mdlcode.papers.kuhn.made import models
 from mdlcode.papers.kuhn.settings import CODELENGTHS
 from mdlcode.papers.kuhn.tables import CONTROLS, about, label, main_grids, ranked
 from mdlcode.ranking import Models, Row, partial_tau, regression
-from mdlcode.report.tables import Table
 from mdlcode.typing import FloatArray
 
 TARGETS = ("gap", "test_error", "test_ce")

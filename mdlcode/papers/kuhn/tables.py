@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mdlcode.experiments.tables import Table
 from mdlcode.papers import Job
 from mdlcode.papers.kuhn.made import models
 from mdlcode.papers.kuhn.settings import grids
 from mdlcode.ranking import Models, Row, conditional_information, information_null, rank
-from mdlcode.report.tables import Table
 
 # What Table 1 compares, under our names. Its cells are not recovered; of the text these orders are.
 TABLE1 = (
