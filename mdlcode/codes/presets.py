@@ -31,7 +31,7 @@ from mdlcode.learn import (
     UniformLearner,
 )
 
-NET = NetLearner(optimizer=AdamW(lr=4e-3, weight_decay=0.05), training=Steps(batch_size=64))
+NET = NetLearner(optimizer=AdamW(lr=4e-3, weight_decay=0.05), training=Steps(min_steps=40, batch_size=64))
 READOUTS = (
     NetLearner(arch="linear", optimizer=AdamW(lr=4e-3, weight_decay=0.05)),
     NetLearner(arch="mlp"),

@@ -33,6 +33,7 @@ NETS: dict[str, Factory] = {
     "patches": patches.patches,
     "patches-mlp": partial(patches.patches, widths=(64,)),
     "convnet": convolutional.convnet,
+    "convnet-shallow": convolutional.convnet_shallow,
     "convnet-small": partial(convolutional.convnet, widths=(16, 32, 48, 48, 64, 64)),
     "conv8": vgg.conv8,
     "vgga": partial(vgg.vgg16, batch_norm=False),
@@ -45,18 +46,21 @@ NETS: dict[str, Factory] = {
 
 
 def resolve(arch: str, input_shape: tuple[int, ...]) -> str:
-    """The name of the net: "auto" is "convnet" for images and "mlp" for plain features.
+    """The name of the net, where "auto" and "small", which is for codes that send weights, depend on the inputs.
 
-    "small", for codes that send weights, is "lenet-readout" for images of 16 pixels a side or more, else "linear".
+    They are "convnet" and "lenet-readout" for images of 16 pixels a side or more, "convnet-shallow" and "linear" for
+    smaller ones, "mlp" and "linear" for all else.
 
-    >>> resolve("auto", (1, 28, 28)), resolve("auto", (64,)), resolve("lenet5", (1, 28, 28))
-    ('convnet', 'mlp', 'lenet5')
+    >>> [resolve("auto", shape) for shape in ((1, 28, 28), (1, 8, 8), (64,))], resolve("lenet5", (1, 28, 28))
+    (['convnet', 'convnet-shallow', 'mlp'], 'lenet5')
     """
-    if arch == "auto":
-        return "convnet" if len(input_shape) == 3 else "mlp"
-    if arch == "small":
-        return "lenet-readout" if len(input_shape) == 3 and min(input_shape[1:]) >= _LENET_SIDE else "linear"
-    return arch
+    if arch not in ("auto", "small"):
+        return arch
+    if len(input_shape) != 3:
+        return "mlp" if arch == "auto" else "linear"
+    if min(input_shape[1:]) < _LARGE_SIDE:
+        return "convnet-shallow" if arch == "auto" else "linear"
+    return "convnet" if arch == "auto" else "lenet-readout"
 
 
 def build(arch: str, input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
@@ -104,7 +108,7 @@ def takes_tokens(net: nn.Module) -> bool:
     return any(isinstance(layer, nn.Embedding | nn.EmbeddingBag) for layer in net.modules())
 
 
-_LENET_SIDE = 16
+_LARGE_SIDE = 16
 
 
 def _is_dense(arch: str) -> bool:

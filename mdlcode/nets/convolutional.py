@@ -144,7 +144,7 @@ def pooled(input_shape: tuple[int, ...], num_classes: int, maps: tuple[int, ...]
 def convnet(
     input_shape: tuple[int, ...], num_classes: int, widths: tuple[int, ...] = (16, 32, 64, 64, 96, 128)
 ) -> nn.Sequential:
-    """Six convolutions of these `widths` and a global maximum: the default for images.
+    """Six convolutions of these `widths` and a global maximum: the default for images of 16 pixels a side or more.
 
     Only the first convolution reads a large image in full; then it is halved twice.
 
@@ -164,6 +164,23 @@ def convnet(
         *block(five, six),
         GlobalMax(),
         nn.Linear(six, num_classes),
+    )
+
+
+def convnet_shallow(input_shape: tuple[int, ...], num_classes: int) -> nn.Sequential:
+    """Four convolutions and a global maximum: the default for images below 16 pixels a side.
+
+    >>> sum(p.numel() for p in convnet_shallow((1, 8, 8), 10).parameters())
+    103466
+    """
+    return nn.Sequential(
+        *block(input_shape[0], 32),
+        *block(32, 32),
+        nn.MaxPool2d(2),
+        *block(32, 64),
+        *block(64, 128),
+        GlobalMax(),
+        nn.Linear(128, num_classes),
     )
 
 
