@@ -9,9 +9,11 @@ from scipy.special import stdtrit
 
 from mdlcode.bayes.learner import BayesPredictor
 from mdlcode.bayes.posterior import MeanField
-from mdlcode.coding.channel import smooth
+from mdlcode.coding.channel import Ledger, smooth
 from mdlcode.coding.entropy_models import Categories
 from mdlcode.data.base import Shared
+from mdlcode.learn.base import Predictor
+from mdlcode.learn.turns import say_labels, sending
 from mdlcode.typing import FloatArray, IntArray
 
 _CONFIDENCE = 0.95
@@ -41,7 +43,7 @@ class ExpectedLength:
 
         Raises MdlError for more draws than a posterior that is not mean-field has kept.
         """
-        bits = [label_bits(inferred.one(weights).predict(shared.inputs), labels) for weights in inferred.weights(draws)]
+        bits = [_label_bits(inferred.one(weights), shared, labels) for weights in inferred.weights(draws)]
         posterior = inferred.posterior
         if isinstance(posterior, MeanField):
             return cls.of_posterior(posterior, np.array(bits))
@@ -96,6 +98,12 @@ class ExpectedLength:
             f" (standard error {self.standard_error:.1f}, {draws} draws) = {self.total_bits:,.1f} bits,"
             f" at most {self.upper_bits:,.1f} with confidence {_CONFIDENCE:.0%}"
         )
+
+
+def _label_bits(predictor: Predictor, shared: Shared, labels: IntArray) -> float:
+    ledger = Ledger()
+    say_labels(shared, (0, len(shared)), labels, predictor.predict, sending(ledger))
+    return ledger.codelength(shared.num_classes).label_bits
 
 
 def label_bits(probs: FloatArray, labels: IntArray) -> float:

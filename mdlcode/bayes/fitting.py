@@ -47,10 +47,10 @@ class Fitting:
         `kl_weight` is that of the KL where a share of the steps is done; `watch` is told each step and the guide.
         """
         device, count = self.shared.inputs.device, len(self.labels)
-        targets, generator = torch.from_numpy(self.labels).to(device), Generator().manual_seed(self.seed)
-        order = training.batches(count, generator).to(device)
+        known, targets = self.shared.known(self.labels)
+        order = training.batches(count, len(known), Generator().manual_seed(self.seed)).to(device)
         with reproducible(self.seed, device), svi.isolated():
-            tail, inputs = behind_fixed_layers(self.learned, self.shared)
+            tail, inputs = behind_fixed_layers(self.learned, known)
             estimator = svi.ESTIMATORS[self.estimator](tail, self.layout, self.learned.bf16, self.seed)
             model = svi.Model(prior, estimator.logits, count)
 
@@ -80,23 +80,23 @@ def _adam(guide: nn.Module, prior: nn.Module, rates: Rates) -> torch.optim.Optim
     return torch.optim.Adam([{"params": others, "lr": rates.lr}, {"params": scales, "lr": rates.sd_lr}], fused=True)
 
 
-def behind_fixed_layers(learned: NetPredictor, shared: Shared) -> tuple[nn.Module, Callable[[Tensor], Tensor]]:
-    """The part of a sequential net from its first random weight on, and what a batch of inputs is for it.
+def behind_fixed_layers(learned: NetPredictor, raw: Tensor) -> tuple[nn.Module, Callable[[Tensor], Tensor]]:
+    """The part of a sequential net from its first random weight on, and what a batch of the raw inputs is for it.
 
     The layers before give every draw the same, so they run once, for all inputs.
     """
     net = learned.net
 
     def standardised(indices: Tensor | slice) -> Tensor:
-        return learned.standardised(shared.inputs[indices].float())
+        return learned.standardised(raw[indices].float())
 
     if not isinstance(net, nn.Sequential):
         return net, standardised
     fixed = [not any(each.requires_grad for each in layer.parameters()) for layer in net].index(False)
     if not any(True for _ in net[:fixed].parameters()):
         return net, standardised  # nothing that takes time
-    starts = range(0, len(shared), _AT_ONCE)
-    with torch.no_grad(), torch.autocast(shared.inputs.device.type, torch.bfloat16, enabled=learned.bf16):
+    starts = range(0, len(raw), _AT_ONCE)
+    with torch.no_grad(), torch.autocast(raw.device.type, torch.bfloat16, enabled=learned.bf16):
         chunks = [net[:fixed](standardised(slice(start, start + _AT_ONCE))) for start in starts]
     seen = torch.cat([chunk.bfloat16() if learned.bf16 else chunk for chunk in chunks])
     return net[fixed:], lambda indices: seen[indices]

@@ -138,7 +138,7 @@ class _Layers(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable[..., Any], types: Iterable[type], args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        if func not in (F.linear, F.conv2d) or len(args) < 3 or id(args[1]) not in self._random:
+        if func not in (F.linear, F.conv2d) or len(args) < 3 or not {id(each) for each in args[1:3]} & {*self._random}:
             return func(*args, **(kwargs or {}))
         x, weight, bias, *rest = args
         self.seen |= {id(weight), id(bias)}
@@ -147,12 +147,11 @@ class _Layers(TorchFunctionMode):
             out: Tensor = func(x, weight, bias, *rest, **(kwargs or {}))
             return out
 
-        return self._outputs(apply, x, self._random[id(weight)], self._of(bias))
+        return self._outputs(apply, x, self._of(weight), None if bias is None else self._of(bias))
 
-    def _of(self, bias: Tensor | None) -> _Random | None:
-        if bias is None:
-            return None
-        return self._random.get(id(bias)) or _Random(bias, torch.zeros_like(bias), bias)
+    def _of(self, values: Tensor) -> _Random:
+        """What is random of these values: nothing, where all are known already."""
+        return self._random.get(id(values)) or _Random(values, torch.zeros_like(values), values)
 
 
 def _one_place(values: Tensor, weight_dims: int) -> list[int]:

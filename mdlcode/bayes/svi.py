@@ -20,6 +20,7 @@ from torch.distributions import kl_divergence
 
 from mdlcode.bayes.handlers import Flipout, FlipoutConvolutions, LocalReparameterisation, OneDraw
 from mdlcode.bayes.models import HARDLY, SITE, PriorModel
+from mdlcode.data.sequences import UNLABELLED
 from mdlcode.errors import TrainingError
 
 ESTIMATORS: dict[str, type[OneDraw]] = {
@@ -96,8 +97,12 @@ class Model:
         """One run of the model on a batch of standardised inputs."""
         with poutine.scale(scale=kl_weight):
             weights = self._prior.sample()
-        with poutine.scale(scale=self._num_labels / len(x)):
-            likelihood = Categorical(logits=self._logits(weights, x)).to_event(1)
+        logits = self._logits(weights, x)
+        if logits.ndim > 2:  # those of tokens, some of which have no label
+            here = targets != UNLABELLED
+            logits, targets = logits[here], targets[here]
+        with poutine.scale(scale=self._num_labels / len(targets)):
+            likelihood = Categorical(logits=logits).to_event(1)
             pyro.sample("labels", likelihood, obs=targets)
 
 

@@ -36,6 +36,7 @@ def certify_sent(code: Code, message: bytes, data: Data, delta: float = 0.05, ca
     Raises MdlError as `certify` does, for a code that sends no net and for a net that depends on the inputs in ways
     no bit pays for; MessageError for a message that does not decode.
     """
+    data.require_one_label_each("a bound on the test error")
     return certify(sent(code, message, data.shared), data, delta, candidates)
 
 

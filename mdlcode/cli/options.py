@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 DataName = Annotated[
     str,
-    typer.Argument(help="A data set by name (see `list data`), a .npz, CSV or Parquet file, or a folder of images."),
+    typer.Argument(
+        help="A data set by name (see `list data`), a .npz, CSV, Parquet or .txt file, or a folder of images."
+    ),
 ]
 ConfigFile = Annotated[
     Path | None,
@@ -58,6 +60,7 @@ ClassNames = Annotated[
 ]
 NumClasses = Annotated[int | None, typer.Option(help="Number of classes, where labels are 0, 1, 2, ...")]
 Resize = Annotated[str | None, typer.Option(help="HEIGHTxWIDTH in pixels that all images of a folder are brought to.")]
+Length = Annotated[int | None, typer.Option(help="Characters of each sequence that a .txt is cut into; 64 by default.")]
 Threads = Annotated[
     int | None, typer.Option(help="Threads of torch in each process; decoding needs the encoder's.", min=1)
 ]
@@ -105,6 +108,7 @@ class View:
     classes: ClassNames = None
     num_classes: NumClasses = None
     resize: Resize = None
+    length: Length = None
     threads: Threads = None
     workers: Workers = None
 

@@ -37,7 +37,7 @@ class Compressed(NetCode):
 
     def prepare(self, shared: Shared, labels: IntArray) -> list[NetPredictor]:
         """The net of each price, all from one first training."""
-        progress.start("compressed", self.learner.sweep_steps(len(shared), len(self.bit_prices)))
+        progress.start("compressed", self.learner.sweep_steps(shared.num_labels, len(self.bit_prices)))
         return self.learner.fit_each(shared, labels, self.bit_prices)
 
     def speak(

@@ -38,11 +38,11 @@ class Frequencies(Code):
         """Each label under the counts of those before it: Alice many at once, Bob one by one."""
         counts, step = np.full(shared.num_classes, _PRIOR_COUNT), _CHUNK if channel.sending else 1
         sent = []
-        for start in range(0, len(shared), step):
+        for start in range(0, shared.num_labels, step):
             block = None if labels is None else labels[start : start + step]
             sent.append(channel.send_under(block, Categories(_predictions(counts, block)), LABELS))
             counts += np.bincount(sent[-1], minlength=len(counts))
-        return Received(np.concatenate(sent), ConstantPredictor(counts / counts.sum()))
+        return Received(np.concatenate(sent), ConstantPredictor(counts / counts.sum(), shared.rows_each))
 
 
 def _predictions(counts: FloatArray, block: IntArray | None) -> FloatArray:

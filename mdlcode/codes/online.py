@@ -1,5 +1,6 @@
 """The online code with replay: one pass over the labels, each batch learned together with old ones."""
 
+from functools import partial
 from typing import Annotated, Literal
 
 import numpy as np
@@ -22,7 +23,8 @@ from mdlcode.learn.nets.determinism import reproducible
 from mdlcode.learn.nets.optimizer import AdamW, Optimizer
 from mdlcode.learn.nets.predictor import NetPredictor, Precision, new_net, running_average
 from mdlcode.learn.nets.steps import descend
-from mdlcode.typing import IntArray
+from mdlcode.learn.turns import say_labels
+from mdlcode.typing import FloatArray, IntArray
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -67,7 +69,8 @@ class Online(Code):
     """Mini-batch incremental code with replay (Bornschein, Li & Hutter 2022, arXiv 2210.07931).
 
     Each batch is sent under the running average of the weights, calibrated on the labels sent before;
-    then the net takes one step on it and one on each replayed batch. The first batch is uniform.
+    then the net takes one step on it and one on each replayed batch. The first batch is uniform. Where tokens have
+    labels, a batch is as many whole sequences as have about `batch_size` labels, one at least.
     """
 
     kind: Literal["online"] = Field(default="online", kw_only=True)
@@ -83,26 +86,27 @@ class Online(Code):
 
     def transmit(self, channel: Channel, shared: Shared, labels: IntArray | None) -> Received:
         """Batch by batch: predict, send, learn."""
-        starts = range(0, len(shared), self.batch_size)
-        progress.start("online", len(starts) * (1 + self.replay.count))
-        first = min(self.batch_size, len(shared))
-        past = np.zeros(len(shared), dtype=np.int64)
+        ends, size = shared.label_ends, max(1, self.batch_size * len(shared) // shared.num_labels)
+        blocks = [(start, min(start + size, len(shared))) for start in range(0, len(shared), size)]
+        progress.start("online", len(blocks) * (1 + self.replay.count))
+        first = int(ends[blocks[0][1]])
+        past = np.zeros(shared.num_labels, dtype=np.int64)
         past[:first] = channel.send(_part(labels, 0, first), uniform_rows(first, shared.num_classes))
-        trainer = _Trainer(self, shared)
+        trainer = _Trainer(self, shared, size)
         forecaster = Forecaster(1, self.calibration, Switch())
-        for start in starts[1:]:
-            trainer.learn(start // self.batch_size, past)
-            stop = min(start + self.batch_size, len(shared))
-            probs = trainer.average.predict(shared.inputs[start:stop])[None]
-            past[start:stop] = forecaster.transmit(channel, probs, _part(labels, start, stop))
+        send = partial(forecaster.transmit, channel)
+        for number, block in enumerate(blocks[1:], start=1):
+            trainer.learn(number, past)
+            start, stop = ends[[*block]]
+            past[start:stop] = say_labels(shared, block, _part(labels, start, stop), trainer.predict, send)
         return Received(past, trainer.average)
 
 
 class _Trainer:
-    """The net on its way through the stream."""
+    """The net on its way through the stream, a batch of `size` inputs after the other."""
 
-    def __init__(self, code: Online, shared: Shared) -> None:
-        self._code, self._shared = code, shared
+    def __init__(self, code: Online, shared: Shared, size: int) -> None:
+        self._code, self._shared, self._size = code, shared, size
         net, bf16 = new_net(code.arch, shared, code.seed, code.precision)
         self._learner = NetPredictor(net, shared, bf16)
         self._ema = running_average(net, code.ema_decay)
@@ -111,6 +115,10 @@ class _Trainer:
         self._heads = code.replay.start()
         self._draws = np.random.Generator(np.random.PCG64(code.seed))
         self._generator = torch.Generator().manual_seed(code.seed)
+
+    def predict(self, inputs: Tensor) -> FloatArray:
+        """Probabilities (1, m, K) under the running average of the weights, the only expert."""
+        return self.average.predict(inputs)[None]
 
     def learn(self, num_batches: int, past: IntArray) -> None:
         """One step on the newest of `num_batches` batches and one on each that is replayed."""
@@ -121,12 +129,11 @@ class _Trainer:
         progress.advance(1 + self._code.replay.count)
 
     def _step(self, batch: int, past: IntArray) -> None:
-        part = slice(batch * self._code.batch_size, (batch + 1) * self._code.batch_size)
-        inputs = self._shared.inputs[part]
-        targets = torch.from_numpy(past[part]).to(inputs.device)
+        first, ends = batch * self._size, self._shared.label_ends
+        inputs, targets = self._shared.known(past[ends[first] : ends[first + self._size]], first)
         self._learner.net.train()
         raw: Tensor = self._code.augment.apply(inputs.float(), self._generator)
-        descend(self._optimizer, F.cross_entropy(self._learner.logits(raw), targets))
+        descend(self._optimizer, F.cross_entropy(self._learner.logits(raw), targets.flatten()))
         self._ema.update_parameters(self._learner.net)
 
 

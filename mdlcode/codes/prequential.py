@@ -1,5 +1,6 @@
 """The prequential code: labels in blocks, each under what was learned from the blocks before it."""
 
+from functools import partial
 from itertools import pairwise
 from typing import Literal
 
@@ -19,10 +20,13 @@ from mdlcode.coding.channel import Channel
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
 from mdlcode.learn import AnyLearner, Learner, NetLearner, Predictor
+from mdlcode.learn.turns import say_labels
 from mdlcode.parallel import Pending
 from mdlcode.typing import FloatArray, IntArray
 
-Fit = tuple[list[Predictor], FloatArray]  # experts, and their predictions (E, m, K) for the next block
+Block = tuple[int, int]  # the inputs from the first number up to the second
+# Experts, and their predictions (E, m, K) for the next block; None in a text, where they need its labels.
+Fit = tuple[list[Predictor], FloatArray | None]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -31,7 +35,8 @@ class Prequential(Code):
 
     Blier & Ollivier 2018, definition 3: the first block is uniform, theta(t) is learned from the first t
     labels alone. Several learners, or the checkpoints along one training, are experts: each is calibrated
-    and all are mixed label by label, by default by the switch distribution (van Erven et al. 2012).
+    and all are mixed label by label, by default by the switch distribution (van Erven et al. 2012). Where tokens have
+    labels, blocks end at the next end of a sequence, and the labels of a block are said as `say_labels` has it.
     """
 
     kind: Literal["prequential"] = Field(default="prequential", kw_only=True)
@@ -42,37 +47,41 @@ class Prequential(Code):
 
     def transmit(self, channel: Channel, shared: Shared, labels: IntArray | None) -> Received:
         """Block by block: learn from the past, predict, send."""
-        first, *later = self.schedule.stops(len(shared))
-        blocks = list(pairwise([first, *later]))
-        progress.start("prequential", sum(each.steps(start) for each in self.learners for start, _ in blocks))
+        ends = shared.label_ends
+        stops = np.unique(np.searchsorted(ends, self.schedule.stops(shared.num_labels)))  # no input is cut in two
+        blocks, first = list(pairwise(stops.tolist())), int(ends[stops[0]])
+        progress.start("prequential", sum(each.steps(int(ends[at])) for each in self.learners for at, _ in blocks))
         # Alice knows every past beforehand, so her blocks may run side by side; Bob's come one by one.
         ahead = {} if labels is None else {block: self._submit(shared, labels, block) for block in blocks[::-1]}
-        past = channel.send(_part(labels, (0, first)), uniform_rows(first, shared.num_classes))
+        past = channel.send(_part(labels, 0, first), uniform_rows(first, shared.num_classes))
         experts, forecaster = _Experts([]), None
         for block in blocks:
             fits = [fit.result() for fit in ahead.pop(block, None) or self._submit(shared, past, block)]
             experts = _Experts([predictor for path, _ in fits for predictor in path])
-            probs = np.concatenate([each for _, each in fits])  # (E, m, K)
-            forecaster = forecaster or Forecaster(len(probs), self.calibration, self.mixture)
-            past = np.concatenate([past, forecaster.transmit(channel, probs, _part(labels, block))])
+            told = [probs for _, probs in fits if probs is not None]
+            predict = partial(_as_told, told) if told else experts.predict_each
+            forecaster = forecaster or Forecaster(len(experts.predictors), self.calibration, self.mixture)
+            send = partial(forecaster.transmit, channel)
+            past = np.concatenate([past, say_labels(shared, block, _part(labels, *ends[[*block]]), predict, send)])
         if forecaster is None:  # no label after the first block
             return Received(past)
         trace = np.concatenate([np.tile(forecaster.trace[0], (first, 1)), forecaster.trace])
-        stops = np.array([first, *(stop for _, stop in blocks)], dtype=np.float64)
-        return Received(past, _Final(experts, forecaster), {"expert_weights": trace, "block_stops": stops})
+        traces = {"expert_weights": trace, "block_stops": ends[stops].astype(np.float64)}
+        return Received(past, _Final(experts, forecaster), traces)
 
-    def _submit(self, shared: Shared, labels: IntArray, block: tuple[int, int]) -> list[Pending[Fit]]:
-        past = labels[: block[0]].copy()  # a part of an array leads to the whole, by its `base`
+    def _submit(self, shared: Shared, labels: IntArray, block: Block) -> list[Pending[Fit]]:
+        # A copy, since a part of an array leads to the whole, by its `base`.
+        past = labels[: shared.label_ends[block[0]]].copy()
         return [parallel.submit(fit_and_predict, each, shared, past, block) for each in self.learners]
 
 
-def fit_and_predict(learner: Learner, shared: Shared, past: IntArray, block: tuple[int, int]) -> Fit:
-    """The experts that a learner makes of the past, and their predictions for the block.
+def fit_and_predict(learner: Learner, shared: Shared, past: IntArray, block: Block) -> Fit:
+    """The experts that a learner makes of the past, and their predictions for the block where these need no more.
 
     A pure function of its arguments: it may run on another process, host or day.
     """
     path = _Experts(learner.fit_path(shared, past))
-    return path.predictors, path.predict_each(shared.inputs[slice(*block)])
+    return path.predictors, None if shared.is_text else path.predict_each(shared.inputs[slice(*block)])
 
 
 class _Experts:
@@ -96,5 +105,10 @@ class _Final(Predictor):
         return self._forecaster.predict(self._experts.predict_each(inputs))
 
 
-def _part(labels: IntArray | None, block: tuple[int, int]) -> IntArray | None:
-    return None if labels is None else labels[slice(*block)]
+def _as_told(probs: list[FloatArray], inputs: Tensor) -> FloatArray:
+    """The experts' predictions (E, m, K) that were made beforehand."""
+    return np.concatenate(probs)
+
+
+def _part(labels: IntArray | None, start: int, stop: int) -> IntArray | None:
+    return None if labels is None else labels[start:stop]

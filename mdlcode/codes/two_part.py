@@ -13,6 +13,7 @@ from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
 from mdlcode.learn import NetLearner, NetPredictor, NetTrainer, parse_learner
 from mdlcode.learn.subspace.net import SubspaceNet
+from mdlcode.learn.turns import say_labels, sending
 from mdlcode.nets.composed import baked
 from mdlcode.typing import IntArray
 from mdlcode.weights import AnyWeightCode, Float32
@@ -32,7 +33,7 @@ class NetCode(PreparedCode):
 
     def prepare(self, shared: Shared, labels: IntArray) -> list[NetPredictor]:
         """The nets that Alice may send, here the one that is learned from all labels."""
-        progress.start("two-part", self.learner.steps(len(shared)))
+        progress.start("two-part", self.learner.steps(shared.num_labels))
         return [self.learner.fit(shared, labels)]
 
     def speak(
@@ -47,7 +48,8 @@ class NetCode(PreparedCode):
         if not isinstance(decoded.net, SubspaceNet):  # its weights move with what they are made of
             decoded.net = baked(decoded.net)
         self.weights.transmit(channel, decoded.net)
-        return Received(channel.send(labels, decoded.predict(shared.inputs)), decoded)
+        said = say_labels(shared, (0, len(shared)), labels, decoded.predict, sending(channel))
+        return Received(said, decoded)
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -21,4 +21,4 @@ class Uniform(Code):
 
     def transmit(self, channel: Channel, shared: Shared, labels: IntArray | None) -> Received:
         """The labels, one by one, at 1 / K each."""
-        return Received(channel.send(labels, uniform_rows(len(shared), shared.num_classes)))
+        return Received(channel.send(labels, uniform_rows(shared.num_labels, shared.num_classes)))

@@ -23,6 +23,7 @@ from mdlcode.coding.channel import Channel, Ledger, Sender
 from mdlcode.config import STRICT, kind_of
 from mdlcode.data.base import Data, Shared
 from mdlcode.errors import MdlError
+from mdlcode.learn.turns import say_labels, sending
 from mdlcode.nets.held import others
 from mdlcode.typing import BoolArray, FloatArray, IntArray
 from mdlcode.weights.others import send_others
@@ -62,7 +63,7 @@ class Variational(PreparedCode):
 
     def prepare(self, shared: Shared, labels: IntArray) -> BayesPredictor:
         """The posterior, inferred from all labels."""
-        progress.start("variational", self.learner.steps(len(shared)))
+        progress.start("variational", self.learner.steps(shared.num_labels))
         return self.learner.fit(shared, labels)
 
     def speak(
@@ -92,7 +93,7 @@ class Variational(PreparedCode):
         start = others(net.net)
         net = with_weights(net, said.weights, NO_OTHERS if inference is None else inference.posterior.others)
         send_others(channel, net.net, start)
-        known = channel.send(labels, net.predict(shared.inputs))
+        known = say_labels(shared, (0, len(shared)), labels, net.predict, sending(channel))
         said.settle(partial(self._infer_again, shared, known))
         return Received(known, net)
 

@@ -4,7 +4,9 @@ from mdlcode.data.arrays import from_arrays
 from mdlcode.data.base import Data, Shared
 from mdlcode.data.classes import ClassList
 from mdlcode.data.load import DATASETS, load, load_shared
+from mdlcode.data.sequences import Sequences
 from mdlcode.data.standardise import Given
+from mdlcode.data.text import from_text
 from mdlcode.data.torch_datasets import from_dataset
 from mdlcode.data.view import View
 
@@ -13,10 +15,12 @@ __all__ = [
     "ClassList",
     "Data",
     "Given",
+    "Sequences",
     "Shared",
     "View",
     "from_arrays",
     "from_dataset",
+    "from_text",
     "load",
     "load_shared",
 ]

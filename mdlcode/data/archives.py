@@ -22,27 +22,37 @@ def npz_readers(path: Path) -> list[Reader | None]:
     is no archive of plain arrays (nothing is ever unpickled), for a damaged one, and for arrays whose header claims
     more than the file holds.
     """
+    names = _names(path)
+    tested = {"x_test", "y_test"} <= names
+    return [_reader(path, key, names) if tested or key.endswith("train") else None for key in KEYS]
+
+
+def npz_masks(path: Path) -> list[Reader | None]:
+    """Readers of `mask_train` and `mask_test`, as `npz_readers` has them; None for one that is not there."""
+    names = _names(path)
+    return [_reader(path, key, names) if key in names else None for key in ("mask_train", "mask_test")]
+
+
+def _names(path: Path) -> set[str]:
     try:
         with zipfile.ZipFile(path) as archive:
-            names = set(archive.namelist())
+            return {name.removesuffix(".npy") for name in archive.namelist()}
     except (OSError, zipfile.BadZipFile):
         raise MdlError(f"{path} is no readable .npz file: write it with numpy.savez") from None
 
-    def reader(key: str) -> Reader:
-        def read() -> Any:
-            if f"{key}.npy" not in names:
-                raise MdlError(f"{path} has no array '{key}': x_train and y_train are needed")
-            try:
-                _check_size(path, f"{key}.npy")
-                with np.load(path, allow_pickle=False) as arrays:
-                    return arrays[key]
-            except _BROKEN as error:
-                raise MdlError(f"{path} is no readable .npz of plain arrays: {_one_line(error)}") from None
 
-        return read
+def _reader(path: Path, key: str, names: set[str]) -> Reader:
+    def read() -> Any:
+        if key not in names:
+            raise MdlError(f"{path} has no array '{key}': x_train and y_train are needed")
+        try:
+            _check_size(path, f"{key}.npy")
+            with np.load(path, allow_pickle=False) as arrays:
+                return arrays[key]
+        except _BROKEN as error:
+            raise MdlError(f"{path} is no readable .npz of plain arrays: {_one_line(error)}") from None
 
-    tested = {"x_test.npy", "y_test.npy"} <= names
-    return [reader(key) if tested or key.endswith("train") else None for key in KEYS]
+    return read
 
 
 def npy_reader(path: Path) -> Reader:

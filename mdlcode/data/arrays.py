@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mdlcode.data import tables
+from mdlcode.data import tables, tokens
 from mdlcode.data.base import Data, Shared
 from mdlcode.data.classes import ClassList, as_values
 from mdlcode.data.standardise import Standardise
@@ -35,12 +35,18 @@ def from_arrays(
     num_classes: int | None = None,
     standardise: Standardise = "auto",
     order_seed: int | None = 0,
+    mask: Any = None,
+    test_mask: Any = None,
 ) -> Data:
     """A data set from arrays, tensors, sparse matrices or tables, in copies of its own.
 
     Inputs are uint8 images (n, H, W[, C]) or (n, C, H, W), real images with a channel axis, series (n, T, F),
     features (n, F) real or whole, or a pandas DataFrame, whose columns of texts and categories become one
     column for each value. Labels are texts, whole numbers, booleans or a pandas column.
+
+    Labels (n, T), or rows of many lengths, are a label for each token of n sequences: tokens (n, T), as whole numbers
+    or texts, or vectors (n, T, F). Those that are -100, and those where `mask` (n, T) is False, are none: nobody sends
+    them, and both sides know where they are. One sequence is one input, in the order and for `View.limit`.
 
     Labels are encoded by `classes`, the list of all classes, or as 0 .. `num_classes` - 1, or by those seen among
     `labels`, sorted. The class list is shared knowledge: Bob has it, and it costs no bits. `standardise` is
@@ -55,7 +61,7 @@ def from_arrays(
     if tables.is_frame(inputs):
         encoder = tables.FrameEncoder(inputs)
         inputs, test_inputs = (None if each is None else encoder.features(each) for each in (inputs, test_inputs))
-    data = assembled(name, inputs, labels, test_inputs, test_labels, classes, num_classes)
+    data = assembled(name, inputs, labels, test_inputs, test_labels, classes, num_classes, (mask, test_mask))
     return View(order_seed=order_seed).of(replace(data, shared=replace(data.shared, standardise=standardise)))
 
 
@@ -67,13 +73,19 @@ def assembled(
     test_labels: Any,
     classes: Sequence[Any] | None,
     num_classes: int | None,
+    masks: tuple[Any, Any] = (None, None),
 ) -> Data:
     """The data set of these parts in their order, with labels encoded by one class list.
 
-    Raises MdlError where only one part of a test set is there.
+    `masks` are those of tokens, in training and test. Raises MdlError where only one part of a test set is there.
     """
     if (test_inputs is None) != (test_labels is None):
         raise MdlError("a test set needs inputs and labels: give both or neither")
+    if tokens.are_rows(labels):
+        train, tested = tokens.Tagged(inputs, labels, masks[0]), tokens.Tagged(test_inputs, test_labels, masks[1])
+        return tokens.assembled(name, train, None if test_inputs is None else tested, classes, num_classes)
+    if any(each is not None for each in masks):
+        raise MdlError("a mask is for labels of tokens (n, T), and these are one for each example: leave it out")
     values = as_values(labels)
     known = ClassList.of(values, classes, num_classes)
     shared = Shared(as_inputs(inputs), len(known.names), known.display_names)

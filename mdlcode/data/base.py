@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mdlcode.data import standardise
+from mdlcode.data import sequences, standardise
 from mdlcode.data.classes import listed, require_few
+from mdlcode.data.sequences import Sequences
 from mdlcode.data.standardise import Given, Standardise
 from mdlcode.errors import MdlError
 from mdlcode.typing import IntArray
@@ -38,9 +39,10 @@ class Shared:
 
     Inputs are uint8 images (n, C, H, W), float32 features (n, F), series (n, T, F), or int64 tables and tokens
     (n, T). `class_names` are for display and empty where classes are plain numbers; `standardise` says how
-    inputs are brought to mean 0 and deviation 1. Training runs on the device where the inputs live. Raises
-    MdlError for no inputs, NaN or infinite values, another type, fewer than two classes or more than 65,536,
-    and given moments that do not fit.
+    inputs are brought to mean 0 and deviation 1. `sequences` are there where each token has a label of its own:
+    then one input is a sequence. Training runs on the device where the inputs live. Raises MdlError for no inputs,
+    NaN or infinite values, another type, fewer than two classes or more than 65,536, and given moments or a mask of
+    tokens that do not fit.
 
     >>> len(Shared(torch.zeros(3, 2), num_classes=2))
     3
@@ -50,9 +52,12 @@ class Shared:
     num_classes: int
     class_names: tuple[str, ...] = ()
     standardise: Standardise = "auto"
+    sequences: Sequences | None = None
 
     def __post_init__(self) -> None:
         check_inputs(self.inputs)
+        if self.sequences is not None:
+            sequences.check(self.sequences, self.inputs)
         if self.num_classes < 2:
             raise MdlError(f"{self.num_classes} class: at least two classes are needed")
         require_few(self.num_classes)
@@ -68,6 +73,45 @@ class Shared:
         return tuple(self.inputs.shape[1:])
 
     @property
+    def num_labels(self) -> int:
+        """How many labels there are: one for each input, or for each token of them that has one."""
+        return len(self) if self.sequences is None else self.sequences.num_labels
+
+    @property
+    def label_ends(self) -> IntArray:
+        """How many labels the first 0, 1, ..., n inputs have (n + 1,)."""
+        return np.arange(len(self) + 1) if self.sequences is None else self.sequences.ends
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the inputs of a token are the labels before it, so that Bob has none beforehand."""
+        return self.sequences is not None and self.sequences.autoregressive
+
+    @property
+    def rows_each(self) -> int:
+        """How many distributions a predictor gives for one input: 1, or one for each of its T tokens."""
+        return 1 if self.sequences is None else self.sequences.length
+
+    def known(self, labels: IntArray, first: int = 0) -> tuple[Tensor, Tensor]:
+        """The inputs from number `first` on that these labels (t,) belong to, and the labels as targets.
+
+        Targets are on the inputs' device: (t,), or for s whole sequences (s, T), -100 at tokens that have no label.
+        The inputs of a text are its labels, each one place later.
+
+        >>> import numpy as np
+        >>> text = Sequences(np.ones((2, 3), dtype=bool), vocabulary=3, autoregressive=True)
+        >>> Shared(torch.full((2, 3), 2), 2, sequences=text).known(np.array([0, 1, 1]))
+        (tensor([[2, 0, 1]]), tensor([[0, 1, 1]]))
+        """
+        ends = self.label_ends
+        part = slice(first, int(np.searchsorted(ends, ends[first] + len(labels))))
+        inputs = self.inputs[part]
+        if self.sequences is None:
+            return inputs, torch.from_numpy(labels).to(inputs.device)
+        table = self.sequences[part].spread(labels)
+        return self.sequences.revealed(inputs, table), torch.from_numpy(table).to(inputs.device)
+
+    @property
     def classes_text(self) -> str:
         """The number of classes, and their names where they are more than numbers.
 
@@ -81,7 +125,11 @@ class Shared:
         """A hash of the inputs' values, shape, type and standardisation: which inputs a message belongs to."""
         array = np.ascontiguousarray(self.inputs.cpu().numpy())
         how = standardise.resolved(self.standardise, self.inputs)
-        return hashlib.sha256(f"{array.shape}{array.dtype}{how}".encode() + array.data).hexdigest()[:16]
+        digest = hashlib.sha256(f"{array.shape}{array.dtype}{how}".encode() + array.data)
+        if self.sequences is not None:
+            digest.update(f"{self.sequences.vocabulary}{self.sequences.autoregressive}".encode())
+            digest.update(np.packbits(self.sequences.mask).data)
+        return digest.hexdigest()[:16]
 
     @cached_property
     def moments(self) -> tuple[Tensor, Tensor]:
@@ -109,9 +157,10 @@ class Shared:
 class Data:
     """Inputs and labels (n,) int64 in 0 .. K-1, and a test set where there is one.
 
-    `order_seed` is the seed of the order in which the labels are sent, None for the order they were stored in.
-    Raises MdlError for labels out of range, another number of labels than of inputs, and test inputs of another
-    shape than the training inputs.
+    With `Sequences` the labels (N,) are those of the labelled tokens, one sequence after the other. `order_seed` is the
+    seed of the order in which the inputs come, None for the order they were stored in. Raises MdlError for labels out
+    of range, another number of labels than there is place for, and test inputs of another shape than the training
+    inputs.
     """
 
     name: str
@@ -120,17 +169,29 @@ class Data:
     test_inputs: Tensor | None = None  # (n_test, ...)
     test_labels: IntArray | None = None  # (n_test,)
     order_seed: int | None = None
+    test_sequences: Sequences | None = None
 
     def __post_init__(self) -> None:
-        check_labels(self.labels, len(self.shared), self.shared.num_classes)
+        check_labels(self.labels, self.shared.num_labels, self.shared.num_classes)
         if self.test_inputs is not None and self.test_labels is not None:
-            check_inputs(self.test_inputs)
-            check_labels(self.test_labels, len(self.test_inputs), self.shared.num_classes)
             if (theirs := tuple(self.test_inputs.shape[1:])) != self.shared.shape:
                 raise MdlError(f"test inputs have shape {theirs}, training inputs {self.shared.shape}: make them equal")
+            check_labels(self.test_labels, self.test_shared.num_labels, self.shared.num_classes)
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def test_shared(self) -> Shared:
+        """The test inputs as both sides would hold them. Raises MdlError where there are none."""
+        if self.test_inputs is None:
+            raise MdlError(f"{self.name} has no test set: give one")
+        return replace(self.shared, inputs=self.test_inputs, sequences=self.test_sequences)
+
+    def require_one_label_each(self, what: str) -> None:
+        """Raises MdlError for labels of tokens, which `what` is not made for."""
+        if self.shared.sequences is not None:
+            raise MdlError(f"{what} needs independent examples of one label each: tokens of a sequence are not")
 
     def to(self, device: torch.device) -> "Data":
         """The same on another device; labels stay numpy arrays."""

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mdlcode.data import archives, folders, tables, vision
+from mdlcode.data import archives, folders, tables, text, tokens, vision
 from mdlcode.data.arrays import as_inputs, assembled
 from mdlcode.data.base import Data, Shared
 from mdlcode.data.classes import short
@@ -32,6 +32,8 @@ class Source:
     test_inputs: Reader | None = None
     test_labels: Reader | None = None
     num_classes: int | None = None
+    mask: Reader | None = None  # of labels of tokens, in training and test
+    test_mask: Reader | None = None
 
 
 def data_root() -> Path:
@@ -48,6 +50,7 @@ def load(
     classes: Sequence[Any] | None = None,
     num_classes: int | None = None,
     resize: Size | None = None,
+    length: int | None = None,
 ) -> Data:
     """The data set of that name or path, seen through `view`.
 
@@ -55,6 +58,8 @@ def load(
     inputs, with that of the labels as `target`; a CSV or Parquet file, with the labels' column as `target`; or a
     folder of images with a folder for each class, perhaps below `train` and `test` or `val`. `test` names another
     such set whose examples are the test set. Images are brought to `resize` (height, width) where it is given.
+    Labels of tokens are an array (n, T) in a `.npz` with a `mask_train` of that shape (and `mask_test`). A `.txt` file
+    is a text, whose characters are the labels, in sequences of `length`, as `from_text` has it.
     `classes` or `num_classes` state the classes, as in `from_arrays`.
 
     Raises MdlError for an unknown name (with the nearest one), a set that is not there (with how to
@@ -64,30 +69,68 @@ def load(
     >>> len(data), data.shared.shape, data.shared.num_classes
     (100, (1, 8, 8), 10)
     """
+    if _is_text(name, length):
+        if num_classes is not None:
+            raise MdlError("the classes of a text are its characters: name them all with `classes`, or none")
+        held_out = None if test is None else text.read_text(Path(test))
+        read = text.assembled(name, text.read_text(Path(name)), length or text.LENGTH, held_out, classes)
+        return (view or View()).of(read)
     source = _source(name, target, resize)
     if test is not None:
         other = _source(test, target, resize)
-        source = replace(source, test_inputs=other.inputs, test_labels=other.labels)
+        source = replace(source, test_inputs=other.inputs, test_labels=other.labels, test_mask=other.mask)
     if classes is None and num_classes is None:
         num_classes = source.num_classes
-    train, tested = source.inputs(), None if source.test_inputs is None else source.test_inputs()
+    train, tested = source.inputs(), _read(source.test_inputs)
     if tables.is_frame(train):
         encoder = tables.FrameEncoder(train)
         train, tested = (None if each is None else encoder.features(each) for each in (train, tested))
-    test_labels = None if source.test_labels is None else source.test_labels()
-    data = assembled(name, train, source.labels(), tested, test_labels, classes, num_classes)
+    test_labels = _read(source.test_labels)
+    labels, mask, test_mask = source.labels(), _read(source.mask), _read(source.test_mask)
+    if mask is None and tokens.are_rows(labels):
+        raise MdlError(
+            f"{name} has labels of tokens and no `mask_train` (n, T), True where a token has a label: both sides need"
+            " it, and Bob opens no label, so save both in one .npz"
+        )
+    data = assembled(name, train, labels, tested, test_labels, classes, num_classes, (mask, test_mask))
     return (view or View()).of(data)
 
 
 def load_shared(
-    name: str, num_classes: int, view: View | None = None, *, target: str | None = None, resize: Size | None = None
+    name: str,
+    num_classes: int,
+    view: View | None = None,
+    *,
+    target: str | None = None,
+    resize: Size | None = None,
+    length: int | None = None,
 ) -> Shared:
-    """What Bob holds of that data set: the inputs in their order; no label is opened.
+    """What Bob holds of that data set: the inputs in their order; no label is opened, of a text its size is taken.
 
     `target` is the labels' column, which is passed over where it is there.
     """
-    inputs = as_inputs(_source(name, target, resize).inputs())
-    return (view or View()).of_shared(Shared(inputs, num_classes))
+    seen = view or View()
+    if _is_text(name, length):
+        num_tokens = len(text.read_text(Path(name)))
+        return seen.of_shared(text.blank_text(num_tokens, num_classes, length or text.LENGTH))
+    source = _source(name, target, resize)
+    inputs, mask = source.inputs(), _read(source.mask)
+    if mask is not None:
+        return seen.of_shared(tokens.shared(inputs, mask, num_classes))
+    return seen.of_shared(Shared(as_inputs(inputs), num_classes))
+
+
+def _read(reader: Reader | None) -> Any:
+    return None if reader is None else reader()
+
+
+def _is_text(name: str, length: int | None) -> bool:
+    """Whether the name is that of a text. Raises MdlError for a `length` of anything else."""
+    if name.endswith(".txt"):
+        return True
+    if length is not None:
+        raise MdlError(f"`length` is that of the sequences of a text, and {short(name)} is no .txt file: leave it out")
+    return False
 
 
 def _digits() -> Source:
@@ -130,13 +173,14 @@ def _source(name: str, target: str | None, size: Size | None) -> Source:
     if is_folder:
         return _folder(path, size)
     if is_file and path.suffix == ".npz":
-        return _arrays(archives.npz_readers(path))
+        masks = archives.npz_masks(path)
+        return replace(_arrays(archives.npz_readers(path)), mask=masks[0], test_mask=masks[1])
     if is_file and path.suffix == ".npy":
         return _npy_pair(path, target)
     if is_file and path.name.endswith(tables.SUFFIXES):
         return Source(*tables.readers(path, target))
     near = difflib.get_close_matches(name, DATASETS, n=1)
-    kinds = f"names: {', '.join(DATASETS)}; or a .npz, .npy, CSV or Parquet file, or a folder"
+    kinds = f"names: {', '.join(DATASETS)}; or a .npz, .npy, CSV, Parquet or .txt file, or a folder"
     hint = f"did you mean '{near[0]}'?" if near else kinds
     raise MdlError(f"no data set named '{short(name)}', and no such file or folder: {hint}")
 

@@ -60,13 +60,16 @@ class View:
 
     def of_shared(self, shared: Shared) -> Shared:
         """The inputs as both sides see them."""
-        kept = self._shuffled(shared.inputs[torch.from_numpy(self.order(len(shared)))])
+        order = self.order(len(shared))
+        kept = self._shuffled(shared.inputs[torch.from_numpy(order)])
         how = shared.standardise if self.standardise == "auto" else self.standardise
         if self.mean is not None and self.std is not None:
             how = Given(self.mean, self.std)
-        if not self.binary:
-            return replace(shared, inputs=kept, standardise=how)
-        return Shared(kept, 2, ("lower half", "upper half"), how)
+        which = None if shared.sequences is None else shared.sequences[order]
+        if which is not None and self.shuffle_pixels:
+            raise MdlError("`shuffle_pixels` would tear tokens from their labels: leave it out for sequences")
+        seen = replace(shared, inputs=kept, standardise=how, sequences=which)
+        return replace(seen, num_classes=2, class_names=("lower half", "upper half")) if self.binary else seen
 
     def of(self, data: Data) -> Data:
         """The data set with this order, limit, noise and pixel order; the test set keeps its labels.
@@ -74,13 +77,22 @@ class View:
         Warns where the labels come almost sorted by class in this order.
         """
         shared = self.of_shared(data.shared)
-        labels = self._halved(data.labels[self.order(len(data))], data.shared.num_classes)
+        labels = self._halved(self._ordered(data), data.shared.num_classes)
         test_labels = None if data.test_labels is None else self._halved(data.test_labels, data.shared.num_classes)
         test = None if data.test_inputs is None else self._shuffled(data.test_inputs)
         noisy = self._noisy(labels, shared.num_classes)
-        _warn_if_sorted(noisy, data.name)
+        if shared.sequences is None:  # tags may well come in runs
+            _warn_if_sorted(noisy, data.name)
         seed = data.order_seed if self.order_seed is None else self.order_seed
-        return Data(data.name, shared, noisy, test, test_labels, seed)
+        return Data(data.name, shared, noisy, test, test_labels, seed, data.test_sequences)
+
+    def _ordered(self, data: Data) -> IntArray:
+        """The labels of the examples kept."""
+        order, sequences = self.order(len(data.shared)), data.shared.sequences
+        if sequences is None:
+            return data.labels[order]
+        table = sequences.spread(data.labels)[order]
+        return table[sequences.mask[order]]
 
     def _halved(self, labels: IntArray, num_classes: int) -> IntArray:
         return (2 * labels >= num_classes).astype(np.int64) if self.binary else labels

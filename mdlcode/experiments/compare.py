@@ -15,6 +15,7 @@ from mdlcode.codes.base import Code, Transmission
 from mdlcode.codes.frequencies import frequencies_bits
 from mdlcode.codes.prequential import Prequential
 from mdlcode.codes.presets import preset
+from mdlcode.coding.channel import Ledger
 from mdlcode.coding.message import envelope_bits
 from mdlcode.config import kind_of, to_config
 from mdlcode.data.base import Data
@@ -24,6 +25,7 @@ from mdlcode.errors import MdlError, TrainingError
 from mdlcode.experiments.results import Result, ResultsFolder, command_line, versions
 from mdlcode.experiments.shown import Results
 from mdlcode.learn import UniformLearner
+from mdlcode.learn.turns import say_labels, sending
 from mdlcode.proof.bob import Bob
 from mdlcode.proof.prove import transmit_and_prove
 
@@ -164,4 +166,6 @@ def _test_accuracy(data: Data, transmission: Transmission) -> float | None:
     predictor = transmission.received.predictor
     if predictor is None or data.test_inputs is None or data.test_labels is None:
         return None
-    return float(np.mean(predictor.predict(data.test_inputs).argmax(axis=1) == data.test_labels))
+    shared, ledger = data.test_shared, Ledger()
+    say_labels(shared, (0, len(shared)), data.test_labels, predictor.predict, sending(ledger))
+    return float(ledger.codelength(shared.num_classes).correct_by_label.mean())

@@ -86,6 +86,7 @@ class Task:
     classes: Names = ()
     num_classes: int | None = Field(default=None, ge=1)
     resize: Size = None
+    length: int | None = Field(default=None, ge=2)
     threads: int | None = Field(default=None, ge=1)
     workers: int = Field(default=1, ge=1)
 
@@ -98,7 +99,7 @@ class Task:
     @property
     def reading(self) -> dict[str, Any]:
         """How both sides read the inputs out of their files: further arguments of `load_shared`."""
-        return {"target": self.target, "resize": self.resize}
+        return {"target": self.target, "resize": self.resize, "length": self.length}
 
     def load(self) -> Data:
         """The data set on the device. Raises MdlError as `load` and `select_device` do."""

@@ -12,11 +12,11 @@ from mdlcode.typing import FloatArray, IntArray
 
 
 class Predictor(ABC):
-    """Gives each input a distribution over the classes."""
+    """Gives each input, or each token of it where tokens have labels, a distribution over the classes."""
 
     @abstractmethod
     def predict(self, inputs: Tensor) -> FloatArray:
-        """Probabilities (m, K) in float64 for inputs (m, ...), on the CPU."""
+        """Probabilities (m, K) in float64 for inputs (m, ...), on the CPU; for tokens (m T, K), row after row."""
 
 
 class Learner(Configurable, ABC):
@@ -27,7 +27,7 @@ class Learner(Configurable, ABC):
 
     @abstractmethod
     def fit(self, shared: Shared, labels: IntArray) -> Predictor:
-        """A predictor learned from the labels (t,) of the first t inputs."""
+        """A predictor learned from the first labels (t,): `shared.known(labels)` are their inputs and targets."""
 
     def fit_path(self, shared: Shared, labels: IntArray) -> list[Predictor]:
         """The predictors along one training, the last one that of `fit`: experts for self-switching."""

@@ -14,14 +14,14 @@ from mdlcode.typing import FloatArray, IntArray
 
 
 class ConstantPredictor(Predictor):
-    """The same distribution (K,) for every input."""
+    """The same distribution (K,) for every input, or for each of its `rows_each` tokens."""
 
-    def __init__(self, probs: FloatArray) -> None:
-        self._probs = probs
+    def __init__(self, probs: FloatArray, rows_each: int = 1) -> None:
+        self._probs, self._rows_each = probs, rows_each
 
     def predict(self, inputs: Tensor) -> FloatArray:
-        """That distribution, once for each input: (m, K)."""
-        return np.tile(self._probs, (len(inputs), 1))
+        """That distribution, once for each input or token: (m, K)."""
+        return np.tile(self._probs, (len(inputs) * self._rows_each, 1))
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -32,7 +32,7 @@ class UniformLearner(Learner):
 
     def fit(self, shared: Shared, labels: IntArray) -> ConstantPredictor:
         """The uniform predictor."""
-        return ConstantPredictor(np.full(shared.num_classes, 1.0 / shared.num_classes))
+        return ConstantPredictor(np.full(shared.num_classes, 1.0 / shared.num_classes), shared.rows_each)
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -47,4 +47,4 @@ class FrequencyLearner(Learner):
     def fit(self, shared: Shared, labels: IntArray) -> ConstantPredictor:
         """(c_k + 1/2) / (t + K/2) for class k seen c_k times among t labels."""
         counts = np.bincount(labels, minlength=shared.num_classes) + 0.5
-        return ConstantPredictor(counts / counts.sum())
+        return ConstantPredictor(counts / counts.sum(), shared.rows_each)

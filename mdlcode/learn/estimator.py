@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import numpy as np
+import torch
 from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
+from mdlcode.data.sequences import UNLABELLED
 from mdlcode.errors import MdlError
 from mdlcode.learn.base import Learner, Predictor
 from mdlcode.trust import imported, is_estimator
@@ -37,22 +39,33 @@ class EstimatorPredictor(Predictor):
 
     def predict(self, inputs: Tensor) -> FloatArray:
         """Probabilities (m, K) in float64."""
-        known = np.ones((len(inputs), 1))
-        if self._estimator is not None:
-            known = self._estimator.predict_proba(standardised(inputs, self._shared)).astype(np.float64)
+        known = self._known(inputs)
         num_classes = self._shared.num_classes
         unseen = _UNSEEN_WEIGHT * (num_classes - len(self._seen))
         share = unseen / (self._num_labels + unseen)
-        probs = np.full((len(inputs), num_classes), share / max(1, num_classes - len(self._seen)))
+        probs = np.full((len(known), num_classes), share / max(1, num_classes - len(self._seen)))
         probs[:, self._seen] = (1 - share) * known
         return probs
+
+    def _known(self, inputs: Tensor) -> FloatArray:
+        """Probabilities (m, seen) of the classes seen."""
+        sequences, estimator = self._shared.sequences, self._estimator
+        if estimator is None:
+            return np.ones((len(inputs) * self._shared.rows_each, 1))
+        if sequences is None or not sequences.vocabulary:
+            return np.asarray(estimator.predict_proba(standardised(inputs, self._shared)), dtype=np.float64)
+        tokens, places = torch.unique(inputs, return_inverse=True)  # the same token is predicted once
+        probs: FloatArray = estimator.predict_proba(standardised(tokens, self._shared)).astype(np.float64)
+        each: FloatArray = probs[places.cpu().numpy().ravel()]
+        return each
 
 
 @dataclass(frozen=True, config=STRICT)
 class EstimatorLearner(Learner):
     """A scikit-learn classifier by `module:Class` and its parameters, on standardised flat inputs.
 
-    `random_state` is set to `seed` where the estimator has one.
+    Where tokens have labels, each is an example of its own, by its vector, or by 1 at its number among the vocabulary:
+    of a text the token before. `random_state` is set to `seed` where the estimator has one.
 
     >>> EstimatorLearner("sklearn.linear_model:LogisticRegression", {"C": 0.1}).params
     (('C', 0.1),)
@@ -71,7 +84,9 @@ class EstimatorLearner(Learner):
         estimator = self._new()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a fit that has not converged is still a legal predictor
-            estimator.fit(standardised(shared.inputs[: len(labels)], shared), labels)
+            inputs, targets = shared.known(labels)
+            here = targets.cpu().numpy().ravel() != UNLABELLED
+            estimator.fit(standardised(inputs, shared)[here], labels)
         return EstimatorPredictor(estimator, seen, len(labels), shared)
 
     def _new(self) -> Any:
@@ -90,7 +105,15 @@ class EstimatorLearner(Learner):
 
 
 def standardised(inputs: Tensor, shared: Shared) -> FloatArray:
-    """Inputs (m, features) in float64, flat, of mean 0 and deviation 1 over the shared inputs' channels."""
+    """Inputs (m, features) in float64, flat, of mean 0 and deviation 1 over the shared inputs' channels.
+
+    Of sequences they are rows for each token (m T, features): its vector, or 1 at its number.
+    """
+    if shared.sequences is not None and shared.sequences.vocabulary:
+        ones: FloatArray = np.eye(shared.sequences.vocabulary)[inputs.cpu().numpy().ravel()]
+        return ones
     mean, std = shared.moments
-    flat: FloatArray = ((inputs.float() - mean) / std).flatten(1).double().cpu().numpy()
+    scaled = (inputs.float() - mean) / std
+    rows = scaled.flatten(1) if shared.sequences is None else scaled.flatten(0, 1)
+    flat: FloatArray = rows.double().cpu().numpy()
     return flat

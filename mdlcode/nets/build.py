@@ -8,10 +8,12 @@ from functools import partial
 import torch
 from torch import nn
 
+from mdlcode.data.sequences import Sequences
 from mdlcode.errors import MdlError
 from mdlcode.nets import convolutional, dense, patches, vgg
 from mdlcode.nets.normal import normal_form
 from mdlcode.nets.outputs import logits_of
+from mdlcode.nets.transformer import transformer
 from mdlcode.trust import imported
 
 Factory = Callable[[tuple[int, ...], int], nn.Module]
@@ -45,17 +47,20 @@ NETS: dict[str, Factory] = {
 }
 
 
-def resolve(arch: str, input_shape: tuple[int, ...]) -> str:
+def resolve(arch: str, input_shape: tuple[int, ...], sequences: Sequences | None = None) -> str:
     """The name of the net, where "auto" and "small", which is for codes that send weights, depend on the inputs.
 
     They are "convnet" and "lenet-readout" for images of 16 pixels a side or more, "convnet-shallow" and "linear" for
-    smaller ones, "mlp" and "linear" for all else.
+    smaller ones, "mlp" and "linear" for all else. Where tokens have labels they are "transformer-2x64" and
+    "transformer-1x16".
 
     >>> [resolve("auto", shape) for shape in ((1, 28, 28), (1, 8, 8), (64,))], resolve("lenet5", (1, 28, 28))
     (['convnet', 'convnet-shallow', 'mlp'], 'lenet5')
     """
     if arch not in ("auto", "small"):
         return arch
+    if sequences is not None:
+        return "transformer-2x64" if arch == "auto" else "transformer-1x16"
     if len(input_shape) != 3:
         return "mlp" if arch == "auto" else "linear"
     if min(input_shape[1:]) < _LARGE_SIDE:
@@ -63,37 +68,33 @@ def resolve(arch: str, input_shape: tuple[int, ...]) -> str:
     return "convnet" if arch == "auto" else "lenet-readout"
 
 
-def build(arch: str, input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
+def build(arch: str, input_shape: tuple[int, ...], num_classes: int, sequences: Sequences | None = None) -> nn.Module:
     """A new net with random weights from torch's generator: inputs (m, *input_shape) -> logits (m, K).
 
-    "mlp-3x200" is a dense net with three hidden layers of 200 units, and so for any two such numbers;
-    "pooled-8-16-16" has convolutions of so many maps with halvings between them, and so for any such list.
-    A user's own net is brought to its `normal_form`. Raises MdlError for an unknown name (with the nearest one), a
-    factory that can't be imported, a net that does not take inputs of that shape, and a user's net that has no
-    such form.
+    With `sequences` the logits are (m, T, K), those of each token, and a dense net works on each token by itself.
+    "mlp-3x200" is a dense net with three hidden layers of 200 units, and so for any two such numbers; "pooled-8-16-16"
+    has convolutions of so many maps with halvings between them, and so for any such list; "transformer-2x64" has two
+    blocks of width 64, a multiple of 16, and so for any two such numbers. A user's own net is brought to its
+    `normal_form`. Raises MdlError for an unknown name (with the nearest one), a factory that can't be imported, a net
+    that does not take inputs of that shape, and a user's net that has no such form.
 
     >>> build("mlp-512", (1, 8, 8), 10)[-1]
     Linear(in_features=512, out_features=10, bias=True)
     >>> sum(p.numel() for p in build("mlp-2x200", (1, 28, 28), 10).parameters())
     199210
     """
-    arch = resolve(arch, input_shape)
-    factory = imported(arch, "net") if ":" in arch else NETS.get(arch) or _rectangular(arch) or _pooled(arch)
-    if factory is None:
-        near = difflib.get_close_matches(arch, NETS, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"names: {', '.join(NETS)}"
-        raise MdlError(f"no net named '{arch}': {hint}")
-    if ":" not in arch and not _is_dense(arch) and len(input_shape) != 3:
-        raise MdlError(f"net '{arch}' needs images, the inputs have shape {input_shape}: try 'mlp'")
+    arch = resolve(arch, input_shape, sequences)
+    factory = imported(arch, "net") if ":" in arch else _named(arch, input_shape, sequences)
+    row = (num_classes,) if sequences is None else (sequences.length, num_classes)
     try:
         net = factory(input_shape, num_classes)
         if not isinstance(net, nn.Module):
             raise TypeError(f"it gives a {type(net).__name__}, no torch module")
         zeros = torch.zeros(2, *input_shape, dtype=torch.int64 if takes_tokens(net) else torch.float32)
         if ":" in arch:
-            return normal_form(net, zeros, num_classes).train()
+            return normal_form(net, zeros, row).train()
         with torch.no_grad():
-            logits_of(net.eval()(zeros), len(zeros), num_classes)
+            logits_of(net.eval()(zeros), len(zeros), row)
     except (TypeError, ValueError, RuntimeError, IndexError, MdlError) as error:
         raise MdlError(f"net '{arch}' can't be built for inputs {input_shape}: {error}") from None
     return net.train()
@@ -109,6 +110,34 @@ def takes_tokens(net: nn.Module) -> bool:
 
 
 _LARGE_SIDE = 16
+
+
+def _named(arch: str, input_shape: tuple[int, ...], sequences: Sequences | None) -> Factory:
+    """The factory of a net of the library. Raises MdlError where there is none, or it does not fit such data."""
+    if (sized := re.fullmatch(r"transformer-(\d{1,2})x(\d{1,4})", arch)) is not None:
+        return _transformer(arch, int(sized[1]), int(sized[2]), sequences)
+    factory = NETS.get(arch) or _rectangular(arch) or _pooled(arch)
+    if factory is None:
+        near = difflib.get_close_matches(arch, NETS, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"names: {', '.join(NETS)}"
+        raise MdlError(f"no net named '{arch}': {hint}")
+    if sequences is not None:
+        if not _is_dense(arch):
+            raise MdlError(f"net '{arch}' gives no logits for each token of a sequence: try 'transformer-2x64'")
+        assert isinstance(factory, partial)
+        return partial(dense.mlp_by_token, sequences=sequences, **factory.keywords)
+    if not _is_dense(arch) and len(input_shape) != 3:
+        raise MdlError(f"net '{arch}' needs images, the inputs have shape {input_shape}: try 'mlp'")
+    return factory
+
+
+def _transformer(arch: str, depth: int, width: int, sequences: Sequences | None) -> Factory:
+    """The transformer that "transformer-DEPTHxWIDTH" names."""
+    if sequences is None:
+        raise MdlError(f"net '{arch}' gives logits for each token of a sequence: it needs labels of tokens (n, T)")
+    if depth == 0 or width == 0 or width % 16:
+        raise MdlError(f"net '{arch}' can't be built: one block or more, of a width that is a multiple of 16")
+    return partial(transformer, sequences=sequences, depth=depth, width=width)
 
 
 def _is_dense(arch: str) -> bool:

@@ -5,6 +5,8 @@ from itertools import pairwise
 
 from torch import nn
 
+from mdlcode.data.sequences import Sequences
+
 
 def mlp(input_shape: tuple[int, ...], num_classes: int, widths: tuple[int, ...], dropout: float = 0.0) -> nn.Sequential:
     """A ReLU net with these hidden widths; none at all is a linear classifier.
@@ -21,3 +23,32 @@ def mlp(input_shape: tuple[int, ...], num_classes: int, widths: tuple[int, ...],
         if dropout:
             layers.append(nn.Dropout(dropout))
     return nn.Sequential(*layers, nn.Linear(sizes[-1], num_classes))
+
+
+def mlp_by_token(
+    input_shape: tuple[int, ...],
+    num_classes: int,
+    sequences: Sequences,
+    widths: tuple[int, ...],
+    dropout: float = 0.0,
+) -> nn.Sequential:
+    """The same net on each token by itself: on its vector, or on a 1 at its number, for which a table does.
+
+    >>> import numpy as np
+    >>> tags = Sequences(np.ones((2, 5), dtype=bool), vocabulary=30)
+    >>> mlp_by_token((5,), 4, tags, widths=())
+    Sequential(
+      (0): Embedding(30, 4)
+    )
+    """
+    sizes = (*widths, num_classes)
+    first: nn.Module
+    if sequences.vocabulary:
+        first = nn.Embedding(sequences.vocabulary, sizes[0])
+        nn.init.uniform_(first.weight, -(sequences.vocabulary**-0.5), sequences.vocabulary**-0.5)  # as nn.Linear has it
+    else:
+        first = nn.Linear(input_shape[-1], sizes[0])
+    layers: list[nn.Module] = [first]
+    for inner, outer in pairwise(sizes):
+        layers += [nn.ReLU(), *([nn.Dropout(dropout)] if dropout else []), nn.Linear(inner, outer)]
+    return nn.Sequential(*layers)

@@ -20,10 +20,10 @@ from mdlcode.nets.undeclared import require_declared
 Memory = list[tuple[str, Tensor]]
 
 
-def normal_form(net: nn.Module, zeros: Tensor, num_classes: int) -> nn.Module:
-    """A net of the same function that gives logits (m, K) and that can be copied and sent, from a user's own.
+def normal_form(net: nn.Module, zeros: Tensor, row: tuple[int, ...]) -> nn.Module:
+    """A net of the same function that gives logits (m, *row) and that can be copied and sent, from a user's own.
 
-    `zeros` are two inputs. What is trained are plain float32 parameters: weight norm, spectral norm, pruning masks
+    `zeros` are two inputs, `row` is (K,), or (T, K) where tokens have labels. What is trained are plain float32 parameters: weight norm, spectral norm, pruning masks
     and other types stand beside the net (`composed`), outputs are brought to logits (`Logits`), two parameters in
     one memory are one. The net given is changed. Raises MdlError for outputs that are no logits, memory that is
     shared in part, lazy layers that no input reaches, state that no code sends, and a net that can't be trained.
@@ -37,7 +37,7 @@ def normal_form(net: nn.Module, zeros: Tensor, num_classes: int) -> nn.Module:
     net = composed(net)
     _unite(net)
     require_declared(net)
-    return _with_logits(net, zeros, num_classes)
+    return _with_logits(net, zeros, row)
 
 
 def _require_no_extra_state(net: nn.Module) -> None:
@@ -46,7 +46,7 @@ def _require_no_extra_state(net: nn.Module) -> None:
             raise MdlError(f"'{name or type(module).__name__}' keeps state by get_extra_state, which no code sends")
 
 
-def _with_logits(net: nn.Module, zeros: Tensor, num_classes: int) -> nn.Module:
+def _with_logits(net: nn.Module, zeros: Tensor, row: tuple[int, ...]) -> nn.Module:
     """The net, wrapped where its outputs in either mode, for two inputs or one, are other than logits."""
     twice, plain = False, True
     tried = _copy(net)
@@ -62,14 +62,14 @@ def _with_logits(net: nn.Module, zeros: Tensor, num_classes: int) -> nn.Module:
                         raise MdlError(f"in {mode} mode: {_line(error)}") from None
                     twice = True  # batch norm has no variance of one value
                     continue
-            logits = logits_of(output, len(inputs), num_classes)
-            plain = plain and is_plain(output, len(inputs), num_classes)
+            logits = logits_of(output, len(inputs), row)
+            plain = plain and is_plain(output, len(inputs), row)
     before, after = ({name: _form(value) for name, value in held_tensors(each).items()} for each in (net, tried))
     if changed := [name for name, form in before.items() if after.get(name) != form]:
         raise MdlError(f"'{changed[0]}' changes its shape or type as the net is trained")
     if any(map(is_trained, net.parameters())) and not logits.requires_grad:
         raise MdlError("no gradient leads from its outputs to its parameters: does it detach them?")
-    return net if plain and not twice else Logits(net, num_classes, twice)
+    return net if plain and not twice else Logits(net, row, twice)
 
 
 def _copy(net: nn.Module) -> nn.Module:

@@ -1,4 +1,4 @@
-"""From whatever a module gives to logits (m, K)."""
+"""From whatever a module gives to logits (m, K), or (m, T, K) where tokens have labels."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,26 +12,26 @@ _KEYS = ("logits", "out")  # what Hugging Face's and torchvision's modules name 
 
 
 class Logits(nn.Module):
-    """A net whose outputs are brought to logits (m, K), and one that can't take an input alone is given it twice."""
+    """A net whose outputs are brought to logits (m, *row), and one that can't take an input alone is given it twice."""
 
-    def __init__(self, net: nn.Module, num_classes: int, twice: bool) -> None:
+    def __init__(self, net: nn.Module, row: tuple[int, ...], twice: bool) -> None:
         super().__init__()
-        self.net, self.num_classes, self.twice = net, num_classes, twice
+        self.net, self.row, self.twice = net, row, twice
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (m, K)."""
+        """Logits (m, *row)."""
         if self.twice and len(x) == 1:
-            return logits_of(self.net(torch.cat([x, x])), 2, self.num_classes)[:1]
-        return logits_of(self.net(x), len(x), self.num_classes)
+            return logits_of(self.net(torch.cat([x, x])), 2, self.row)[:1]
+        return logits_of(self.net(x), len(x), self.row)
 
 
-def logits_of(output: Any, count: int, num_classes: int) -> Tensor:
-    """The logits (count, K) that a module means: its output, or what is named so there, or the first of several.
+def logits_of(output: Any, count: int, row: tuple[int, ...]) -> Tensor:
+    """The logits (count, *row) that a module means: its output, or what is named so there, or the first of several.
 
-    One number z for each input of two classes is the logit of class 1: (0, z). A batch of one may have lost its
-    axis. Raises MdlError for another shape or type.
+    `row` is (K,), or (T, K) where tokens have labels. One number z for each input of two classes is the logit of class 1:
+    (0, z). A batch of one may have lost its axis. Raises MdlError for another shape or type.
 
-    >>> logits_of({"logits": torch.tensor([[3.0], [5.0]])}, count=2, num_classes=2)
+    >>> logits_of({"logits": torch.tensor([[3.0], [5.0]])}, count=2, row=(2,))
     tensor([[0., 3.],
             [0., 5.]])
     """
@@ -40,21 +40,28 @@ def logits_of(output: Any, count: int, num_classes: int) -> Tensor:
         raise MdlError(f"it gives a {type(output).__name__}, in which no tensor is named 'logits' or comes first")
     if not found.is_floating_point():
         raise MdlError(f"it gives numbers of type {found.dtype}: logits, real numbers, are needed")
-    shape = tuple(found.shape)
-    if shape == (count, num_classes):
-        return found
-    if count == 1 and shape == (num_classes,):
-        return found[None]
-    if num_classes == 2 and (shape in ((count,), (count, 1)) or (count == 1 and not shape)):
-        one = found.reshape(count)
-        return torch.stack([torch.zeros_like(one), one], dim=1)
+    wanted, one = (count, *row), (count, *row[:-1])  # one number in place of two logits
+    if (batch := _with_batch(found, wanted)) is not None:
+        return batch
+    if row[-1] == 2:
+        for shape in (one, (*one, 1)):
+            if (batch := _with_batch(found, shape)) is not None:
+                single = batch.reshape(one)
+                return torch.stack([torch.zeros_like(single), single], dim=-1)
     inputs = "1 input" if count == 1 else f"{count} inputs"
-    raise MdlError(f"it gives {shape} for {inputs}: ({count}, {num_classes}) is needed")
+    raise MdlError(f"it gives {tuple(found.shape)} for {inputs}: {wanted} is needed")
 
 
-def is_plain(output: Any, count: int, num_classes: int) -> bool:
-    """Whether an output is logits (count, K) already."""
-    return isinstance(output, Tensor) and output.shape == (count, num_classes) and output.is_floating_point()
+def _with_batch(found: Tensor, shape: tuple[int, ...]) -> Tensor | None:
+    """The tensor if it has that shape, where a batch of one may have lost its axis."""
+    if found.shape == shape:
+        return found
+    return found[None] if shape[0] == 1 and found.shape == shape[1:] else None
+
+
+def is_plain(output: Any, count: int, row: tuple[int, ...]) -> bool:
+    """Whether an output is logits (count, *row) already."""
+    return isinstance(output, Tensor) and output.shape == (count, *row) and output.is_floating_point()
 
 
 def _tensor(output: Any) -> Tensor | None:

@@ -22,6 +22,7 @@ from mdlcode import progress
 from mdlcode.codes.base import Code
 from mdlcode.config import to_config
 from mdlcode.data.base import Shared
+from mdlcode.data.sequences import Sequences
 from mdlcode.errors import MdlError
 from mdlcode.proof import bobs_process
 from mdlcode.proof.confinement import packages
@@ -75,7 +76,9 @@ class Bob:
         self._own = Path(self._folder.name).resolve() / "bob"
         self._own.mkdir()
         np.save(self._own / "inputs.npy", shared.inputs.cpu().numpy())
-        others = {each.name: to_config(getattr(shared, each.name)) for each in dataclasses.fields(Shared)[1:]}
+        if shared.sequences is not None:
+            np.save(self._own / "mask.npy", shared.sequences.mask)
+        others = {each.name: _plain(getattr(shared, each.name)) for each in dataclasses.fields(Shared)[1:]}
         (self._own / "shared.json").write_text(json.dumps(others))
         self._environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
         self._environment["PYTHONPATH"] = os.pathsep.join([*packages(), str(Path(mdlcode.__file__).parents[1])])
@@ -132,6 +135,13 @@ class Bob:
             word, *arguments = reply["progress"]
             getattr(progress, word)(*arguments)
         raise MdlError(f"Bob's process ended before it answered (status {self._process.wait()}): see the lines above")
+
+
+def _plain(value: Any) -> Any:
+    """A member of `Shared` as plain values; arrays lie in files of their own."""
+    if isinstance(value, Sequences):
+        return {"vocabulary": value.vocabulary, "autoregressive": value.autoregressive}
+    return to_config(value)
 
 
 def _read(task: Path, status: int, begin: float) -> Answer:

@@ -20,6 +20,7 @@ from pydantic import TypeAdapter
 from mdlcode import progress
 from mdlcode.codes import Code
 from mdlcode.data.base import Shared
+from mdlcode.data.sequences import Sequences
 from mdlcode.environment import Environment
 from mdlcode.errors import MdlError
 from mdlcode.proof import confinement
@@ -84,10 +85,12 @@ def _code(task: Path) -> Any:
 def _shared(folder: Path, device: str) -> Shared:
     """What both sides hold: the inputs, and what else stands in `Shared`."""
     values = json.loads((folder / "shared.json").read_text())
+    if (tokens := values.pop("sequences")) is not None:
+        tokens = Sequences(np.load(folder / "mask.npy", allow_pickle=False), **tokens)
     types = get_type_hints(Shared)
     others = {name: TypeAdapter(types[name]).validate_python(value) for name, value in values.items()}
     inputs = torch.from_numpy(np.load(folder / "inputs.npy", allow_pickle=False))
-    return Shared(inputs.to(torch.device(device)), **others)
+    return Shared(inputs.to(torch.device(device)), sequences=tokens, **others)
 
 
 class _Told:

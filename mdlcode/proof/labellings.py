@@ -14,7 +14,7 @@ TRUE, RENAMED, RANDOM, PERMUTED, PLANTED = "true", "renamed", "random", "permute
 
 def random_labels(shared: Shared, seed: int) -> IntArray:
     """Uniformly random labels (n,), drawn from `seed`."""
-    return _generator(3, seed).integers(shared.num_classes, size=len(shared))
+    return _generator(3, seed).integers(shared.num_classes, size=shared.num_labels)
 
 
 def permuted(data: Data, seed: int) -> IntArray:
@@ -41,7 +41,7 @@ def planted(shared: Shared, seed: int) -> IntArray:
     inputs = standardised(shared.inputs, shared)
     scores = inputs @ _generator(6, seed).standard_normal((inputs.shape[1], shared.num_classes))
     largest: IntArray = (scores - scores.mean(axis=0)).argmax(axis=1).astype(np.int64)
-    return largest
+    return largest if shared.sequences is None else largest[shared.sequences.mask.ravel()]
 
 
 LABELLINGS: dict[str, Callable[[Data, int], IntArray]] = {

@@ -131,7 +131,7 @@ class Counter:
 def test_steps_are_paced_and_reported(warmup: float | None, min_steps: int) -> None:
     training = Steps(epochs=1, min_steps=min_steps, batch_size=16, warmup=warmup, warm_start=0.5)
     optimizer = torch.optim.SGD([{"params": [torch.zeros(1)], "lr": lr} for lr in (1.0, 0.1)])
-    order, counter, rates = training.batches(60, torch.Generator().manual_seed(0)), Counter(), []
+    order, counter, rates = training.batches(60, 60, torch.Generator().manual_seed(0)), Counter(), []
     with progress.listening(counter):  # type: ignore[arg-type]
         for step, batch in training.paced(optimizer, order):
             assert torch.equal(batch, order[step])

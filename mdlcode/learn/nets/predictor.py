@@ -77,13 +77,13 @@ class NetPredictor(Predictor):
         self.views = views
 
     def logits(self, raw: Tensor) -> Tensor:
-        """Float32 logits (m, K) of raw inputs (m, ...)."""
+        """Float32 logits (m, K) of raw inputs (m, ...); of tokens (m T, K), row after row."""
         x = self.standardised(raw)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bf16):
             if self._compiled is not None and self.net.training:
                 return self._run_compiled(self._compiled, x).float()
             logits: Tensor = self.net(x)
-        return logits.float()
+        return logits.float().flatten(0, -2)
 
     def standardised(self, raw: Tensor) -> Tensor:
         """The inputs (m, ...) as the net itself takes them; tokens stay whole numbers."""
@@ -129,7 +129,7 @@ class NetTrainer(Learner):
 
     @abstractmethod
     def fit(self, shared: Shared, labels: IntArray) -> NetPredictor:
-        """The net learned from the labels (t,) of the first t inputs."""
+        """The net learned from the first labels (t,)."""
 
 
 @cache
@@ -154,7 +154,7 @@ def new_net(arch: str, shared: Shared, seed: int, precision: Precision) -> tuple
     """
     device = shared.inputs.device
     with reproducible(seed, device):
-        net = nets.build(arch, shared.shape, shared.num_classes)
+        net = nets.build(arch, shared.shape, shared.num_classes, shared.sequences)
     for layer in net.modules():
         if isinstance(layer, PatchWhitening | RandomPatches):
             mean, std = shared.moments

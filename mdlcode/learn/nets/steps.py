@@ -46,16 +46,20 @@ class Steps:
         """How many of so many labels a batch has."""
         return min(self.batch_size, num_labels)
 
-    def batches(self, num_labels: int, generator: Generator) -> Tensor:
-        """Indices (steps, size) of the labels of each step; all are seen equally often.
+    def batches(self, num_labels: int, num_inputs: int, generator: Generator) -> Tensor:
+        """Indices (steps, size) of the inputs of each step; all are seen equally often.
 
-        >>> Steps(epochs=1, min_steps=1, batch_size=2).batches(4, Generator()).flatten().sort().values.tolist()
+        Where an input is a sequence of labelled tokens, as many as have about `batch_size` labels together.
+
+        >>> Steps(epochs=1, min_steps=1, batch_size=2).batches(4, 4, Generator()).flatten().sort().values.tolist()
         [0, 1, 2, 3]
+        >>> Steps(batch_size=64).batches(num_labels=320, num_inputs=10, generator=Generator()).shape
+        torch.Size([150, 2])
         """
-        steps, size = self.count(num_labels), self.size(num_labels)
+        steps, size = self.count(num_labels), max(1, self.size(num_labels) * num_inputs // num_labels)
         early = round(self.warm_start * steps)
-        half = shuffled(-(-num_labels // 2), size, early, generator)
-        return torch.cat([half, shuffled(num_labels, size, steps - early, generator)])
+        half = shuffled(-(-num_inputs // 2), size, early, generator)
+        return torch.cat([half, shuffled(num_inputs, size, steps - early, generator)])
 
     def paced(self, optimizer: optim.Optimizer, order: Tensor) -> Iterator[tuple[int, Tensor]]:
         """Each step with its batch (size,), the first from 0, once the optimizer has the learning rates of that step.
@@ -74,11 +78,14 @@ class Steps:
     def minibatches(
         self, optimizer: optim.Optimizer, shared: Shared, labels: IntArray, generator: Generator
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Raw inputs (size, ...) and targets (size,) of each step on the labels (t,) of the first t inputs."""
-        device = shared.inputs.device
-        targets = torch.from_numpy(labels).to(device)
-        for _, batch in self.paced(optimizer, self.batches(len(labels), generator).to(device)):
-            yield shared.inputs[batch].float(), targets[batch]
+        """Raw inputs (size, ...) and targets (size,) of each step on these first labels (t,).
+
+        The targets of sequences are those of all their tokens, row after row, -100 where there is no label.
+        """
+        inputs, targets = shared.known(labels)
+        order = self.batches(len(labels), len(inputs), generator).to(inputs.device)
+        for _, batch in self.paced(optimizer, order):
+            yield inputs[batch].float(), targets[batch].flatten()
 
 
 def descend(optimizer: optim.Optimizer, loss: Tensor) -> None:

@@ -9,7 +9,7 @@ from torch import Generator, nn
 
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
-from mdlcode.errors import TrainingError
+from mdlcode.errors import MdlError, TrainingError
 from mdlcode.learn.base import Learner, Predictor, parse_learner
 from mdlcode.learn.nets.determinism import reproducible
 from mdlcode.learn.nets.optimizer import AdamW, Optimizer
@@ -62,6 +62,8 @@ class NetLearner(GradientLearner, NetTrainer):
 
     def initial(self, shared: Shared) -> NetPredictor:
         """The net before training, the same for everybody: what a decoder fills with weights."""
+        if self.compiled and shared.sequences is not None:
+            raise MdlError("nets for labels of tokens can't be trained compiled: set `compiled: false`")
         net, bf16 = new_net(self.arch, shared, self.seed, self.prediction.precision)
         return NetPredictor(net, shared, bf16, self.prediction.views, self.arch if self.compiled else None)
 

@@ -1,0 +1,51 @@
+"""The labels of some inputs, said in turns: in a text a token is predicted once those before it are known."""
+
+from collections.abc import Callable
+
+import numpy as np
+from torch import Tensor
+
+from mdlcode.coding.channel import Channel
+from mdlcode.data.base import Shared
+from mdlcode.data.sequences import UNLABELLED
+from mdlcode.typing import FloatArray, IntArray
+
+Predict = Callable[[Tensor], FloatArray]  # inputs (m, ...) -> (..., m, K), or (..., m T, K) where tokens have labels
+Send = Callable[[FloatArray, IntArray | None], IntArray]  # rows (..., t, K) and labels (t,) -> labels (t,)
+
+
+def sending(channel: Channel) -> Send:
+    """Sends each turn's labels under its rows as they are."""
+    return lambda rows, labels: channel.send(labels, rows)
+
+
+def say_labels(
+    shared: Shared, block: tuple[int, int], labels: IntArray | None, predict: Predict, send: Send
+) -> IntArray:
+    """The labels of the inputs from `block[0]` up to `block[1]`, sent under what `predict` makes of these inputs.
+
+    Labels of one input each, and tags of tokens whose inputs Bob holds, go in one turn. A text goes column by column:
+    first the first token of each sequence, then the second ones, and so on. For each turn both sides run `predict` on
+    the same inputs: the labels that were sent, and blanks for all that come later. So a net that looks ahead sees
+    blanks, and what Alice computes is what Bob computes, to the bit.
+
+    >>> from mdlcode.data.text import from_text
+    >>> text = from_text("abba", length=2, order_seed=None)
+    >>> def predict(inputs):
+    ...     print(inputs.tolist())
+    ...     return np.full((4, 2), 0.5)
+    >>> say_labels(text.shared, (0, 2), text.labels, predict, lambda rows, labels: labels)
+    [[2, 2], [2, 2]]
+    [[2, 0], [2, 1]]
+    array([0, 1, 1, 0])
+    """
+    inputs = shared.inputs[slice(*block)]
+    if shared.sequences is None:
+        return send(predict(inputs), labels)
+    sequences = shared.sequences[slice(*block)]
+    truth = None if labels is None else sequences.spread(labels)
+    known = np.full(sequences.mask.shape, UNLABELLED)
+    for turn in sequences.turns():
+        rows = predict(sequences.revealed(inputs, known))[..., turn.ravel(), :]
+        known[turn] = send(rows, None if truth is None else truth[turn])
+    return known[sequences.mask]
