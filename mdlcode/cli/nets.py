@@ -46,6 +46,7 @@ def compress(given: Net, file: o.Out) -> None:
     if weights is not None and len(codes) > 1:
         raise MdlError("--weights are of one net under one code: name one --code of one net, and one --arch")
     loaded = chosen.load()
+    loaded.require_one_label_each("a file of a net")
     with o.computing(chosen.threads, chosen.workers):
         if weights is None:
             made, net = best_net(codes, loaded.shared, loaded.labels)

@@ -191,7 +191,7 @@ class Data:
     def require_one_label_each(self, what: str) -> None:
         """Raises MdlError for labels of tokens, which `what` is not made for."""
         if self.shared.sequences is not None:
-            raise MdlError(f"{what} needs independent examples of one label each: tokens of a sequence are not")
+            raise MdlError(f"{what} needs independent examples with one label each, and tokens of a sequence are none")
 
     def to(self, device: torch.device) -> "Data":
         """The same on another device; labels stay numpy arrays."""
