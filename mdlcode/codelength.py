@@ -33,8 +33,8 @@ class Codelength:
     >>> length = Codelength({"weights": 64.0, LABELS: 3.0}, np.array([1.0, 2.0]), num_classes=4)
     >>> length.total_bits, length.model_bits, length.label_bits, length.uniform_bits
     (67.0, 64.0, 3.0, 4.0)
-    >>> length.compression_ratio
-    16.75
+    >>> length.compression_ratio, length.bits_per_label
+    (16.75, 33.5)
     """
 
     bits_by_part: Mapping[str, float]
@@ -61,6 +61,11 @@ class Codelength:
     def model_bits(self) -> float:
         """Bits of everything but the labels: weights, buffers, choices."""
         return math.fsum(bits for part, bits in self.bits_by_part.items() if part != LABELS)
+
+    @property
+    def bits_per_label(self) -> float:
+        """Total bits over the number of labels: bits a character, where the labels are those of a text."""
+        return self.total_bits / self.num_labels
 
     @property
     def uniform_bits(self) -> float:

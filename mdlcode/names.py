@@ -11,5 +11,17 @@ DATA = ("digits", "mnist", "fashion-mnist", "cifar10", "cifar100", "svhn")
 NETS = (
     *("linear", "mlp", "mlp-dropout", "mlp-512", "mlp-small", "mlp-3x200", "shallow"),
     *("lenet", "tinycnn", "lenet5", "lenet-small", "lenet-patches", "lenet-readout", "patches", "patches-mlp"),
-    *("convnet", "convnet-small", "conv8", "vgga", "vggb", "whitened", "resnet18", "resnet34", "resnet50"),
+    *(
+        "convnet",
+        "convnet-shallow",
+        "convnet-small",
+        "conv8",
+        "vgga",
+        "vggb",
+        "whitened",
+        "resnet18",
+        "resnet34",
+        "resnet50",
+    ),
+    *("transformer-2x64", "transformer-1x16"),
 )

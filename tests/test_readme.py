@@ -64,7 +64,9 @@ def test_other_commands_of_the_first_page_run_as_they_are_printed(
 
 
 @pytest.mark.filterwarnings("default:sorted. the labels come almost sorted")  # the last recipe is about such labels
-@pytest.mark.parametrize("page", ["README.md", START, "docs/own-data.md", "docs/own-nets-and-codes.md", RECIPES])
+@pytest.mark.parametrize(
+    "page", ["README.md", START, "docs/own-data.md", "docs/own-nets-and-codes.md", RECIPES, "docs/sequences.md"]
+)
 def test_python_of_a_page_runs_as_it_is_printed(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A block that begins with the name of a file is that file; the others are one program."""
     for number in range(30):  # what the recipe of an image folder finds

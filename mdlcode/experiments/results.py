@@ -70,6 +70,11 @@ class Result:
     proof: Proof | None = None
     schema_version: int = SCHEMA_VERSION
 
+    @property
+    def bits_per_label(self) -> float:
+        """Total bits over the number of labels: bits a character, where the labels are those of a text."""
+        return self.total_bits / self.num_labels
+
 
 def versions() -> dict[str, str]:
     """Versions of the software that a number depends on."""

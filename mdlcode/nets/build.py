@@ -46,6 +46,9 @@ NETS: dict[str, Factory] = {
     "resnet50": partial(vgg.resnet, name="resnet50"),
 }
 
+# Of those that "transformer-DEPTHxWIDTH" names, the ones that "auto" and "small" stand for where tokens have labels.
+TOKEN_NETS = {"auto": "transformer-2x64", "small": "transformer-1x16"}
+
 
 def resolve(arch: str, input_shape: tuple[int, ...], sequences: Sequences | None = None) -> str:
     """The name of the net, where "auto" and "small", which is for codes that send weights, depend on the inputs.
@@ -60,7 +63,7 @@ def resolve(arch: str, input_shape: tuple[int, ...], sequences: Sequences | None
     if arch not in ("auto", "small"):
         return arch
     if sequences is not None:
-        return "transformer-2x64" if arch == "auto" else "transformer-1x16"
+        return TOKEN_NETS[arch]
     if len(input_shape) != 3:
         return "mlp" if arch == "auto" else "linear"
     if min(input_shape[1:]) < _LARGE_SIDE:
@@ -118,8 +121,9 @@ def _named(arch: str, input_shape: tuple[int, ...], sequences: Sequences | None)
         return _transformer(arch, int(sized[1]), int(sized[2]), sequences)
     factory = NETS.get(arch) or _rectangular(arch) or _pooled(arch)
     if factory is None:
-        near = difflib.get_close_matches(arch, NETS, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"names: {', '.join(NETS)}"
+        names = [*NETS, *TOKEN_NETS.values()]
+        near = difflib.get_close_matches(arch, names, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"names: {', '.join(names)}"
         raise MdlError(f"no net named '{arch}': {hint}")
     if sequences is not None:
         if not _is_dense(arch):

@@ -66,7 +66,7 @@ def transformer(
     >>> import numpy as np
     >>> text = Sequences(np.ones((9, 32), dtype=bool), vocabulary=60, autoregressive=True)
     >>> sum(p.numel() for p in transformer((32,), 59, text, depth=2, width=64).parameters())
-    109883
+    109819
     """
     read = nn.Embedding(sequences.vocabulary, width) if len(input_shape) == 1 else nn.Linear(input_shape[1], width)
     return Transformer(read, input_shape[0], num_classes, depth, width, sequences.autoregressive)

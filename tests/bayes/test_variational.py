@@ -19,6 +19,7 @@ from mdlcode.bayes import (
     KlWeight,
     Layout,
     Rates,
+    Refinement,
     kl_bits,
 )
 from mdlcode.bayes.guides import FlowGuide, FullGuide, LowRankGuide
@@ -183,3 +184,15 @@ def test_a_training_that_explodes_is_an_error(digits: Data) -> None:
 def test_pyro_is_not_imported_before_a_training() -> None:
     script = "import sys, mdlcode.codes.presets; sys.exit('pyro' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("estimator", ["local", "flipout"])
+def test_a_bias_is_refitted_where_all_weights_of_its_layer_are_known(estimator: str, digits: Data) -> None:
+    ten = Steps(epochs=1, min_steps=10, batch_size=32, warmup=0.05)
+    learner = replace(LINEAR, estimator=estimator, training=ten)
+    posterior = learner.fit(digits.shared, digits.labels).posterior
+    known = np.full(len(posterior.mean), np.nan)
+    known[:640] = posterior.mean[:640]  # the biases come last
+    again = learner.refitted(digits.shared, digits.labels, posterior, Refinement(training=ten), known)
+    assert np.array_equal(again.mean[:640], posterior.mean[:640])
+    assert not np.array_equal(again.mean[640:], posterior.mean[640:])

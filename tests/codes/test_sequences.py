@@ -19,10 +19,14 @@ from mdlcode.data import Data, Sequences
 from mdlcode.errors import MdlError
 from mdlcode.learn import (
     CheckpointedLearner,
+    Crop,
     EstimatorLearner,
+    FixMatch,
     FrequencyLearner,
     NetLearner,
     RateAware,
+    Regularisation,
+    StackedLearner,
     Steps,
     SubspaceLearner,
     UniformLearner,
@@ -215,6 +219,19 @@ def test_results_count_labelled_tokens_and_test_accuracy_is_theirs() -> None:
 def test_nets_that_do_not_fit_are_refused_before_training(arch: str, data: Data, message: str) -> None:
     with pytest.raises(MdlError, match=message):
         TwoPart(replace(NET, arch=arch)).codelength(data)
+
+
+@pytest.mark.parametrize(
+    "regularisation", [Regularisation(augment=Crop()), Regularisation(augment=Crop(), unlabelled=FixMatch())]
+)
+def test_what_is_for_images_refuses_tokens(regularisation: Regularisation) -> None:
+    with pytest.raises(MdlError, match="is for images"):
+        TwoPart(replace(NET, regularisation=regularisation)).codelength(TAGS)
+
+
+def test_dense_nets_of_vectors_train_stacked() -> None:
+    code = Prequential((StackedLearner(arch="mlp-1x8", size=2, training=FEW),))
+    assert np.array_equal(code.decode(VECTORS.shared, code.encode(VECTORS)), VECTORS.labels)
 
 
 def test_what_needs_independent_examples_refuses_tokens() -> None:

@@ -13,6 +13,7 @@ from pydantic.dataclasses import dataclass
 from torch import Generator, Tensor
 
 from mdlcode.config import STRICT
+from mdlcode.errors import MdlError
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -36,7 +37,7 @@ class Crop:
 
     def apply(self, images: Tensor, generator: Generator) -> Tensor:
         """Shifted images (m, C, H, W) in channels-last memory, one draw for each."""
-        count, _, height, width = images.shape
+        count, height, width = _sizes(images)
         top, left = torch.randint(2 * self.pad + 1, (2, count, 1), generator=generator).to(images.device)
         rows = top + torch.arange(height, device=images.device)  # (m, H)
         columns = left + torch.arange(width, device=images.device)  # (m, W)
@@ -60,7 +61,7 @@ class Affine:
 
     def apply(self, images: Tensor, generator: Generator) -> Tensor:
         """Warped images (m, C, H, W), bilinear."""
-        count, _, height, width = images.shape
+        count, height, width = _sizes(images)
         draws = 2 * torch.rand(6, count, generator=generator) - 1
         angle = draws[0] * math.radians(self.rotate_degrees)
         wide, high = 1 + draws[1] * self.scale, 1 + draws[2] * self.scale
@@ -70,6 +71,13 @@ class Affine:
         theta = torch.stack([wide * cos, shear - sin, right, sin + shear, high * cos, down], dim=1)
         grid = F.affine_grid(theta.reshape(count, 2, 3), list(images.shape), align_corners=False)
         return F.grid_sample(images, grid.to(images.device), align_corners=False)
+
+
+def _sizes(images: Tensor) -> tuple[int, int, int]:
+    """Number, height and width of images (m, C, H, W). Raises MdlError for inputs of another kind."""
+    if images.ndim != 4:
+        raise MdlError(f"augmentation is for images (C, H, W), not for inputs {tuple(images.shape[1:])}: leave it out")
+    return len(images), images.shape[2], images.shape[3]
 
 
 Augment = Annotated[NoAugment | Crop | Affine, Field(discriminator="kind")]

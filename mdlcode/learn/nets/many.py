@@ -29,8 +29,8 @@ _DENSE = (nn.Sequential, nn.Flatten, nn.Linear, nn.ReLU, nn.GELU, nn.Tanh, nn.Id
 
 
 def stacked_logits(net: nn.Module, weights: dict[str, Tensor], x: Tensor) -> Tensor:
-    """Logits (nets, m, K) of inputs (m, ...) under weights by name, (nets, ...) each, of one architecture."""
-    logits: Tensor = torch.vmap(lambda each: call_with(net, each, x))(weights)
+    """Logits (nets, m, K) of inputs (m, ...) under weights by name, (nets, ...) each; of tokens (nets, m T, K)."""
+    logits: Tensor = torch.vmap(lambda each: call_with(net, each, x).flatten(0, -2))(weights)
     return logits
 
 

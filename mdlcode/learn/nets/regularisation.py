@@ -9,6 +9,7 @@ from torch import Generator, Tensor
 
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
+from mdlcode.errors import MdlError
 from mdlcode.learn.nets.augment import Augment, NoAugment
 from mdlcode.learn.nets.predictor import NetPredictor
 from mdlcode.learn.nets.unlabelled import Consistency, FixMatch
@@ -28,7 +29,12 @@ class Regularisation:
     unlabelled: FixMatch | None = None
 
     def objective(self, learned: NetPredictor, shared: Shared, generator: Generator) -> Objective:
-        """The loss of a net on a batch of raw inputs (m, ...) and targets (m,): what its training minimises."""
+        """The loss of a net on a batch of raw inputs (m, ...) and targets (m,): what its training minimises.
+
+        Raises MdlError for a loss on unlabelled sequences.
+        """
+        if self.unlabelled is not None and shared.sequences is not None:
+            raise MdlError("FixMatch is for images of one label each, not for tokens: leave `unlabelled` out")
         consistency = None
         if self.unlabelled is not None:
             consistency = Consistency(self.unlabelled, shared.inputs, shared.num_classes, self.augment)
