@@ -23,5 +23,5 @@ NETS = (
         "resnet34",
         "resnet50",
     ),
-    *("transformer-2x64", "transformer-1x16"),
 )
+TOKEN_NETS = ("transformer-2x64",)

@@ -17,7 +17,7 @@ class What(StrEnum):
     NETS = "nets"
 
 
-_NAMES = {What.CODES: names.CODES, What.DATA: names.DATA, What.NETS: names.NETS}
+_NAMES = {What.CODES: names.CODES, What.DATA: names.DATA, What.NETS: names.NETS + names.TOKEN_NETS}
 
 
 def list_names(what: Annotated[What, typer.Argument(help="codes, data or nets")]) -> None:

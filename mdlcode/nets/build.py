@@ -46,16 +46,16 @@ NETS: dict[str, Factory] = {
     "resnet50": partial(vgg.resnet, name="resnet50"),
 }
 
-# Of those that "transformer-DEPTHxWIDTH" names, the ones that "auto" and "small" stand for where tokens have labels.
-TOKEN_NETS = {"auto": "transformer-2x64", "small": "transformer-1x16"}
+# What "auto" and "small" stand for where tokens have labels.
+TOKEN_NETS = {"auto": "transformer-2x64", "small": "linear"}
 
 
 def resolve(arch: str, input_shape: tuple[int, ...], sequences: Sequences | None = None) -> str:
     """The name of the net, where "auto" and "small", which is for codes that send weights, depend on the inputs.
 
     They are "convnet" and "lenet-readout" for images of 16 pixels a side or more, "convnet-shallow" and "linear" for
-    smaller ones, "mlp" and "linear" for all else. Where tokens have labels they are "transformer-2x64" and
-    "transformer-1x16".
+    smaller ones, "mlp" and "linear" for all else. Where tokens have labels they are "transformer-2x64" and "linear",
+    which for a text is a table of bigrams.
 
     >>> [resolve("auto", shape) for shape in ((1, 28, 28), (1, 8, 8), (64,))], resolve("lenet5", (1, 28, 28))
     (['convnet', 'convnet-shallow', 'mlp'], 'lenet5')
@@ -121,7 +121,7 @@ def _named(arch: str, input_shape: tuple[int, ...], sequences: Sequences | None)
         return _transformer(arch, int(sized[1]), int(sized[2]), sequences)
     factory = NETS.get(arch) or _rectangular(arch) or _pooled(arch)
     if factory is None:
-        names = [*NETS, *TOKEN_NETS.values()]
+        names = [*NETS, TOKEN_NETS["auto"]]
         near = difflib.get_close_matches(arch, names, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"names: {', '.join(names)}"
         raise MdlError(f"no net named '{arch}': {hint}")

@@ -28,8 +28,8 @@ class Logits(nn.Module):
 def logits_of(output: Any, count: int, row: tuple[int, ...]) -> Tensor:
     """The logits (count, *row) that a module means: its output, or what is named so there, or the first of several.
 
-    `row` is (K,), or (T, K) where tokens have labels. One number z for each input of two classes is the logit of class 1:
-    (0, z). A batch of one may have lost its axis. Raises MdlError for another shape or type.
+    `row` is (K,), or (T, K) where tokens have labels. One number z in place of two logits is that of class 1: (0, z). A
+    batch of one may have lost its axis. Raises MdlError for another shape or type.
 
     >>> logits_of({"logits": torch.tensor([[3.0], [5.0]])}, count=2, row=(2,))
     tensor([[0., 3.],

@@ -17,7 +17,7 @@ from mdlcode import View, compare, load, names
 from mdlcode.codes.presets import PRESETS
 from mdlcode.data import DATASETS
 from mdlcode.experiments.stored import read_results
-from mdlcode.nets import NETS
+from mdlcode.nets import NETS, TOKEN_NETS
 
 QUICK = """
 codes:
@@ -86,6 +86,7 @@ def test_names_that_are_listed_are_those_there_are() -> None:
     assert tuple(PRESETS) == names.CODES
     assert tuple(DATASETS) == names.DATA
     assert tuple(NETS) == names.NETS
+    assert (TOKEN_NETS["auto"],) == names.TOKEN_NETS
 
 
 def test_compare_writes_results_that_a_person_can_read(mdlcode: Run, quick: Path, tmp_path: Path) -> None:
