@@ -95,7 +95,7 @@ def baked(net: nn.Module) -> nn.Module:
     ('Composed', 'Linear')
     """
     if isinstance(net, Logits):
-        return Logits(baked(net.net), net.num_classes, net.twice).eval()
+        return Logits(baked(net.net), net.row, net.twice).eval()
     made = net.eval()
     while isinstance(made, Composed):
         made = _filled(made)

@@ -23,10 +23,11 @@ Memory = list[tuple[str, Tensor]]
 def normal_form(net: nn.Module, zeros: Tensor, row: tuple[int, ...]) -> nn.Module:
     """A net of the same function that gives logits (m, *row) and that can be copied and sent, from a user's own.
 
-    `zeros` are two inputs, `row` is (K,), or (T, K) where tokens have labels. What is trained are plain float32 parameters: weight norm, spectral norm, pruning masks
-    and other types stand beside the net (`composed`), outputs are brought to logits (`Logits`), two parameters in
-    one memory are one. The net given is changed. Raises MdlError for outputs that are no logits, memory that is
-    shared in part, lazy layers that no input reaches, state that no code sends, and a net that can't be trained.
+    `zeros` are two inputs, `row` is (K,), or (T, K) where tokens have labels. What is trained are plain float32
+    parameters: weight norm, spectral norm, pruning masks and other types stand beside the net (`composed`), outputs are
+    brought to logits (`Logits`), two parameters in one memory are one. The net given is changed. Raises MdlError for
+    outputs that are no logits, memory that is shared in part, lazy layers that no input reaches, state that no code
+    sends, and a net that can't be trained.
     """
     with torch.no_grad():
         net.eval()(zeros)  # gives lazy layers their sizes

@@ -23,7 +23,7 @@ def fold_batch_norm(net: nn.Module) -> nn.Module:
     (2, True)
     """
     if isinstance(net, Logits):
-        return Logits(fold_batch_norm(net.net), net.num_classes, net.twice).eval()
+        return Logits(fold_batch_norm(net.net), net.row, net.twice).eval()
     plain = baked(net)
     return _folded(plain, shared_parameters(plain))
 
