@@ -1,4 +1,4 @@
-"""Any module, in all codes: 25 of torchvision's architectures and 10 small transformers and recurrent nets.
+"""Any module, in all codes: 25 small architectures of torchvision, 10 small transformers and recurrent nets.
 
 Each cell is one encoding and one decoding of the labels of random inputs after a training of one step or two:
 "works" where the labels come back, else why the module was refused. This is a check of function, not of codelengths.
@@ -12,10 +12,17 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torchvision import models
+from torchvision.models import efficientnet, inception, regnet
+from torchvision.models.convnext import CNBlockConfig
+from torchvision.models.googlenet import BasicConv2d, Inception, InceptionAux
+from torchvision.models.swin_transformer import PatchMergingV2, SwinTransformerBlockV2
 
 from mdlcode.bayes.bits_back import BitsBack
 from mdlcode.codes import Code, Listed, Online
@@ -29,115 +36,173 @@ from mdlcode.learn import Steps
 CLASSES = 3
 WIDTH = 16
 Shape = tuple[int, ...]
+Factory = Callable[[Shape, int], Any]
 
 
-def _vision(name: str, **options: object) -> Callable[[Shape, int], nn.Module]:
-    def make(input_shape: Shape, num_classes: int) -> nn.Module:
-        from torchvision import models
+def _named(name: str, **sizes: Any) -> Factory:
+    """An architecture by its name in torchvision, with these sizes."""
 
-        net: nn.Module = models.get_model(name, weights=None, num_classes=num_classes, **options)
+    def make(input_shape: Shape, num_classes: int) -> Any:
+        net: nn.Module = models.get_model(name, weights=None, num_classes=num_classes, **sizes)
         return net
 
     return make
 
 
-def _narrow_heads(name: str) -> Callable[[Shape, int], nn.Module]:
-    """AlexNet or a VGG whose hidden layers, most of the weights, have 64 units and see one place."""
+def _planned(name: str) -> Any:
+    """An architecture that takes no memory yet."""
+    with torch.device("meta"):
+        return models.get_model(name)
 
-    def make(input_shape: Shape, num_classes: int) -> nn.Module:
-        net = _vision(name)(input_shape, num_classes)
-        features = 256 if name == "alexnet" else 512
-        net.avgpool = nn.AdaptiveAvgPool2d(1)
-        linear = [each for each, layer in enumerate(net.classifier) if isinstance(layer, nn.Linear)]
+
+def _made(net: nn.Module) -> nn.Module:
+    """What was planned, with random weights."""
+    net.to_empty(device="cpu")
+    for layer in net.modules():
+        if reset := getattr(layer, "reset_parameters", None):
+            reset()
+    return net
+
+
+def _first_layers(name: str, layers: int, features: int) -> Factory:
+    """AlexNet or a VGG up to the second pooling, with narrow hidden layers."""
+
+    def make(input_shape: Shape, num_classes: int) -> Any:
+        net = _planned(name)
+        net.features, net.avgpool = net.features[:layers], nn.AdaptiveAvgPool2d(1)
+        linear = [place for place, layer in enumerate(net.classifier) if isinstance(layer, nn.Linear)]
         for place, (inner, outer) in zip(linear, ((features, 64), (64, 64), (64, num_classes)), strict=True):
             net.classifier[place] = nn.Linear(inner, outer)
-        return net
+        return _made(net)
 
     return make
 
 
-def _small(kind: str, **sizes: object) -> Callable[[Shape, int], nn.Module]:
-    """A class of torchvision with fewer and narrower layers than its smallest preset."""
+def _two_stages(name: str, features: int) -> Factory:
+    """The first two stages of a ResNet, ResNeXt or wide ResNet."""
 
-    def make(input_shape: Shape, num_classes: int) -> nn.Module:
-        from torchvision import models
-
-        net: nn.Module = getattr(models, kind)(num_classes=num_classes, **sizes)
-        return net
-
-    return make
-
-
-def convnext(input_shape: Shape, num_classes: int) -> nn.Module:
-    from torchvision.models.convnext import CNBlockConfig, ConvNeXt
-
-    return ConvNeXt([CNBlockConfig(24, 48, 1), CNBlockConfig(48, None, 2)], num_classes=num_classes)
-
-
-def _bottlenecks(**widths: int) -> Callable[[Shape, int], nn.Module]:
-    """A ResNet, ResNeXt or wide ResNet of four bottleneck blocks, one a stage."""
-
-    def make(input_shape: Shape, num_classes: int) -> nn.Module:
-        from torchvision.models.resnet import Bottleneck, ResNet
-
-        return ResNet(Bottleneck, [1, 1, 1, 1], num_classes=num_classes, **widths)
+    def make(input_shape: Shape, num_classes: int) -> Any:
+        net = _planned(name)
+        net.layer3, net.layer4, net.fc = nn.Identity(), nn.Identity(), nn.Linear(features, num_classes)
+        return _made(net)
 
     return make
 
 
-def swin_v2(input_shape: Shape, num_classes: int) -> nn.Module:
-    from torchvision.models.swin_transformer import PatchMergingV2, SwinTransformer, SwinTransformerBlockV2
+def _regnet(**block: float) -> Factory:
+    def make(input_shape: Shape, num_classes: int) -> Any:
+        sizes = {"depth": 4, "w_0": 16, "w_a": 8.0, "w_m": 2.0, "group_width": 8}
+        return regnet.RegNet(regnet.BlockParams.from_init_params(**sizes, **block), num_classes=num_classes)
 
-    sizes = {"patch_size": [4, 4], "embed_dim": 24, "depths": [1, 2], "num_heads": [2, 4], "window_size": [4, 4]}
-    layers = {"block": SwinTransformerBlockV2, "downsample_layer": PatchMergingV2}
-    return SwinTransformer(**sizes, **layers, num_classes=num_classes)
+    return make
 
 
-VISION: dict[str, Callable[[Shape, int], nn.Module]] = {
-    "alexnet": _narrow_heads("alexnet"),
-    "convnext": convnext,
-    "densenet121": _vision("densenet121"),
-    "efficientnet_b0": _vision("efficientnet_b0"),
-    "efficientnet_v2": _vision("efficientnet_v2_s"),
-    "googlenet": _vision("googlenet", init_weights=False),
-    "inception_v3": _vision("inception_v3", init_weights=False),
-    "maxvit": _small(
-        "MaxVit",
-        **{"input_size": (32, 32), "stem_channels": 16, "partition_size": 2, "block_channels": [16, 32]},
-        **{"block_layers": [1, 1], "head_dim": 8, "stochastic_depth_prob": 0.1},
-    ),
-    "mnasnet0_5": _vision("mnasnet0_5"),
-    "mobilenet_v2": _vision("mobilenet_v2"),
-    "mobilenet_v3_small": _vision("mobilenet_v3_small"),
-    "mobilenet_v3_large": _vision("mobilenet_v3_large"),
-    "regnet_x_400mf": _vision("regnet_x_400mf"),
-    "regnet_y_400mf": _vision("regnet_y_400mf"),
-    "resnet18": _vision("resnet18"),
-    "resnet_bottleneck": _bottlenecks(),
-    "resnext": _bottlenecks(groups=32, width_per_group=4),
-    "wide_resnet": _bottlenecks(width_per_group=128),
-    "shufflenet_v2_x0_5": _vision("shufflenet_v2_x0_5"),
-    "squeezenet1_1": _vision("squeezenet1_1"),
-    "swin": _small(
-        "SwinTransformer",
-        **{"patch_size": [4, 4], "embed_dim": 24, "depths": [1, 2], "num_heads": [2, 4], "window_size": [4, 4]},
-    ),
-    "swin_v2": swin_v2,
-    "vgg11": _narrow_heads("vgg11"),
-    "vgg11_bn": _narrow_heads("vgg11_bn"),
-    "vit": _small(
-        "VisionTransformer",
-        **{"image_size": 32, "patch_size": 8, "num_layers": 2, "num_heads": 2, "hidden_dim": 32, "mlp_dim": 64},
-    ),
+def _efficient(*blocks: Any) -> Factory:
+    def make(input_shape: Shape, num_classes: int) -> Any:
+        return models.EfficientNet(list(blocks), dropout=0.2, num_classes=num_classes, last_channel=64)
+
+    return make
+
+
+class ThinGoogLeNet(BasicConv2d):  # type: ignore[misc]  # torchvision has no types
+    """A block of GoogLeNet with an eighth of its channels."""
+
+    def __init__(self, inner: int, outer: int, **sizes: Any) -> None:
+        super().__init__(inner if inner == 3 else inner // 8, outer // 8, **sizes)
+
+
+class ThinInception(inception.BasicConv2d):  # type: ignore[misc]
+    """A block of Inception with an eighth of its channels."""
+
+    def __init__(self, inner: int, outer: int, **sizes: Any) -> None:
+        super().__init__(inner if inner == 3 else inner // 8, outer // 8, **sizes)
+
+
+def _googlenet(input_shape: Shape, num_classes: int) -> Any:
+    blocks = [ThinGoogLeNet, *(partial(each, conv_block=ThinGoogLeNet) for each in _GOOGLENET)]
+    net = models.GoogLeNet(num_classes=num_classes, init_weights=False, blocks=blocks)
+    net.fc = nn.Linear(128, num_classes)
+    for head in (net.aux1, net.aux2):
+        head.fc1, head.fc2 = nn.Linear(256, 64), nn.Linear(64, num_classes)
+    return net
+
+
+def _inception(input_shape: Shape, num_classes: int) -> Any:
+    blocks = [ThinInception, *(partial(each, conv_block=ThinInception) for each in _INCEPTION)]
+    net = models.Inception3(num_classes, False, inception_blocks=blocks, init_weights=False)
+    net.fc = nn.Linear(256, num_classes)
+    return net
+
+
+def _convnext(input_shape: Shape, num_classes: int) -> Any:
+    sizes = [CNBlockConfig(24, 48, 1), CNBlockConfig(48, None, 2)]
+    return models.ConvNeXt(sizes, num_classes=num_classes)
+
+
+def _swin(version: int) -> Factory:
+    def make(input_shape: Shape, num_classes: int) -> Any:
+        sizes = {"patch_size": [4, 4], "embed_dim": 24, "depths": [1, 2], "num_heads": [2, 4], "window_size": [4, 4]}
+        if version == 1:
+            return models.SwinTransformer(**sizes, num_classes=num_classes)
+        kinds = {"block": SwinTransformerBlockV2, "downsample_layer": PatchMergingV2}
+        return models.SwinTransformer(**sizes, **kinds, num_classes=num_classes)
+
+    return make
+
+
+def _maxvit(input_shape: Shape, num_classes: int) -> Any:
+    sizes = {"input_size": (32, 32), "stem_channels": 16, "partition_size": 2, "block_channels": [16, 32]}
+    return models.MaxVit(**sizes, block_layers=[1, 1], head_dim=8, stochastic_depth_prob=0.1, num_classes=num_classes)
+
+
+def _vit(input_shape: Shape, num_classes: int) -> Any:
+    sizes = {"image_size": 32, "patch_size": 8, "num_layers": 2, "num_heads": 2, "hidden_dim": 32, "mlp_dim": 64}
+    return models.VisionTransformer(**sizes, num_classes=num_classes)
+
+
+_GOOGLENET = Inception, InceptionAux
+_INCEPTION = (
+    *(inception.InceptionA, inception.InceptionB, inception.InceptionC, inception.InceptionD),
+    *(inception.InceptionE, inception.InceptionAux),
+)
+_MB, _FUSED = efficientnet.MBConvConfig, efficientnet.FusedMBConvConfig
+VISION: dict[str, Factory] = {
+    "alexnet": _first_layers("alexnet", 6, 192),
+    "convnext": _convnext,
+    "densenet": lambda shape, classes: models.DenseNet(8, (2, 2, 2, 2), 16, num_classes=classes),
+    "efficientnet": _efficient(_MB(1, 3, 1, 16, 8, 1, 1, 1), _MB(4, 3, 2, 8, 16, 2, 1, 1)),
+    "efficientnet_v2": _efficient(_FUSED(1, 3, 1, 8, 8, 1), _FUSED(4, 3, 2, 8, 16, 2), _MB(4, 3, 2, 16, 24, 2, 1, 1)),
+    "googlenet": _googlenet,
+    "inception_v3": _inception,
+    "maxvit": _maxvit,
+    "mnasnet": lambda shape, classes: models.MNASNet(0.1, num_classes=classes),
+    "mobilenet_v2": _named("mobilenet_v2", width_mult=0.1),
+    "mobilenet_v3_small": _named("mobilenet_v3_small", width_mult=0.1),
+    "mobilenet_v3_large": _named("mobilenet_v3_large", width_mult=0.1),
+    "regnet_x": _regnet(),
+    "regnet_y": _regnet(se_ratio=0.25),
+    "resnet18": _two_stages("resnet18", 128),
+    "resnet50": _two_stages("resnet50", 512),
+    "resnext50": _two_stages("resnext50_32x4d", 512),
+    "wide_resnet50": _two_stages("wide_resnet50_2", 512),
+    "shufflenet_v2": lambda shape, classes: models.ShuffleNetV2([2, 2, 2], [24, 16, 32, 64, 128], num_classes=classes),
+    "squeezenet1_1": _named("squeezenet1_1"),
+    "swin": _swin(1),
+    "swin_v2": _swin(2),
+    "vgg11": _first_layers("vgg11", 6, 128),
+    "vgg11_bn": _first_layers("vgg11_bn", 8, 128),
+    "vit": _vit,
 }
-LARGE = 1_000_000  # parameters, from which on a fifth of the labels must do
+LARGE = 100_000  # parameters, from which on a fifth of the labels must do
 SIDES = {"alexnet": 64, "inception_v3": 75}
 
 
 class Recurrent(nn.Module):
     """The last state of an LSTM, a GRU or a plain recurrent net over series (m, T, F), read out."""
 
-    def __init__(self, kind: type[nn.RNNBase], features: int, num_classes: int, both_ways: bool = False) -> None:
+    def __init__(
+        self, kind: Callable[..., nn.Module], features: int, num_classes: int, both_ways: bool = False
+    ) -> None:
         super().__init__()
         self.over = kind(features, WIDTH, batch_first=True, bidirectional=both_ways)
         self.out = nn.Linear(WIDTH * (1 + both_ways), num_classes)
@@ -227,7 +292,7 @@ class Mixer(nn.Module):
         return logits
 
 
-def conv1d(input_shape: Shape, num_classes: int) -> nn.Module:
+def conv1d(input_shape: Shape, num_classes: int) -> Any:
     class Turned(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
             return x.transpose(1, 2)
@@ -236,7 +301,7 @@ def conv1d(input_shape: Shape, num_classes: int) -> nn.Module:
     return nn.Sequential(*layers, nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(WIDTH, num_classes))
 
 
-SEQUENCES: dict[str, Callable[[Shape, int], nn.Module]] = {
+SEQUENCES: dict[str, Factory] = {
     "lstm": lambda shape, classes: Recurrent(nn.LSTM, shape[1], classes),
     "gru": lambda shape, classes: Recurrent(nn.GRU, shape[1], classes),
     "bidirectional_lstm": lambda shape, classes: Recurrent(nn.LSTM, shape[1], classes, both_ways=True),
@@ -246,7 +311,7 @@ SEQUENCES: dict[str, Callable[[Shape, int], nn.Module]] = {
     "embedding_bag": lambda shape, classes: Bag(classes),
     "tied_embeddings": lambda shape, classes: TiedEmbeddings(shape[0], classes),
     "conv1d": conv1d,
-    "mlp_mixer": lambda shape, classes: Mixer(*shape, classes),
+    "mlp_mixer": lambda shape, classes: Mixer(shape[0], shape[1], classes),
 }
 TOKENS = {"transformer_encoder", "embedding_bag", "tied_embeddings"}
 globals().update(VISION | SEQUENCES)  # so that `any_module:NAME` names each
@@ -264,13 +329,17 @@ def inputs_of(name: str, count: int) -> Data:
     return from_arrays(random.normal(size=(count, 10, 6)).astype(np.float32), labels)
 
 
+def _instead(value: object, old: object) -> object:
+    return value
+
+
 def shortened(code: Code, arch: str, count: int) -> Code:
     """A named code whose nets are all `arch`, trained for two steps; prequential codes in two blocks."""
     few = Steps(epochs=1, min_steps=2, max_steps=2, batch_size=16)
     changes = {"arch": arch, "training": few, "last_training": few, "schedule": Listed((count // 2,))}
     changes["dimension"] = 400 if arch.split(":")[1] in VISION else 100
     for field, value in changes.items():
-        code = replaced(code, field, lambda old, value=value: value)
+        code = replaced(code, field, partial(_instead, value))
     if isinstance(code, Online):
         return replace(code, batch_size=-(-count // 3), replay=Streams(1))
     return replaced(code, "coding", lambda old: BitsBack()) if arch.split(":")[1] in VISION else code

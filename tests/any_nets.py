@@ -64,7 +64,7 @@ def batch_norm_first(shape: Shape, classes: int) -> nn.Module:
     return nn.Sequential(nn.BatchNorm1d(shape[0]), nn.Linear(shape[0], classes), nn.ReLU(), nn.BatchNorm1d(classes))
 
 
-old_weight_norm = changed(lambda net: (weight_norm(net[1]), weight_norm(net[3], dim=None)))
+old_weight_norm = changed(lambda net: (weight_norm(net[1]), weight_norm(net[3], dim=1)))
 new_weight_norm = changed(lambda net: parametrizations.weight_norm(net[1]))
 old_spectral_norm = changed(lambda net: spectral_norm(net[1]))
 new_spectral_norm = changed(lambda net: parametrizations.spectral_norm(net[1]))
@@ -86,7 +86,7 @@ def layer_twice(shape: Shape, classes: int) -> nn.Module:
     return nn.Sequential(nn.Linear(12, W), nn.ReLU(), layer, nn.ReLU(), layer, nn.ReLU(), nn.Linear(W, classes))
 
 
-def _two(second: Callable[[nn.Parameter], nn.Parameter]) -> Factory:
+def _two(second: Callable[[Any], Any]) -> Factory:
     def make(shape: Shape, classes: int) -> nn.Module:
         one, two = nn.Linear(W, W), nn.Linear(W, W)
         two.weight = second(one.weight)
@@ -138,6 +138,15 @@ gives_more_classes = giving(lambda z: z, more=1)
 
 class OddTensors(nn.Module):
     """Buffers of all types, persistent or not, that training changes or not; parameters of one number, idle, empty."""
+
+    order: Tensor
+    project: Tensor
+    wave: Tensor
+    mask: Tensor
+    fine: Tensor
+    steps: Tensor
+    rows: Tensor
+    mean: Tensor
 
     def __init__(self, shape: Shape, classes: int) -> None:
         super().__init__()
@@ -195,9 +204,7 @@ class Waves(nn.Module):
 
 
 def in_double(shape: Shape, classes: int) -> nn.Module:
-    net = Typed(dense(nn.ReLU)(shape, classes), torch.float64)
-    parametrizations.weight_norm(net.net[1])
-    return net
+    return Typed(new_weight_norm(shape, classes), torch.float64)
 
 
 def in_bfloat16(shape: Shape, classes: int) -> nn.Module:
@@ -226,6 +233,8 @@ def noisy(shape: Shape, classes: int) -> nn.Module:
 
 class Growing(nn.Module):
     """A buffer that gets longer."""
+
+    seen: Tensor
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
