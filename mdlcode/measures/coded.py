@@ -30,7 +30,6 @@ from mdlcode.measures.trained import Trained
 from mdlcode.typing import IntArray
 from mdlcode.weights import AsTrained, Quantised
 
-_STEPS = Steps(min_steps=600, max_steps=600, warmup=0.05)
 _COORDINATES = 300
 _SHARE = 0.9
 
@@ -78,11 +77,12 @@ class CompressedLength(Measure):
     Without the way out of that code, which sends no net where none pays: this would make all such nets alike.
     """
 
+    steps: int = 600
     sign: ClassVar[int] = 1
 
     def of(self, trained: Trained) -> Value:
         """Total bits."""
-        squeezer = RateAware(There(net=_plain(trained.net)), training=_STEPS)
+        squeezer = RateAware(There(net=_plain(trained.net)), training=_steps(self.steps))
         return _length(TwoPart(squeezer, Quantised(AsTrained(), units="sorted")), trained)
 
 
@@ -90,11 +90,12 @@ class CompressedLength(Measure):
 class VariationalLength(Measure):
     """Bits of a draw from a mean-field posterior around the net, by bits-back, and of the labels under it."""
 
+    steps: int = 600
     sign: ClassVar[int] = 1
 
     def of(self, trained: Trained) -> Value:
         """Total bits."""
-        learner = BayesLearner(There(net=_plain(trained.net)), prior=Gaussian(), training=_STEPS)
+        learner = BayesLearner(There(net=_plain(trained.net)), prior=Gaussian(), training=_steps(self.steps))
         return _length(Variational(learner), trained)
 
 
@@ -102,13 +103,14 @@ class VariationalLength(Measure):
 class SubspaceLength(Measure):
     """Bits of 300 coordinates, or as many as weights, around those before training, and of the labels under the net."""
 
+    steps: int = 600
     sign: ClassVar[int] = 1
     needs: ClassVar[tuple[str, ...]] = ("init",)
 
     def of(self, trained: Trained) -> Value:
         """Total bits."""
         size = sum(each.numel() for each in trained.weights.values())
-        around = Around(net=_first(trained), dimension=min(size, _COORDINATES), training=_STEPS)
+        around = Around(net=_first(trained), dimension=min(size, _COORDINATES), training=_steps(self.steps))
         return _length(Subspace(around), trained)
 
 
@@ -116,22 +118,26 @@ class SubspaceLength(Measure):
 class Dimension90(Measure):
     """d_int90: in how many random directions from the weights before training 90 % of the training accuracy is there.
 
-    Li et al. 2018, with one subspace at each dimension, 300 steps, and the bracket within a factor of 1.3.
+    Li et al. 2018, with one subspace at each dimension and the bracket within a factor of 1.3.
     """
 
+    steps: int = 300
     sign: ClassVar[int] = 1
     needs: ClassVar[tuple[str, ...]] = ("init",)
 
     def of(self, trained: Trained) -> Value:
         """The dimension; none where all directions are not enough, or the net has no better accuracy than 0."""
-        steps = Steps(min_steps=300, max_steps=300)
-        learner = Around(net=_first(trained), coordinates=Real(), layers="joint", training=steps)
+        learner = Around(net=_first(trained), coordinates=Real(), layers="joint", training=_steps(self.steps))
         if trained.accuracy == 0:
             return Value(math.nan, reason="the net misses every training label")
         settings: Mapping[str, Any] = {"share": _SHARE, "seeds": 1, "start": 64, "precision": 1.3}
         search = DimensionSearch(learner, baseline=trained.accuracy, accuracy_on="train", **settings)
         found = search.run(trained.data).dimension
         return Value(found) if math.isfinite(found) else Value(math.nan, reason="no subspace that was tried is enough")
+
+
+def _steps(count: int) -> Steps:
+    return Steps(min_steps=count, max_steps=count, warmup=0.05)
 
 
 def _length(code: Code, trained: Trained) -> Value:

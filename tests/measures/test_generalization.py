@@ -13,12 +13,13 @@ from torch import nn
 
 from conftest import Run
 from mdlcode.codes import TwoPart
+from mdlcode.coding.channel import Receiver, Sender
 from mdlcode.data import Data, Shared
 from mdlcode.errors import MdlError
 from mdlcode.learn import FrequencyLearner, RateAware, Steps
 from mdlcode.measures.audit import audit
 from mdlcode.measures.base import chosen, measure
-from mdlcode.measures.coded import There, _plain
+from mdlcode.measures.coded import CompressedLength, Dimension90, SubspaceLength, There, VariationalLength, _plain
 from mdlcode.measures.curvature import EffectiveDimension, dense
 from mdlcode.measures.generalization import MEASURES
 from mdlcode.measures.margins import five_numbers, normalised_margins
@@ -208,15 +209,20 @@ def test_what_a_measure_lacks_is_a_reason_and_no_error(trained: Trained) -> None
 
 
 def test_codes_that_start_from_the_net_decode_and_say_something_of_it(trained: Trained) -> None:
-    names = ["compressed-bits", "subspace-bits", "variational-bits", "d-int90"]
-    values = {name: each.value for name, each in measure(trained, chosen(MEASURES, names)).items()}
     uniform = len(trained.data) * math.log2(3)
-    assert all(0 < value < 10 * uniform for value in values.values()), values
-    assert values["d-int90"] <= sum(each.numel() for each in trained.weights.values())
-    squeezer = RateAware(There(net=_plain(trained.net)), training=Steps(min_steps=20, max_steps=20))
+    short = {"s": SubspaceLength(50), "v": VariationalLength(50), "d": Dimension90(20)}
+    values = {name: each.value for name, each in measure(trained, short).items()}
+    assert 0 < min(values.values()) <= max(values.values()) < 10 * uniform
+    assert values["d"] <= sum(each.numel() for each in trained.weights.values())
+    pruned_away = measure(trained, {"c": CompressedLength(300)})["c"]  # 95 bits of labels are worth no layer
+    assert pruned_away.reason == "layer '0.weight' is pruned to nothing: prune less of it"
+    few = Steps(min_steps=20, max_steps=20)
+    squeezer = RateAware(There(net=_plain(trained.net)), few, bit_price=0.01, coarseness=0.5)
     code = TwoPart(squeezer, Quantised(AsTrained(), units="sorted"))
-    decoded = code.decode(trained.data.shared, code.encode(trained.data))
-    assert (decoded == trained.data.labels).all()
+    sender = Sender()
+    code.transmit(sender, trained.data.shared, trained.data.labels)
+    received = code.transmit(Receiver(sender.words()), trained.data.shared, None)
+    assert (received.labels == trained.data.labels).all()
     normed = nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), nn.Linear(4, 3))
     start = {name: value.detach() for name, value in normed.named_parameters()}
     without = measure(Trained(normed, trained.data, start), chosen(MEASURES, ["d-int90"]))["d-int90"]

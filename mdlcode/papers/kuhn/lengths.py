@@ -93,7 +93,8 @@ def added(table: Models, target: str, one: str, given: str, seed: int = 0) -> Ad
     for _ in range(_RESAMPLES):
         drawn = np.concatenate([np.flatnonzero(of == name) for name in generator.choice(names, len(names))])
         found.append(_partial(x[drawn], y[drawn], z[drawn]))
-    low, high = np.nanquantile(found, [0.025, 0.975])
+    told = [each for each in found if np.isfinite(each)]
+    low, high = np.quantile(told, [0.025, 0.975]) if told else (np.nan, np.nan)
     alone, both = (regression(each, y, of).held_out_r2 for each in (z, np.stack([z, x], axis=1)))
     return Added(_partial(x, y, z), float(low), float(high), alone, both)
 
