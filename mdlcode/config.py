@@ -7,17 +7,19 @@ needs no entry anywhere: its kind is `package.module:Class`.
 import dataclasses
 import difflib
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar, cast
+from typing import Annotated, Any, TypeVar, cast
 
-from pydantic import ConfigDict, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
-from mdlcode.errors import MdlError
+from mdlcode.errors import MdlError, in_one_line
 from mdlcode.trust import imported
 from mdlcode.typing import Config
 
 # Abstract bases (`Learner`, `Code`) are no schemas: a field of that type takes any instance.
-STRICT = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+STRICT = ConfigDict(extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False)
+Seed = Annotated[int, Field(ge=0, le=2**62)]  # torch and numpy take 64 bits, and seeds are added up
 T = TypeVar("T")
+_MOST_FAULTS = 3
 
 
 class Configurable:
@@ -102,7 +104,7 @@ def from_config(config: Config, family: type[T], what: str) -> T:
     except ValidationError as error:
         raise MdlError(f"{what} '{kind}': {one_line(error)}") from None
     except TypeError as error:  # keys that are no names, or unknown to a class that is not pydantic's; an abstract one
-        raise MdlError(f"{what} '{kind}': {error}") from None
+        raise MdlError(f"{what} '{kind}': {in_one_line(error)}") from None
 
 
 def _class_of(kind: object, family: type[T], what: str) -> type[T]:
@@ -113,9 +115,9 @@ def _class_of(kind: object, family: type[T], what: str) -> type[T]:
         return found
     known = kinds(family)
     if not isinstance(kind, str) or kind not in known:
-        near = difflib.get_close_matches(str(kind), known, n=1)
+        near = difflib.get_close_matches(in_one_line(kind), known, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"kinds: {', '.join(known)}, or package.module:Class"
-        raise MdlError(f"no {what} of kind '{kind}': {hint}")
+        raise MdlError(f"no {what} of kind '{in_one_line(kind)}': {hint}")
     return known[kind]
 
 
@@ -137,7 +139,10 @@ def replaced(value: T, name: str, change: Callable[[Any], Any]) -> T:
         return value
     fields = {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
     new = {key: change(old) if key == name else replaced(old, name, change) for key, old in fields.items()}
-    return dataclasses.replace(value, **new)
+    try:
+        return dataclasses.replace(value, **new)
+    except ValidationError as error:
+        raise MdlError(f"'{name}' can't be changed so: {one_line(error)}") from None
 
 
 def shifted_seeds(value: T, shift: int) -> T:
@@ -146,10 +151,10 @@ def shifted_seeds(value: T, shift: int) -> T:
 
 
 def one_line(error: ValidationError) -> str:
-    """What is wrong with a config, in one line."""
+    """What is wrong with a config, in one line, the first three of its faults."""
     problems = []
-    for each in error.errors():
+    for each in error.errors()[:_MOST_FAULTS]:
         where = ".".join(str(part) for part in each["loc"])
         unknown = each["type"] in ("extra_forbidden", "unexpected_keyword_argument")
         problems.append(f"unknown key '{where}'" if unknown else f"{where}: {each['msg']}")
-    return "; ".join(problems)
+    return in_one_line("; ".join(problems))

@@ -1,16 +1,23 @@
 """What a trained net's bits depend on: versions, processor, threads. Bob's must be Alice's."""
 
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import Annotated
 
 import torch
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
 from torch import device as Device  # the field `torch` below hides the module in annotations
 
 from mdlcode.errors import MdlError, MessageError
 
+# Of what stands in the header of a file: no other keys, no other types.
+SCHEMA = ConfigDict(extra="forbid")
+Name = Annotated[str, Field(max_length=200)]
+Whole = Annotated[int, Field(strict=True, ge=0, le=2**40)]
 _HINTS = {
     "threads": "set `threads` to {theirs}, which torch.set_num_threads({theirs}) does in Python",
     "device": "decode on the same kind of device",
@@ -18,17 +25,17 @@ _HINTS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=SCHEMA)
 class Environment:
     """Versions and hardware of one side. Floating-point results repeat bit by bit only within it."""
 
-    mdlcode: str
-    torch: str
-    numpy: str
-    sklearn: str
-    device: str
-    processor: str
-    threads: int
+    mdlcode: Name
+    torch: Name
+    numpy: Name
+    sklearn: Name
+    device: Name
+    processor: Name
+    threads: Whole
 
     @classmethod
     def here(cls, device: Device) -> "Environment":
@@ -49,7 +56,7 @@ class Environment:
         ours = asdict(Environment.here(device))
         for name, theirs in asdict(self).items():
             if theirs != ours[name]:
-                hint = _HINTS.get(name, f"install {name} {theirs}").format(theirs=theirs)
+                hint = _HINTS.get(name, "install {name} {theirs}").format(name=name, theirs=theirs)
                 raise MessageError(
                     f"the message was made with {name} {theirs}, here it is {ours[name]}, "
                     f"and would decode to other labels: {hint}"

@@ -14,6 +14,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from mdlcode.limits import require_steps
+
 
 class Listener(Protocol):
     """What a command shows: the name and size of a piece of work, steps done, and lines that stay."""
@@ -77,7 +79,8 @@ def wipe() -> None:
 
 
 def start(description: str, total_steps: int) -> None:
-    """Tells the listener that a piece of work of so many steps begins."""
+    """Tells the listener that a piece of work of so many steps begins; raises MdlError for more than are allowed."""
+    require_steps(total_steps, f"'{description}'")
     if (listener := _listener.get()) is not None:
         listener.start(description, total_steps)
 

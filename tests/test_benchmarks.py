@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent.parent / "benchmarks"
 # Its arguments at smoke size, and what it needs beside the library: a file of MDLCODE_DATA, or a package.
 SMOKE = {
     "any_module": ("--only conv1d --codes float32 compressed --labels 20", None),
+    "attack": ("--messages 5 --nets 5 --configs 5 --results 5 --images 5", None),
     "bench_bounds": ("1000", None),
     "dimension_coverage": ("--runs 2 --seeds 1", None),
     "mnist_mlp": ("--limit 40", "MNIST"),

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from mdlcode.config import STRICT
+from mdlcode.config import STRICT, Seed
 from mdlcode.data.base import Shared
 from mdlcode.learn.nets.predictor import NetPredictor, NetTrainer, Precision, new_net
 from mdlcode.typing import IntArray
@@ -22,7 +22,7 @@ class FreshNet(NetTrainer):
     arch: str = "auto"
     sd: float = Field(default=0.05, gt=0)
     precision: Precision = "fp32"
-    seed: int = Field(default=0, ge=0)
+    seed: Seed = 0
 
     def architecture(self) -> str:
         """`arch`."""

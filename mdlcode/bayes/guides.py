@@ -36,7 +36,7 @@ class LowRankGuide:
     """A Gaussian of covariance diagonal + W W^T with `rank` columns W."""
 
     kind: Literal["low-rank"] = Field(default="low-rank", kw_only=True)
-    rank: int = Field(default=8, ge=1)
+    rank: int = Field(default=8, ge=1, le=1000)
     independent: ClassVar[bool] = False
 
     def guide(self, model: Callable[..., Any], prior: "PriorModel", start: Tensor, sd: Tensor) -> nn.Module:

@@ -21,7 +21,7 @@ from mdlcode.bayes.posterior import NO_OTHERS, Layout, MeanField, Others, Sample
 from mdlcode.bayes.priors import AnyPrior, CodedPrior, Gaussian, SparsePrior
 from mdlcode.bayes.refinement import Rates, Refinement
 from mdlcode.coding.channel import Ledger
-from mdlcode.config import STRICT
+from mdlcode.config import STRICT, Seed
 from mdlcode.data.base import Shared
 from mdlcode.errors import MdlError
 from mdlcode.learn.base import Learner, Predictor, parse_learner
@@ -86,8 +86,8 @@ class BayesLearner(Learner):
     training: Steps = Steps(min_steps=1000, warmup=0.05)
     rates: Rates = Rates()
     kl: KlWeight = KlWeight()
-    predictive_draws: int = Field(default=16, ge=1)
-    seed: int = Field(default=0, ge=0)
+    predictive_draws: int = Field(default=16, ge=1, le=10_000)
+    seed: Seed = 0
 
     def __post_init__(self) -> None:
         fresh = isinstance(self.start, FreshNet)

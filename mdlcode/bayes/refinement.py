@@ -30,8 +30,8 @@ class Refinement:
     since what it sees is known, is cut into `last_parts` and takes those of `last_training`.
     """
 
-    parts: int = Field(default=2, ge=1)
-    last_parts: int = Field(default=12, ge=1)
+    parts: int = Field(default=2, ge=1, le=1000)
+    last_parts: int = Field(default=12, ge=1, le=1000)
     training: Steps = Steps(epochs=1.0, min_steps=100, warmup=0.05)
     last_training: Steps = Steps(epochs=3.0, min_steps=100, warmup=0.05)
     rates: Rates = Rates(lr=1.5e-3, sd_lr=1e-2)

@@ -11,7 +11,7 @@ from mdlcode.bayes.densities import Density
 from mdlcode.bayes.inference import Inference
 from mdlcode.bayes.posterior import Layout, MeanField
 from mdlcode.coding.channel import Channel
-from mdlcode.config import STRICT
+from mdlcode.config import STRICT, Seed
 from mdlcode.typing import BoolArray, FloatArray, IntArray
 
 _KEY = 6
@@ -32,7 +32,7 @@ class RelativeEntropy:
     kind: Literal["relative-entropy"] = Field(default="relative-entropy", kw_only=True)
     bits: int = Field(default=16, ge=1, le=16)
     slack: float = Field(default=2.0, ge=0)
-    seed: int = Field(default=0, ge=0)
+    seed: Seed = 0
 
     repeats_inference: ClassVar[bool] = False
     tries: ClassVar[int] = 1

@@ -115,7 +115,7 @@ def from_net_file(file: bytes, shared: Shared, trusted: Collection[str] = ()) ->
     if (header.shape, header.num_classes) != (shared.shape, shared.num_classes):
         raise MdlError(f"the net is for inputs {header.shape} of {header.num_classes} classes, not for this data set")
     decoded, receiver = decode_net(file, trusted), CountingReceiver(words)
-    header.code().transmit(receiver, header.initial().net)
+    header.weights.transmit(receiver, header.initial().net)
     bits = dict(receiver.ledger.codelength(shared.num_classes).bits_by_part)
     bits[INPUTS] = 32.0 * sum(each.numel() for each in header.moments)
     return Hypothesis(_on(decoded, shared), bits, f"'{header.arch}' decoded from a net's file", 32 * len(words))

@@ -1,7 +1,9 @@
 """The commands, and how errors reach a person."""
 
 import errno
+import os
 import re
+import signal
 import sys
 import warnings
 
@@ -10,9 +12,10 @@ import typer
 from mdlcode.cli import bound, compare, dimension, figures, grid, listing, measure, messages, nets, rank, reproduce
 from mdlcode.cli.options import option
 from mdlcode.cli.show import err
-from mdlcode.errors import MdlError
+from mdlcode.errors import MdlError, in_one_line
 
-_CTRL_C = 130
+# typer's answer to Ctrl-C, and what a shell says of a command that a signal ended.
+_STOPPED = (130, 128 + signal.SIGTERM, 128 + getattr(signal, "SIGHUP", 1))
 
 app = typer.Typer(
     help="How many bits do your labels hold, given the inputs? Codes that count, messages that prove.",
@@ -42,19 +45,33 @@ app.command("list")(listing.list_names)
 def main() -> None:
     """Runs the command line; a user's mistake is one line on stderr and exit status 2."""
     warnings.showwarning = _warn
+    _prepare_to_end()
     sys.path.append("")  # a user's modules in the current folder, as `python -m` finds them; installed ones go first
     try:
         app()
     except MdlError as error:
         _end(f"error: {_with_options(str(error))}", 2)
     except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        _end("error: the disk is full: free some space or name another folder", 2)
+        where = f"{error.filename}: " if error.filename else ""
+        full = "the disk is full: free some space or name another folder"
+        _end(f"error: {full if error.errno == errno.ENOSPC else f'{where}{error.strerror or error}'}", 2)
+    except MemoryError:
+        _end("error: there is not enough memory: take fewer examples (--limit), or a smaller net", 2)
     except SystemExit as leaving:
-        if leaving.code == _CTRL_C:  # typer's answer to it, without a word
-            _end("stopped: what was finished is kept", _CTRL_C)
+        if leaving.code in _STOPPED:
+            _end("stopped: what was finished is kept", int(leaving.code))
         raise
+
+
+def _prepare_to_end() -> None:
+    """A command that is ended from outside shows the rows that are done; streams that are closed lead nowhere."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:  # it is ignored under nohup
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
 
 
 def _with_options(line: str) -> str:
@@ -70,9 +87,9 @@ def _with_options(line: str) -> str:
 
 
 def _end(line: str, status: int) -> None:
-    err.print(line, style="red", markup=False, highlight=False)
+    err.print(in_one_line(line, longest=2000), style="red")
     sys.exit(status)
 
 
 def _warn(message: Warning | str, *_: object, **__: object) -> None:
-    err.print(f"warning: {message}", style="yellow", markup=False, highlight=False)
+    err.print(f"warning: {message}", style="yellow")

@@ -1,7 +1,7 @@
 """`mdlcode bound`."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -154,6 +154,7 @@ def _of_file(chosen: "Bounding", file: Path, trusted: Collection[str]) -> "Certi
     from mdlcode.coding.message import unpack
     from mdlcode.data import View, load
     from mdlcode.environment import select_device
+    from mdlcode.experiments.tasks import source_of
     from mdlcode.weights.net_file import is_net, unpack_net
 
     if is_net(content := o.read_file(file, "net or message")):
@@ -164,10 +165,10 @@ def _of_file(chosen: "Bounding", file: Path, trusted: Collection[str]) -> "Certi
     code_of(header, trusted)  # likewise
     if chosen.view != View():
         raise MdlError("a message names its own view of the data: leave out --limit and the like")
-    source = header.data or {}
-    view = View(**source.get("view", {}))
-    loaded = load(chosen.data, view, test=chosen.test, **source.get("reading", {})).to(select_device(chosen.device))
-    loaded = _seen(view, loaded)
+    source = source_of(header)
+    loaded = load(chosen.data, source.view, test=chosen.test, **asdict(source.reading))
+    loaded = loaded.to(select_device(chosen.device))
+    loaded = _seen(source.view, loaded)
     return certify(from_message(content, loaded.shared, trusted), loaded, chosen.delta, chosen.candidates)
 
 

@@ -1,5 +1,6 @@
 """`mdlcode dimension`."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -59,12 +60,13 @@ def dimension(given: Search, out_folder: OutFolder = None, force: Force = False)
     from mdlcode.config import to_config
     from mdlcode.experiments.dimension_file import DimensionFile
     from mdlcode.experiments.tasks import Dimension
+    from mdlcode.files import locked
 
     chosen = o.read(Dimension, given)
     loaded = chosen.load()
     search = chosen.search(loaded)
-    file = None if out_folder is None else DimensionFile(out_folder, force, loaded, search, to_config(chosen.view))
-    with o.computing(chosen.threads, chosen.workers):
+    with nullcontext() if out_folder is None else locked(out_folder), o.computing(chosen.threads, chosen.workers):
+        file = None if out_folder is None else DimensionFile(out_folder, force, loaded, search, to_config(chosen.view))
         found = search.run(loaded, lambda so_far: None if file is None else file.save(so_far))
-    out.print(f"{loaded.name}, {search.accuracy_on} accuracy", highlight=False, markup=False)
+    out.print(f"{loaded.name}, {search.accuracy_on} accuracy")
     print_table(dimension_table(found.report()))

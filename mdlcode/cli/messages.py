@@ -1,5 +1,6 @@
 """`mdlcode encode`, `decode` and `verify`."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -56,21 +57,25 @@ def decode(
     device: o.Device = None,
     threads: o.Threads = None,
     trust: o.Trust = None,
+    max_steps: o.MaxSteps = None,
+    max_memory: o.MaxMemory = None,
 ) -> None:
     """Reads the labels out of a message into a .npy file, without opening the labels of DATA."""
     import numpy as np
 
     from mdlcode.codes.base import code_of
     from mdlcode.coding.message import unpack
-    from mdlcode.data import View, load_shared
+    from mdlcode.data import load_shared
     from mdlcode.environment import select_device
+    from mdlcode.experiments.tasks import source_of
     from mdlcode.files import write_atomically
+    from mdlcode.limits import allow
 
+    allow(max_steps, max_memory)
     message = o.read_file(file, "message")
     header = unpack(message)[0]
-    code, source = code_of(header, trust or ()), header.data or {}
-    view = View(**source.get("view", {}))
-    shared = load_shared(data, header.num_classes, view, **source.get("reading", {}))
+    code, source = code_of(header, trust or ()), source_of(header)
+    shared = load_shared(data, header.num_classes, source.view, **asdict(source.reading))
     shared = shared.to(select_device(device or "auto"))
     with o.computing(threads, workers=1):
         decoded = code.decode(shared, message)

@@ -70,16 +70,19 @@ def show(
     limit: o.Limit = None,
     trust: o.Trust = None,
     threads: o.Threads = None,
+    max_memory: o.MaxMemory = None,
 ) -> None:
     """Decodes a net's file and says what it holds, tensor by tensor; with --test also how well it predicts."""
     from mdlcode.data import View, load
+    from mdlcode.limits import allow
     from mdlcode.weights.net_file import decode_net, unpack_net
 
+    allow(max_memory=max_memory)
     packed, trusted = o.read_file(file, "net"), trust or ()
     header = unpack_net(packed, trusted)[0]
     with o.computing(threads, workers=1):
         decoded = decode_net(packed, trusted)
-        place = "" if header.subspace is None else f" in {header.subspace['dimension']:,} dimensions of its weights"
+        place = "" if header.subspace is None else f" in {header.subspace.dimension:,} dimensions of its weights"
         out.print(f"{header.arch} for inputs {header.shape}, {header.num_classes} classes{place}", highlight=False)
         _print_sizes(packed, decoded, trusted)
         if test is not None:
@@ -108,7 +111,7 @@ def _print_sizes(packed: bytes, decoded: "NetPredictor", trusted: Collection[str
     from mdlcode.weights.net_file import tensor_sizes, unpack_net
 
     header, words = unpack_net(packed, trusted)
-    rows = tensor_sizes(decoded.net, header.code())
+    rows = tensor_sizes(decoded.net, header.weights)
     shown = Table(title=f"{4 * len(words):,} bytes of weights + {len(packed) - 4 * len(words)} bytes of header")
     shown.add_column("bytes of")
     for name in rows[0][1]:

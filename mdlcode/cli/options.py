@@ -65,6 +65,12 @@ Threads = Annotated[
     int | None, typer.Option(help="Threads of torch in each process; decoding needs the encoder's.", min=1)
 ]
 Workers = Annotated[int | None, typer.Option(help="Processes that train side by side; 1 by default.", min=1)]
+MaxSteps = Annotated[
+    int | None, typer.Option(help="Refuse work of more steps than this: 100,000,000 by default.", min=1)
+]
+MaxMemory = Annotated[
+    float | None, typer.Option(help="Refuse what takes more GiB than this: 16 by default, or what the machine has.")
+]
 Out = Annotated[Path, typer.Option("--out", "-o", help="File to write.")]
 Candidates = typer.Option(help="Among how many settings these were chosen by looking at labels; bounds pay log2 of it.")
 CodeName = Annotated[
@@ -111,6 +117,8 @@ class View:
     length: Length = None
     threads: Threads = None
     workers: Workers = None
+    max_steps: MaxSteps = None
+    max_memory: MaxMemory = None
 
 
 @dataclass(frozen=True)
@@ -152,6 +160,7 @@ def read(kind: "type[T]", given: View, codes: str = "") -> "T":
     Raises MdlError with one line for keys that are unknown or mean nothing to the command at hand, and for
     values out of range.
     """
+    from mdlcode import limits
     from mdlcode.experiments import tasks
 
     config = {} if given.config is None else tasks.read_config(given.config)
@@ -163,6 +172,7 @@ def read(kind: "type[T]", given: View, codes: str = "") -> "T":
     tasks.checked(kind, asked, "options")
     default = {"codes": codes} if codes else {}
     task = tasks.checked(kind, default | config | asked, given.config)
+    limits.allow(task.max_steps, task.max_memory)
     if replaced := sorted(asked.keys() & config.keys()):
         plain = tasks.checked(kind, config, given.config)
         for name in replaced:

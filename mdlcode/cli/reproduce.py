@@ -35,6 +35,7 @@ def reproduce(
     from importlib import import_module
 
     from mdlcode.environment import select_device
+    from mdlcode.files import locked
     from mdlcode.papers import PAPERS, SCALES, Job, items, nearest
     from mdlcode.report.reproduction import Reproduction
 
@@ -43,13 +44,13 @@ def reproduce(
     default = import_module(f"mdlcode.papers.{PAPERS[paper]}").DATA[nearest(scale, SCALES, "scale")]
     datasets = tuple(name.strip() for name in data.split(",")) if data else default
     where = select_device(device or "auto")
-    job = Job(Reproduction(out_folder, paper, scale), scale, datasets, where)
-    with o.computing(threads, workers or _cores(where)):
+    with locked(out_folder), o.computing(threads, workers or _cores(where)):
+        job = Job(Reproduction(out_folder, paper, scale), scale, datasets, where)
         for name in chosen:
             known[name](job)
-            out.print(f"{name} in {out_folder}", highlight=False)
+            out.print(f"{name} in {out_folder}")
             if (table := out_folder / f"{name}.md").is_file():
-                out.print(table.read_text(), highlight=False, markup=False)
+                out.print(table.read_text())
 
 
 def _cores(device: "torch.device") -> int:

@@ -8,21 +8,29 @@ from rich.console import Console
 from rich.text import Text
 
 from mdlcode import progress
+from mdlcode.errors import printable
 from mdlcode.experiments.tables import Table
 
 
-class _Console(Console):
-    """A console that takes the line of progress away before it prints."""
+class _Plain(Console):
+    """Prints texts as they are, once the line of progress is away: no markup, and nothing that a terminal obeys."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(soft_wrap=True, markup=False, emoji=False, highlight=False, **options)
 
     def print(self, *objects: Any, **how: Any) -> None:
         """As of `Console`."""
         progress.wipe()
         super().print(*objects, **how)
 
+    def render_str(self, text: str, **options: Any) -> Text:
+        """The text with `?` in place of control characters."""
+        return super().render_str(printable(text), **options)
+
 
 # A file or pipe gets whole lines; a terminal's own width holds there.
-out = _Console(soft_wrap=True) if sys.stdout.isatty() else _Console(soft_wrap=True, width=140)
-err = _Console(stderr=True, soft_wrap=True)
+out = _Plain(width=None if sys.stdout is not None and sys.stdout.isatty() else 140)
+err = _Plain(stderr=True)
 
 
 class GrowingTable:

@@ -15,16 +15,18 @@ from mdlcode import progress
 from mdlcode.codelength import Codelength
 from mdlcode.codes.last_run import MOST_BYTES, LastRun, Remembered
 from mdlcode.coding import message as envelope
-from mdlcode.coding.channel import Channel, Ledger, Receiver, Sender, Words
+from mdlcode.coding.channel import UNDECODABLE, Channel, Ledger, Receiver, Sender, Words
 from mdlcode.config import STRICT, Configurable, parsed, to_config
 from mdlcode.data.base import Data, Shared
 from mdlcode.environment import Environment
-from mdlcode.errors import MdlError, MessageError
+from mdlcode.errors import MessageError, in_one_line
 from mdlcode.learn.base import Predictor
+from mdlcode.limits import require_memory
 from mdlcode.trust import require_trusted
 from mdlcode.typing import Config, FloatArray, IntArray
 
 _LAST_RUN = LastRun()
+_COPIES_OF_ROWS = 4
 
 
 @plain_dataclass(frozen=True, eq=False)
@@ -132,6 +134,7 @@ class Code(Configurable, ABC):
             raise MessageError("the message was made with another code or other settings: use its own config")
         if (header.inputs, header.num_classes) != (shared.fingerprint(), shared.num_classes):
             raise MessageError("the message belongs to other inputs: check the data set, `limit` and `order_seed`")
+        require_rows(shared)
         if self.needs_same_environment:
             header.environment.check(shared.inputs.device)
         labels, spare = self._received(shared, words)
@@ -151,17 +154,18 @@ class Code(Configurable, ABC):
         return run
 
     def _spoken(self, channel: Ledger, data: Data) -> Transmission:
+        require_rows(data.shared)
         with progress.shown():
             received = self.transmit(channel, data.shared, data.labels.copy())
         return Transmission(channel.codelength(data.shared.num_classes), received, channel.spare)
 
     def _received(self, shared: Shared, words: Words) -> tuple[IntArray, Words]:
-        receiver = Receiver(words)
         try:
+            receiver = Receiver(words)
             with progress.shown():
                 return self.transmit(receiver, shared, None).labels, receiver.rest()
-        except (ValueError, AssertionError, IndexError, MdlError) as error:
-            raise MessageError(f"the message does not decode: {error}") from None
+        except UNDECODABLE as error:
+            raise MessageError(f"the message does not decode: {in_one_line(error)}") from None
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -185,9 +189,15 @@ class PreparedCode(Code):
         return self.speak(channel, prepared, shared, labels)
 
 
+def require_rows(shared: Shared) -> None:
+    """Raises MdlError where the probabilities of all labels, in some copies, take more memory than is allowed."""
+    num_bytes = _COPIES_OF_ROWS * 8 * len(shared) * shared.num_classes
+    require_memory(num_bytes, f"a code of {len(shared):,} labels of {shared.num_classes:,} classes")
+
+
 def uniform_rows(count: int, num_classes: int) -> FloatArray:
-    """Rows (count, K) that are all 1 / K."""
-    return np.full((count, num_classes), 1.0 / num_classes)
+    """Rows (count, K) that are all 1 / K, and take the memory of one number."""
+    return np.broadcast_to(np.float64(1.0 / num_classes), (count, num_classes))
 
 
 def parse_code(value: Any) -> Any:

@@ -32,6 +32,11 @@ class Identity:
         return probs[:, None]
 
 
+_GRID = Field(min_length=1, max_length=100)
+_Temperatures = Annotated[tuple[Annotated[float, Field(ge=0.01, le=100)], ...], _GRID]
+_Shares = Annotated[tuple[Annotated[float, Field(ge=0, lt=1)], ...], _GRID]
+
+
 @dataclass(frozen=True, config=STRICT)
 class Temperature:
     """A mixture of softmax(log p / T) and of a little of the uniform distribution, over a grid.
@@ -42,9 +47,9 @@ class Temperature:
     """
 
     kind: Literal["temperature"] = Field(default="temperature", kw_only=True)
-    temperatures: tuple[float, ...] = (0.5, 0.6, 0.72, 0.85, 1.0, 1.2, 1.45, 1.75, 2.1, 2.5, 3.0)
-    uniform_shares: tuple[float, ...] = (0.0, 0.003, 0.03, 0.2)
-    width: float = Field(default=0.5, gt=0)
+    temperatures: _Temperatures = (0.5, 0.6, 0.72, 0.85, 1.0, 1.2, 1.45, 1.75, 2.1, 2.5, 3.0)
+    uniform_shares: _Shares = (0.0, 0.003, 0.03, 0.2)
+    width: float = Field(default=0.5, gt=0.01)
 
     @property
     def rule(self) -> Mixture:

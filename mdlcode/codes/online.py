@@ -16,7 +16,7 @@ from mdlcode.codes.calibration import Calibration, Temperature
 from mdlcode.codes.forecast import Forecaster
 from mdlcode.codes.mixture import Switch
 from mdlcode.coding.channel import Channel
-from mdlcode.config import STRICT
+from mdlcode.config import STRICT, Seed
 from mdlcode.data.base import Shared
 from mdlcode.learn.nets.augment import Augment, NoAugment
 from mdlcode.learn.nets.determinism import reproducible
@@ -36,7 +36,7 @@ class Streams:
     """
 
     kind: Literal["streams"] = Field(default="streams", kw_only=True)
-    count: int = Field(default=8, ge=0)
+    count: int = Field(default=8, ge=0, le=10_000)
 
     def start(self) -> IntArray:
         """The heads' places before the first batch."""
@@ -53,7 +53,7 @@ class Buffer:
     """A replay buffer of the whole past: each replayed batch is drawn uniformly from it."""
 
     kind: Literal["buffer"] = Field(default="buffer", kw_only=True)
-    count: int = Field(default=8, ge=0)
+    count: int = Field(default=8, ge=0, le=10_000)
 
     def start(self) -> IntArray:
         """Nothing is remembered between batches."""
@@ -82,7 +82,7 @@ class Online(Code):
     ema_decay: float = Field(default=0.95, gt=0, lt=1)
     calibration: Calibration = Temperature()
     precision: Precision = "auto"
-    seed: int = Field(default=0, ge=0)
+    seed: Seed = 0
 
     def transmit(self, channel: Channel, shared: Shared, labels: IntArray | None) -> Received:
         """Batch by batch: predict, send, learn."""

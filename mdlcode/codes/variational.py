@@ -44,7 +44,7 @@ class Variational(PreparedCode):
     kind: Literal["variational"] = Field(default="variational", kw_only=True)
     learner: BayesLearner = BayesLearner()
     coding: Coding = BitsBack()
-    extra_draws: int = Field(default=4, ge=2)
+    extra_draws: int = Field(default=4, ge=2, le=10_000)
 
     def __post_init__(self) -> None:
         if not (self.learner.guide.independent and isinstance(self.learner.prior, CodedPrior)):

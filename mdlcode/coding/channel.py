@@ -28,6 +28,9 @@ Words = NDArray[np.uint32]
 
 _ROW_SUM_TOLERANCE = 1e-4
 _MOST_SYMBOLS = 1 << 20
+_MOST_ENTRIES = 1 << 22  # of the rows that are sent at once
+# What an altered message makes of a decoding: impossible symbols, shapes and sizes, wherever they are met.
+UNDECODABLE = (ValueError, AssertionError, ArithmeticError, LookupError, RuntimeError, MemoryError, MdlError)
 # An empty stack swallows symbols 0 for nothing, so that a message could be shorter than what is reported.
 _FULL_STACK: Words = np.array([1, 1], dtype=np.uint32)
 _EMPTY: Words = np.zeros(0, dtype=np.uint32)
@@ -81,7 +84,13 @@ class Channel(ABC):
 
         Alice passes the symbols, Bob passes None and gets them. `part` names what the bits are spent on.
         """
-        return self.send_under(symbols, Categories(smooth(probs)), part)
+        step = max(1, _MOST_ENTRIES // max(1, probs.shape[-1]))
+        parts = [slice(start, start + step) for start in range(0, max(1, len(probs)), step)]  # a receiver holds one
+        sent = [
+            self.send_under(None if symbols is None else symbols[each], Categories(smooth(probs[each])), part)
+            for each in parts
+        ]
+        return sent[0] if len(sent) == 1 else np.concatenate(sent)
 
     def send_uniform(self, symbols: IntArray | None, count: int, size: int, part: str) -> IntArray:
         """The `count` symbols from 0 .. size-1, sent at log2(size) bits each (size at most 2^16).

@@ -8,35 +8,45 @@ import hashlib
 import json
 import struct
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from typing import Annotated, Literal, TypeVar
 
 import numpy as np
+from pydantic import Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
 
 from mdlcode.coding.channel import Words
-from mdlcode.environment import Environment
-from mdlcode.errors import MessageError
+from mdlcode.config import one_line
+from mdlcode.environment import SCHEMA, Environment, Whole
+from mdlcode.errors import MdlError, MessageError
+from mdlcode.limits import require_plain
 from mdlcode.typing import Config, IntArray
 
 _MAGIC = b"MDLCODE1"
+_LARGEST_HEADER_BYTES = 8 << 20
+T = TypeVar("T")
+Classes = Annotated[int, Field(strict=True, ge=2, le=2**16)]
+Checksum = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
 _NUMBER = struct.Struct("<I")  # first the CRC-32 of all that follows it, then the bytes of the header
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=SCHEMA)
 class Header:
-    """What a message says of itself. `data` names the data set and view where a command made it.
+    """What a message says of itself; a schema that messages of others are held to.
 
-    `spare_words` of its words are the sender's spare bits, which the receiver gets besides the labels.
+    `data` names the data set and view where a command made it. `spare_words` of its words are the sender's spare
+    bits, which the receiver gets besides the labels.
     """
 
     code: Config
-    inputs: str
-    num_labels: int
-    num_classes: int
-    labels_checksum: str
+    inputs: Checksum
+    num_labels: Whole
+    num_classes: Classes
+    labels_checksum: Checksum
     environment: Environment
     data: Config | None = None
-    spare_words: int = 0
-    spare_checksum: str = ""
+    spare_words: Whole = 0
+    spare_checksum: Checksum | Literal[""] = ""
 
 
 def checksum(labels: IntArray) -> str:
@@ -65,21 +75,38 @@ def pack(header: Header, words: Words) -> bytes:
 def unpack(message: bytes) -> tuple[Header, Words]:
     """Header and words of a message. Raises MessageError where it is none, cut short or altered."""
     fields, words = opened(_MAGIC, message, "message")
+    header = held_to(Header, fields, "message")
+    if header.spare_words > len(words):
+        raise MessageError("the message claims more spare bits than it has: encode it again")
+    return header, words
+
+
+def held_to(schema: type[T], fields: Config, what: str) -> T:
+    """The header that these fields are. Raises MessageError for keys and values that the schema has not."""
     try:
-        return Header(**{**fields, "environment": Environment(**fields["environment"])}), words
-    except (TypeError, KeyError):
-        raise MessageError("the message's header is of another version of mdlcode: encode it again") from None
+        return TypeAdapter(schema).validate_python(fields)
+    except ValidationError as error:
+        raise MessageError(f"the {what}'s header is of another version of mdlcode: {one_line(error)}") from None
 
 
 def seal(magic: bytes, fields: Config, words: Words) -> bytes:
-    """The bytes of a file: what it is, a checksum, `fields` as compressed JSON, and the coded words."""
-    head = zlib.compress(json.dumps(fields, sort_keys=True).encode())
+    """The bytes of a file: what it is, a checksum, `fields` as compressed JSON, and the coded words.
+
+    Raises MdlError where the fields take more than `opened` reads.
+    """
+    text = json.dumps(fields, sort_keys=True).encode()
+    if len(text) > _LARGEST_HEADER_BYTES:
+        raise MdlError(f"a header of {len(text):,} bytes is too long: fewer settings, or `standardise` per-channel")
+    head = zlib.compress(text)
     body = _NUMBER.pack(len(head)) + head + words.astype("<u4").tobytes()
     return magic + _NUMBER.pack(zlib.crc32(body)) + body
 
 
 def opened(magic: bytes, file: bytes, what: str) -> tuple[Config, Words]:
-    """Fields and words of a file that `seal` made. Raises MessageError where it is none, cut short or altered."""
+    """Fields and words of a file that `seal` made. Raises MessageError where it is none, cut short or altered.
+
+    The fields may be anybody's: they are plain values, and hold no more than `require_plain` says.
+    """
     start = len(magic) + _NUMBER.size
     if file[: len(magic)] != magic or len(file) < start + _NUMBER.size:
         raise MessageError(f"this is no {what} of mdlcode (or only its first few bytes): make it again")
@@ -88,9 +115,13 @@ def opened(magic: bytes, file: bytes, what: str) -> tuple[Config, Words]:
         raise MessageError(f"the {what} is cut short or altered (its checksum does not fit): copy it again")
     end = _NUMBER.size + _NUMBER.unpack(body[: _NUMBER.size])[0]
     try:
-        fields = json.loads(zlib.decompress(body[_NUMBER.size : end]))
+        text = zlib.decompressobj().decompress(body[_NUMBER.size : end], _LARGEST_HEADER_BYTES + 1)
+        if len(text) > _LARGEST_HEADER_BYTES:
+            raise MessageError(f"the {what}'s header takes more than {_LARGEST_HEADER_BYTES:,} bytes")
+        fields = json.loads(text)
+        require_plain(fields, f"the {what}'s header")
         return dict(fields), np.frombuffer(body[end:], dtype="<u4").astype(np.uint32)
-    except (TypeError, ValueError, zlib.error):
+    except (TypeError, ValueError, RecursionError, zlib.error):
         raise MessageError(f"the {what}'s header is of another version of mdlcode: make it again") from None
 
 

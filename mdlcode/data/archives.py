@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mdlcode.errors import MdlError
+from mdlcode.errors import MdlError, in_one_line
+from mdlcode.limits import require_memory
 
 Reader = Callable[[], Any]
 KEYS = ("x_train", "y_train", "x_test", "y_test")
@@ -50,9 +52,21 @@ def _reader(path: Path, key: str, names: set[str]) -> Reader:
             with np.load(path, allow_pickle=False) as arrays:
                 return arrays[key]
         except _BROKEN as error:
-            raise MdlError(f"{path} is no readable .npz of plain arrays: {_one_line(error)}") from None
+            raise MdlError(f"{path} is no readable .npz of plain arrays: {in_one_line(error)}") from None
 
     return read
+
+
+def npz_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """All arrays of an archive by name. Raises MdlError as the readers do, before more is read than memory holds."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                _check_size(path, name)
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except _BROKEN as error:
+        raise MdlError(f"{path} can't be read: {in_one_line(error)}") from None
 
 
 def npy_reader(path: Path) -> Reader:
@@ -60,9 +74,11 @@ def npy_reader(path: Path) -> Reader:
 
     def read() -> Any:
         try:
-            return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+            array = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
         except _BROKEN as error:
-            raise MdlError(f"{path} is no readable .npy file of a plain array: {_one_line(error)}") from None
+            raise MdlError(f"{path} is no readable .npy file of a plain array: {in_one_line(error)}") from None
+        require_memory(2 * array.nbytes, f"array {path}")
+        return array
 
     return read
 
@@ -76,7 +92,4 @@ def _check_size(path: Path, member: str) -> None:
         claimed = float(np.prod(shape, dtype=float)) * dtype.itemsize
         if not dtype.hasobject and claimed > archive.getinfo(member).file_size:
             raise ValueError(f"array {member} claims shape {shape}, and the file is far shorter")
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
+        require_memory(2 * claimed, f"array {member} of {path}")

@@ -1,7 +1,9 @@
 """A folder of images with one folder a class."""
 
 import hashlib
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -9,13 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mdlcode.errors import MdlError
+from mdlcode.errors import MdlError, in_one_line
+from mdlcode.limits import require_memory
 
 Reader = Callable[[], Any]
 TEST_NAMES = ("test", "val", "valid", "validation")
 # What Pillow may open: no format that starts another program.
 _FORMATS = ("PNG", "JPEG", "BMP", "PPM", "WEBP", "TIFF", "GIF")
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".pgm", ".ppm", ".webp", ".tif", ".tiff", ".gif"}
+_BROKEN = (OSError, ValueError, SyntaxError, EOFError, LookupError, MemoryError)
 _IGNORED = ("__MACOSX",)
 _WIDE_MODES = ("I", "F", "I;16", "I;16B", "I;16L")  # of more than 8 bits a value
 
@@ -57,6 +61,8 @@ def _is_hidden(path: Path) -> bool:
 def _read(folder: Path, size: tuple[int, int] | None) -> tuple[NDArray[Any], list[Path]]:
     """Images (n, C, H, W) and their files, in the order of a hash of the pixels."""
     files = _files(folder)
+    num_bytes = 2 * sum(_decoded_bytes(file, size) for file in files)  # one by one, and then together
+    require_memory(num_bytes, f"the {len(files):,} images under {folder}")
     arrays = [_image(file, size) for file in files]
     if len({array.shape[1:] for array in arrays}) > 1:
         raise MdlError(f"images under {folder} differ in size: bring them to one height and width with `resize`")
@@ -68,19 +74,42 @@ def _read(folder: Path, size: tuple[int, int] | None) -> tuple[NDArray[Any], lis
     return np.stack([arrays[i] for i in order]), [files[i] for i in order]
 
 
+def _decoded_bytes(file: Path, size: tuple[int, int] | None) -> int:
+    """Bytes of an image once it is decoded, by what its header says, or resized; the decoding itself is held to them.
+
+    Raises MdlError for one that alone takes more memory than is allowed.
+    """
+    with _opened(file) as image:
+        value_bytes = (4 if image.mode in _WIDE_MODES else 1) * (1 if image.mode in ("1", "L", *_WIDE_MODES) else 3)
+        require_memory(value_bytes * image.width * image.height, f"image {file} of {image.width} x {image.height}")
+        width, height = image.size if size is None else size[::-1]
+        return value_bytes * width * height
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[Any]:
+    """An image of a known format, its header read. Raises MdlError where it, or what is done inside, fails."""
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():  # it is our limit that holds, not Pillow's
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(file, formats=_FORMATS) as opened:
+                yield opened
+    except (*_BROKEN, Image.DecompressionBombError) as error:
+        raise MdlError(f"image {file} can't be read ({in_one_line(error)}): repair or remove it") from None
+
+
 def _image(file: Path, size: tuple[int, int] | None) -> NDArray[Any]:
     """An image (C, H, W): uint8 in grey or colour, or float32 where it has more than 8 bits a value."""
     from PIL import Image
 
-    try:
-        with Image.open(file, formats=_FORMATS) as opened:
-            mode = "F" if opened.mode in _WIDE_MODES else "L" if opened.mode in ("1", "L") else "RGB"
-            image = opened.convert(mode) if opened.mode != mode else opened
-            if size is not None:
-                image = image.resize(size[::-1], Image.Resampling.BILINEAR)
-            array = np.asarray(image)
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, MemoryError, Image.DecompressionBombError) as error:
-        raise MdlError(f"image {file} can't be read ({type(error).__name__}): repair or remove it") from None
+    with _opened(file) as opened:
+        mode = "F" if opened.mode in _WIDE_MODES else "L" if opened.mode in ("1", "L") else "RGB"
+        image = opened.convert(mode) if opened.mode != mode else opened
+        if size is not None:
+            image = image.resize(size[::-1], Image.Resampling.BILINEAR)
+        array = np.asarray(image)
     return array[None] if array.ndim == 2 else np.ascontiguousarray(array.transpose(2, 0, 1))
 
 

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from pydantic import ConfigDict, Field
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from mdlcode.config import STRICT, Seed
 from mdlcode.data.base import Data, Shared
 from mdlcode.data.standardise import Given, Rule
 from mdlcode.errors import MdlError
@@ -17,7 +18,7 @@ _ENOUGH_CHANGES = 16  # expected between neighbours, so that far fewer of them a
 _SORTED_SHARE = 0.25
 
 
-@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+@dataclass(frozen=True, config=STRICT)
 class View:
     """Options that make one data set out of another. All but the noise concern the inputs alone.
 
@@ -37,7 +38,7 @@ class View:
     limit: int | None = Field(default=None, ge=1)
     label_noise: float = Field(default=0.0, ge=0.0, le=1.0)
     shuffle_pixels: bool = False
-    order_seed: int | None = Field(default=0, ge=0)
+    order_seed: Seed | None = 0
     binary: bool = False
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None

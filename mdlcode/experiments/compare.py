@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from mdlcode.environment import Environment
 from mdlcode.errors import MdlError, TrainingError
 from mdlcode.experiments.results import Result, ResultsFolder, command_line, versions
 from mdlcode.experiments.shown import Results
+from mdlcode.files import locked
 from mdlcode.learn import UniformLearner
 from mdlcode.learn.turns import say_labels, sending
 from mdlcode.proof.bob import Bob
@@ -65,9 +66,11 @@ def measure_each(
     of `compare`, by one process that is started before the first code. A training that comes to nothing is handed to
     `failed` and ends that code alone; without `failed` its TrainingError is raised.
     """
-    folder = None if out is None else ResultsFolder(out, force)
-    results: list[Result] = []
-    with Bob(data.shared) if prove else nullcontext() as bob:
+    with ExitStack() as stack:
+        if out is not None:
+            stack.enter_context(locked(out))
+        folder = None if out is None else ResultsFolder(out, force)
+        bob = stack.enter_context(Bob(data.shared)) if prove else None
         for name, code in codes:
             try:
                 with progress.shown():
@@ -77,9 +80,8 @@ def measure_each(
                     raise
                 failed(name, error)
                 continue
-            results.append(result)
             if folder is not None:
-                folder.save(results, transmission)
+                folder.save(result, transmission)
             yield result
 
 

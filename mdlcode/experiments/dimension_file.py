@@ -7,7 +7,7 @@ from mdlcode.data.base import Data
 from mdlcode.environment import Environment
 from mdlcode.errors import MdlError
 from mdlcode.experiments.results import versions
-from mdlcode.files import write_json
+from mdlcode.files import make_folder, write_json
 from mdlcode.measures.dimension import IntrinsicDimension
 from mdlcode.measures.dimension_search import DimensionSearch
 from mdlcode.typing import Config
@@ -21,11 +21,9 @@ class DimensionFile:
     def __init__(self, folder: Path, force: bool, data: Data, search: DimensionSearch, view: Config) -> None:
         """Raises MdlError where the file is there already and `force` does not say to replace it."""
         self._path = folder / NAME
-        if folder.exists() and not folder.is_dir():
-            raise MdlError(f"{folder} is a file: name a folder for `out`")
+        make_folder(folder)
         if self._path.exists() and not force:
             raise MdlError(f"{folder} holds a {NAME} already: name another `out`, or `force` to replace it")
-        folder.mkdir(parents=True, exist_ok=True)
         self._about = {
             "dataset": data.name,
             "num_labels": len(data),

@@ -14,7 +14,7 @@ from mdlcode.data.base import Data
 from mdlcode.errors import MdlError
 from mdlcode.experiments.compare import measure_each
 from mdlcode.experiments.stored import Stored, read_results
-from mdlcode.files import write_json
+from mdlcode.files import read_plain_json, write_json
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -82,11 +82,8 @@ def _same_settings(path: Path, stored: Any, wanted: Any) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The mapping in a JSON file; raises MdlError where there is none."""
-    try:
-        values = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise MdlError(f"{path} is damaged: {error}") from None
+    """The mapping of plain values in a JSON file, of anybody's; raises MdlError where there is none."""
+    values = read_plain_json(path)
     if not isinstance(values, dict):
         raise MdlError(f"{path} is damaged: it is no mapping")
     return values

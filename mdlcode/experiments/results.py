@@ -1,5 +1,6 @@
 """Results as files that a person can read: `results.json`, and each label's bits beside it."""
 
+import json
 import platform
 import re
 import shlex
@@ -20,7 +21,9 @@ from mdlcode.typing import Config
 if TYPE_CHECKING:  # results are read, drawn and reported without torch
     from mdlcode.codes.base import Transmission
 
+NAME = "results.json"
 SCHEMA_VERSION = 2  # 1: `label_bits` was `data_bits`, and the array `bit_prices` of a sweep was `rates`
+_LONGEST_STEM = 200  # most disks take names of 255 letters
 _PACKAGES = ("mdlcode", "torch", "numpy", "scikit-learn", "constriction")
 
 
@@ -87,7 +90,7 @@ def stem(index: int, code: str) -> str:
     >>> stem(1, "Few steps")
     '01-few-steps'
     """
-    return f"{index:02d}-{re.sub('[^a-z0-9]+', '-', code.lower())}"
+    return f"{index:02d}-{re.sub('[^a-z0-9]+', '-', code.lower())[:_LONGEST_STEM]}"
 
 
 def command_line() -> str:
@@ -101,23 +104,36 @@ class ResultsFolder:
     """A folder that holds one comparison: `results.json` and one `.npz` of bits a label for each code."""
 
     def __init__(self, folder: Path, force: bool) -> None:
-        """Raises MdlError where other results are there already and `force` does not say to replace them."""
-        if folder.exists() and not folder.is_dir():
-            raise MdlError(f"{folder} is a file: name a folder for `out`")
-        if (folder / "results.json").exists() and not force:
-            raise MdlError(f"{folder} holds results already: name another `out`, or `force` to replace them")
-        folder.mkdir(parents=True, exist_ok=True)
-        self._folder = folder
+        """With `force` a code's old result is replaced once there is a new one, and all others stay.
 
-    def save(self, results: list[Result], transmission: "Transmission") -> None:
-        """Writes all results so far, and the bits by label and traces of the last one."""
-        last = results[-1]
+        Raises MdlError where results are there already and `force` does not say to replace them.
+        """
+        self._folder, self._made = folder, set[int]()
+        if (folder / NAME).exists() and not force:
+            raise MdlError(f"{folder} holds results already: name another `out`, or `force` to replace them")
+        self._rows = _readable_rows(folder / NAME)
+
+    def save(self, result: Result, transmission: "Transmission") -> None:
+        """Writes a result, its bits by label and traces, in the place of the old one of that code, or at the end."""
+        old = [i for i, row in enumerate(self._rows) if i not in self._made and row.get("code") == result.code]
+        index = old[0] if old else len(self._rows)
         length = transmission.codelength
         arrays: dict[str, NDArray[Any]] = {
             "bits_by_label": length.bits_by_label,
             "correct_by_label": length.correct_by_label,
             **transmission.received.traces,
         }
-        path = self._folder / f"{stem(len(results) - 1, last.code)}.npz"
+        path = self._folder / f"{stem(index, result.code)}.npz"
         write_atomically(path, lambda file: np.savez_compressed(file, allow_pickle=False, **arrays))
-        write_json(self._folder / "results.json", [asdict(result) for result in results])
+        self._rows[index : index + 1] = [asdict(result)]
+        self._made.add(index)
+        write_json(self._folder / NAME, self._rows)
+
+
+def _readable_rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of an older comparison; none where the file holds something else."""
+    try:
+        rows = json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError):
+        return []
+    return rows if isinstance(rows, list) and all(isinstance(row, dict) for row in rows) else []

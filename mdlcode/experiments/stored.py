@@ -1,7 +1,5 @@
 """Results read back from the folders that `compare` wrote."""
 
-import json
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
@@ -9,16 +7,22 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
 
+from mdlcode.config import one_line
+from mdlcode.data.archives import npz_arrays
 from mdlcode.errors import MdlError
-from mdlcode.experiments.results import SCHEMA_VERSION, Result, stem, versions
-from mdlcode.proof.proof import Proof
+from mdlcode.experiments.results import NAME, SCHEMA_VERSION, Result, stem, versions
+from mdlcode.files import read_plain_json
 from mdlcode.typing import FloatArray
 
 T = TypeVar("T")
 _KEYS = {each.name for each in fields(Result)}
 # What schema 1 called otherwise: fields of results.json, and arrays beside it.
 _RENAMED = {"data_bits": "label_bits", "rates": "bit_prices"}
+_LONGEST_NAME = 200
+_SCHEMA = TypeAdapter(Result)
+_NONE = np.zeros(0, dtype=np.bool_)
 _NEEDED = {each.name for each in fields(Result) if each.default is MISSING}
 
 
@@ -66,11 +70,10 @@ def read_results(folder: Path) -> list[Stored]:
     path = folder / "results.json"
     if not path.is_file():
         raise MdlError(f"{folder} is no results folder, it has no results.json, which `mdlcode compare` writes")
-    try:
-        rows = json.loads(path.read_text())
-        return [_read(folder, index, row) for index, row in enumerate(rows)]
-    except (ValueError, TypeError, AttributeError, OSError) as error:
-        raise MdlError(f"{path} is damaged: {error}") from None
+    rows = read_plain_json(path)
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise MdlError(f"{path} is damaged: it is no list of results")
+    return [_read(folder, index, row) for index, row in enumerate(rows)]
 
 
 def read_runs(folders: Sequence[Path], codes: Sequence[str] | None = None) -> list[Stored]:
@@ -91,8 +94,12 @@ def _renamed(run: Stored, folder: Path) -> Stored:
 
 
 def _read(folder: Path, index: int, row: dict[str, Any]) -> Stored:
-    theirs = dict(row.get("versions", {})).get("mdlcode", "unknown")
-    if (schema := row.get("schema_version", 1)) > SCHEMA_VERSION:
+    versions_there = row.get("versions")
+    theirs = versions_there.get("mdlcode", "unknown") if isinstance(versions_there, dict) else "unknown"
+    schema = row.get("schema_version", 1)
+    if not isinstance(schema, int):
+        raise MdlError(f"{folder / NAME} is damaged, result {index}: its schema has no number")
+    if schema > SCHEMA_VERSION:
         raise MdlError(
             f"{folder} was made by mdlcode {theirs} with results of schema {schema}, and here schemas up to"
             f" {SCHEMA_VERSION} are known: read it with that version, or measure again"
@@ -104,8 +111,14 @@ def _read(folder: Path, index: int, row: dict[str, Any]) -> Stored:
             f"{folder} was made by mdlcode {theirs}, here is {versions()['mdlcode']} and its fields differ"
             f" ({odd}): measure again, or read it with that version"
         )
-    proof = row.get("proof")
-    result = Result(**{**row, "proof": None if proof is None else Proof(**proof)})
+    try:
+        result = _SCHEMA.validate_python(row)
+    except ValidationError as error:
+        raise MdlError(f"{folder / NAME} is damaged, result {index}: {one_line(error)}") from None
+    if not (result.num_labels > 0 and result.num_classes > 1 and min(result.total_bits, result.uniform_bits) > 0):
+        raise MdlError(f"{folder / NAME} is damaged, result {index}: there are no labels, classes or bits")
+    if (longest := max(map(len, (result.code, *result.bits_by_part)))) > _LONGEST_NAME:
+        raise MdlError(f"{folder / NAME} is damaged, result {index}: a name of {longest:,} letters")
     return Stored(result, _arrays(folder / f"{stem(index, result.code)}.npz", result))
 
 
@@ -114,11 +127,23 @@ def _under_new_names(values: Mapping[str, T]) -> dict[str, T]:
 
 
 def _arrays(path: Path, result: Result) -> dict[str, NDArray[Any]]:
-    try:
-        with np.load(path, allow_pickle=False) as opened:
-            arrays = _under_new_names({name: opened[name] for name in opened.files})
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise MdlError(f"{path} can't be read: {error}") from None
-    if len(arrays.get("bits_by_label", ())) != result.num_labels:
+    arrays = _under_new_names(npz_arrays(path))
+    bits, correct = (arrays.get(name, _NONE) for name in ("bits_by_label", "correct_by_label"))
+    if bits.shape != (result.num_labels,) or bits.dtype.kind != "f" or not np.isfinite(bits).all():
         raise MdlError(f"{path} does not hold the bits of {result.num_labels} labels: it is damaged or of another run")
+    if correct.shape not in ((0,), bits.shape) or correct.dtype.kind != "b":
+        raise MdlError(f"{path} does not say which of {result.num_labels} labels were likeliest: it is damaged")
+    for name, each in arrays.items():
+        if each.dtype.kind not in "fiub":
+            raise MdlError(f"{path} is damaged: '{name}' holds no numbers")
+    weights, stops = arrays.get("expert_weights"), arrays.get("block_stops")
+    if weights is not None and (weights.ndim != 2 or len(weights) != len(bits) or not np.isfinite(weights).all()):
+        raise MdlError(f"{path} is damaged: the weights of experts are not one row a label")
+    if stops is not None and not _rises(stops, len(bits)):
+        raise MdlError(f"{path} is damaged: its blocks do not end with its labels")
     return arrays
+
+
+def _rises(stops: NDArray[Any], last: int) -> bool:
+    """Whether stops (S,) rise from above zero to the last label."""
+    return stops.ndim == 1 and len(stops) > 0 and bool((np.diff(stops, prepend=0) > 0).all()) and stops[-1] == last

@@ -10,11 +10,19 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
+from mdlcode.errors import printable
+
 if TYPE_CHECKING:
     import rich.table
 
 _MOST_COLUMNS = 160  # of text that goes to no terminal
-_LATEX = str.maketrans({"%": r"\%", "&": r"\&", "_": r"\_", "#": r"\#", "$": r"\$", ">": "$>$", "<": "$<$"})
+_LATEX = str.maketrans(
+    {each: rf"\{each}" for each in "%&_#${}"}
+    | {">": "$>$", "<": "$<$", "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+)
+_MARKDOWN = str.maketrans({each: f"\\{each}" for each in "\\`*_[]|"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"})
+# What a spreadsheet takes for a formula; a number with a sign is none.
+_FORMULA = re.compile(r"(?![+-]?[\d.,]+ ?%?$|-$)[=+@\t\r-]")
 
 
 @dataclass(frozen=True)
@@ -32,16 +40,18 @@ class Table:
     def markdown(self) -> str:
         """A Markdown table under its caption."""
         rule = ["---", *["---:"] * (len(self.header) - 1)]
-        lines = [f"| {' | '.join(row)} |" for row in (self.header, rule, *self.rows)]
-        return f"{self.caption}\n\n" + "\n".join(lines) + "\n"
+        header, *rows = ([_one_line(cell).translate(_MARKDOWN) for cell in row] for row in (self.header, *self.rows))
+        lines = [f"| {' | '.join(row)} |" for row in (header, rule, *rows)]
+        return f"{printable(self.caption).translate(_MARKDOWN)}\n\n" + "\n".join(lines) + "\n"
 
     def latex(self) -> str:
         r"""A LaTeX table with plain \hline rules."""
-        lines = [" & ".join(cell.translate(_LATEX) for cell in row) + r" \\" for row in (self.header, *self.rows)]
+        cells = [[_one_line(cell).translate(_LATEX) for cell in row] for row in (self.header, *self.rows)]
+        lines = [" & ".join(row) + r" \\" for row in cells]
         return "\n".join(
             [
                 r"\begin{table}",
-                rf"\caption{{{self.caption.translate(_LATEX)}}}",
+                rf"\caption{{{printable(self.caption).translate(_LATEX)}}}",
                 rf"\begin{{tabular}}{{l{'r' * (len(self.header) - 1)}}}",
                 *[r"\hline", lines[0], r"\hline", *lines[1:], r"\hline"],
                 *[r"\end{tabular}", r"\end{table}", ""],
@@ -51,6 +61,8 @@ class Table:
     def csv(self) -> str:
         """Comma-separated values, without the caption; numbers as programs read them, percents as shares.
 
+        What a spreadsheet would run as a formula has a ' before it.
+
         >>> print(Table("", ("code", "bits", "accuracy"), (("a", "21,391.1", "99.50 %"), ("b", "-", "-"))).csv())
         code,bits,accuracy
         a,21391.1,0.995
@@ -58,8 +70,9 @@ class Table:
         <BLANKLINE>
         """
         text = io.StringIO()
-        rows = [(row[0], *map(_plain, row[1:])) for row in self.rows]
-        csv.writer(text, lineterminator="\n").writerows((self.header, *rows))
+        rows = [self.header, *((row[0], *map(_plain, row[1:])) for row in self.rows)]
+        safe = [[f"'{cell}" if _FORMULA.match(cell) else cell for cell in row] for row in rows]
+        csv.writer(text, lineterminator="\n").writerows(safe)
         return text.getvalue()
 
     def text(self) -> str:
@@ -72,7 +85,7 @@ class Table:
         width = shutil.get_terminal_size((_MOST_COLUMNS, 0)).columns
         console = Console(file=(text := io.StringIO()), width=width)
         console.print(self.ruled())
-        title, *below = self.caption.split("\n")
+        title, *below = printable(self.caption).split("\n")
         return "\n".join([title, text.getvalue().rstrip("\n"), *below])
 
     def ruled(self, widths: Sequence[int | None] = ()) -> "rich.table.Table":
@@ -83,9 +96,9 @@ class Table:
         made = Ruled()
         for index, name in enumerate(self.header):
             justify: Literal["left", "right"] = "right" if index else "left"
-            made.add_column(Text(name), justify=justify, width=widths[index] if widths else None)
+            made.add_column(Text(printable(name)), justify=justify, width=widths[index] if widths else None)
         for cells in self.rows:
-            made.add_row(*map(Text, cells))
+            made.add_row(*(Text(printable(cell)) for cell in cells))
         return made
 
     def html(self, below: Sequence[str] = ()) -> str:
@@ -95,6 +108,10 @@ class Table:
         caption = f"<caption>{_lines(self.caption)}</caption>"
         table = f"<table>{caption}\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody></table>\n"
         return table + "".join(f"<p>{_lines(line)}</p>\n" for line in below)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(printable(text).split())
 
 
 def _lines(text: str) -> str:

@@ -1,5 +1,6 @@
 """What the commands are asked to do, from a YAML file and their options, each in one checked object."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -10,16 +11,19 @@ from pydantic.dataclasses import dataclass
 
 from mdlcode.codes.base import Code, parse_code
 from mdlcode.codes.presets import adapted, preset
-from mdlcode.config import STRICT, from_config, one_line
+from mdlcode.coding.message import Header, held_to
+from mdlcode.config import STRICT, Seed, from_config, one_line
 from mdlcode.data.base import Data
 from mdlcode.data.load import load
 from mdlcode.data.standardise import Rule
 from mdlcode.data.view import View
 from mdlcode.environment import select_device
-from mdlcode.errors import MdlError
+from mdlcode.errors import MdlError, in_one_line
+from mdlcode.limits import require_plain
 from mdlcode.measures.dimension_search import DimensionSearch, On
 
 T = TypeVar("T", bound="Task")
+_MOST_NODES = 10**5
 
 
 def _split(value: Any) -> Any:
@@ -63,6 +67,31 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
 
 
 @dataclass(frozen=True, config=STRICT)
+class Reading:
+    """How both sides read the inputs out of their files: further arguments of `load_shared`."""
+
+    target: str | None = None
+    resize: Size = None
+
+
+@dataclass(frozen=True, config=STRICT)
+class Source:
+    """The data set that a message was made from, as its header says; a schema that those of others are held to."""
+
+    name: str = ""
+    view: View = View()
+    reading: Reading = Reading()
+
+
+def source_of(header: Header) -> Source:
+    """What a message's header says of its data, all at its default where it says nothing.
+
+    Raises MessageError where the header says something else.
+    """
+    return held_to(Source, header.data or {}, "message")
+
+
+@dataclass(frozen=True, config=STRICT)
 class Task:
     """What every command is told: the data and how they are seen, nets, seed, and where to compute.
 
@@ -71,12 +100,12 @@ class Task:
 
     data: str = "digits"
     arch: Names = ("auto",)
-    seed: int = Field(default=0, ge=0)
+    seed: Seed = 0
     device: str = "auto"
     limit: int | None = Field(default=None, ge=1)
     label_noise: float = Field(default=0.0, ge=0, le=1)
     shuffle_pixels: bool = False
-    order_seed: Annotated[Annotated[int, Field(ge=0)] | None, BeforeValidator(_seed_or_none)] = 0
+    order_seed: Annotated[Seed | None, BeforeValidator(_seed_or_none)] = 0
     binary: bool = False
     mean: Moments = None
     std: Moments = None
@@ -87,8 +116,10 @@ class Task:
     num_classes: int | None = Field(default=None, ge=1)
     resize: Size = None
     length: int | None = Field(default=None, ge=2)
-    threads: int | None = Field(default=None, ge=1)
-    workers: int = Field(default=1, ge=1)
+    threads: int | None = Field(default=None, ge=1, le=2**12)
+    workers: int = Field(default=1, ge=1, le=2**12)
+    max_steps: int | None = Field(default=None, ge=1)
+    max_memory: float | None = Field(default=None, gt=0)
 
     @property
     def view(self) -> View:
@@ -196,12 +227,36 @@ TASKS: tuple[type[Task], ...] = (Experiment, Comparison, Compression, Bounding, 
 def read_config(path: Path) -> dict[str, Any]:
     """The keys and values of a YAML file. Raises MdlError where it can't be read, or is no mapping."""
     try:
-        values = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise MdlError(f"config {path} can't be read: {' '.join(str(error).split())}") from None
+        values = _plain(path.read_text())
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError, yaml.YAMLError) as error:
+        raise MdlError(f"config {path} can't be read: {in_one_line(error)}") from None
     if not isinstance(values, dict):
         raise MdlError(f"config {path} must be a mapping of option names to values")
-    return {str(key): value for key, value in values.items()}
+    require_plain(values, f"config {path}")
+    return values
+
+
+def _plain(text: str) -> Any:
+    """The values of a YAML text. Raises YAMLError for one whose aliases repeat more than a person would write."""
+    loader = yaml.SafeLoader(text)
+    try:
+        if (root := loader.get_single_node()) is None:
+            return None
+        if _size(root, {}) > _MOST_NODES:
+            raise yaml.YAMLError(f"its aliases (&, *) come to more than {_MOST_NODES:,} values")
+        return loader.construct_document(root)
+    finally:
+        loader.dispose()
+
+
+def _size(node: yaml.Node, known: dict[int, float]) -> float:
+    """How many values a node and all below it are once aliases are written out; infinite where one holds itself."""
+    if id(node) not in known:
+        known[id(node)] = math.inf  # until it is known: whoever meets it on the way is inside of it
+        pairs = node.value if isinstance(node, yaml.SequenceNode | yaml.MappingNode) else []
+        inner = [each for pair in pairs for each in (pair if isinstance(pair, tuple) else (pair,))]
+        known[id(node)] = 1 + sum(_size(each, known) for each in inner)
+    return known[id(node)]
 
 
 def checked(kind: type[T], values: Mapping[str, Any], source: object) -> T:
@@ -214,6 +269,8 @@ def checked(kind: type[T], values: Mapping[str, Any], source: object) -> T:
         return kind(**values)
     except ValidationError as error:
         raise MdlError(f"{source}: {one_line(error)}") from None
+    except TypeError as error:  # keys that Python takes for itself
+        raise MdlError(f"{source}: {in_one_line(error)}") from None
 
 
 def picked(names: str, codes: Any) -> Any:

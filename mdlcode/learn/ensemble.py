@@ -31,7 +31,7 @@ class EnsembleLearner(Learner):
 
     kind: Literal["ensemble"] = Field(default="ensemble", kw_only=True)
     member: AnyLearner
-    size: int = Field(default=4, ge=2)
+    size: int = Field(default=4, ge=2, le=10_000)
 
     def fit(self, shared: Shared, labels: IntArray) -> MeanPredictor:
         """The mean of the members' predictions, each fitted by itself."""

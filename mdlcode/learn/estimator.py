@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from mdlcode.config import STRICT
+from mdlcode.config import STRICT, Seed
 from mdlcode.data.base import Shared
 from mdlcode.data.sequences import UNLABELLED
 from mdlcode.errors import MdlError
@@ -74,7 +74,7 @@ class EstimatorLearner(Learner):
     kind: Literal["estimator"] = Field(default="estimator", kw_only=True)
     estimator: str = "sklearn.linear_model:LogisticRegression"
     params: Annotated[tuple[tuple[str, Scalar], ...] | Mapping[str, Scalar], BeforeValidator(_pairs)] = ()
-    seed: int = Field(default=0, ge=0)
+    seed: Seed = 0
 
     def fit(self, shared: Shared, labels: IntArray) -> EstimatorPredictor:
         """The fitted classifier. Raises MdlError where it can't be imported or gives no probabilities."""
@@ -88,6 +88,12 @@ class EstimatorLearner(Learner):
             here = targets.cpu().numpy().ravel() != UNLABELLED
             estimator.fit(standardised(inputs, shared)[here], labels)
         return EstimatorPredictor(estimator, seen, len(labels), shared)
+
+    def steps(self, num_labels: int) -> int:
+        """The largest whole number among the parameters, such as that of trees or of iterations; 1 without any."""
+        return max(
+            [1, *(each for name, each in dict(self.params).items() if type(each) is int and name != "random_state")]
+        )
 
     def _new(self) -> Any:
         cls = imported(self.estimator, "estimator")

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from mdlcode.data.sequences import Sequences
-from mdlcode.errors import MdlError
+from mdlcode.errors import MdlError, in_one_line
+from mdlcode.limits import require_memory
 from mdlcode.nets import convolutional, dense, patches, vgg
 from mdlcode.nets.normal import normal_form
 from mdlcode.nets.outputs import logits_of
@@ -90,6 +91,10 @@ def build(arch: str, input_shape: tuple[int, ...], num_classes: int, sequences: 
     factory = imported(arch, "net") if ":" in arch else _named(arch, input_shape, sequences)
     row = (num_classes,) if sequences is None else (sequences.length, num_classes)
     try:
+        if ":" not in arch:  # what the net takes is known before it is there
+            with torch.device("meta"):
+                count = sum(each.numel() for each in factory(input_shape, num_classes).parameters())
+            require_memory(_TRAINING_BYTES * count, f"net '{arch}' with its {count:,} parameters")
         net = factory(input_shape, num_classes)
         if not isinstance(net, nn.Module):
             raise TypeError(f"it gives a {type(net).__name__}, no torch module")
@@ -98,8 +103,8 @@ def build(arch: str, input_shape: tuple[int, ...], num_classes: int, sequences: 
             return normal_form(net, zeros, row).train()
         with torch.no_grad():
             logits_of(net.eval()(zeros), len(zeros), row)
-    except (TypeError, ValueError, RuntimeError, IndexError, MdlError) as error:
-        raise MdlError(f"net '{arch}' can't be built for inputs {input_shape}: {error}") from None
+    except (TypeError, ValueError, ArithmeticError, LookupError, RuntimeError, MemoryError, MdlError) as error:
+        raise MdlError(f"net '{arch}' can't be built for inputs {input_shape}: {in_one_line(error)}") from None
     return net.train()
 
 
@@ -113,6 +118,7 @@ def takes_tokens(net: nn.Module) -> bool:
 
 
 _LARGE_SIDE = 16
+_TRAINING_BYTES = 16  # of a parameter, its gradient and two moments
 
 
 def _named(arch: str, input_shape: tuple[int, ...], sequences: Sequences | None) -> Factory:

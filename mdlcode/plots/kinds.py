@@ -1,16 +1,18 @@
 """The figures that `mdlcode plot` draws, by name: each from stored runs to a figure."""
 
 import difflib
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mdlcode.errors import MdlError
+from mdlcode.errors import MdlError, in_one_line, printable
 from mdlcode.experiments.stored import Stored
+from mdlcode.files import read_plain_json
 from mdlcode.plots.bounds import bounds_of_codes
 from mdlcode.plots.compression import u_shape
 from mdlcode.plots.curves import accuracy_by_block, bits_by_block, compression_ratio, regret_to_uniform
@@ -115,12 +117,31 @@ KINDS: dict[str, Callable[..., Figure]] = {
 def dimensions(folders: Sequence[Path]) -> Figure:
     """Accuracy against dimension, from what `dimension --out` stored. Raises MdlError for other folders."""
     try:
-        measured = [json.loads((folder / "dimension.json").read_text()) for folder in folders]
-    except (OSError, ValueError) as error:
+        measured = [read_plain_json(folder / "dimension.json") for folder in folders]
+    except MdlError as error:
         raise MdlError(f"not the folder of a dimension: {error}") from None
-    with drawing() as (figure, [axes]):
+    with drawing() as (figure, [axes]), _of_strangers("dimension"):
         draw_dimensions(axes, measured)
     return figure
+
+
+@contextmanager
+def _of_strangers(kind: str) -> Iterator[None]:
+    """Raises MdlError where stored values can't be drawn, as they may come from anywhere."""
+    try:
+        yield
+    except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError) as error:
+        raise MdlError(f"these results can't be drawn as '{kind}': {in_one_line(error)}") from None
+
+
+def _plain_names(run: Stored) -> Stored:
+    """The run with names in which no figure finds a formula or a character that can't be drawn."""
+    parts = {_plain(name): bits for name, bits in run.result.bits_by_part.items()}
+    return replace(run, result=replace(run.result, code=_plain(run.name), bits_by_part=parts))
+
+
+def _plain(name: str) -> str:
+    return printable(name).replace("$", r"\$").lstrip("_")
 
 
 def draw(kind: str, runs: Sequence[Stored], over: str | None = None) -> Figure:
@@ -134,4 +155,6 @@ def draw(kind: str, runs: Sequence[Stored], over: str | None = None) -> Figure:
         raise MdlError(f"no kind of figure '{kind}': {hint}")
     if not runs:
         raise MdlError("the results folder holds no finished code yet: nothing to draw")
-    return sweep(runs, over) if over is not None else KINDS[kind](runs)
+    plain = [_plain_names(run) for run in runs]
+    with _of_strangers(kind):
+        return sweep(plain, over) if over is not None else KINDS[kind](plain)

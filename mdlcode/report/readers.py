@@ -1,17 +1,20 @@
 """What the commands store, read into documents: each kind of file by what is in it."""
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from mdlcode.errors import MdlError
+from pydantic import TypeAdapter
+
+from mdlcode.errors import MdlError, in_one_line
+from mdlcode.experiments.pieces import read_json
 from mdlcode.experiments.shown import Results, results_table
 from mdlcode.experiments.stored import Stored, read_results
 from mdlcode.experiments.tables import Table
+from mdlcode.files import read_plain_json
 from mdlcode.plots.bounds import bounds_side_by_side
 from mdlcode.plots.dimension import draw_dimensions
-from mdlcode.plots.kinds import KINDS
+from mdlcode.plots.kinds import draw
 from mdlcode.plots.style import drawing
 from mdlcode.report.document import MARKER, Document, Picture, joined, png
 from mdlcode.report.stored_tables import (
@@ -23,6 +26,8 @@ from mdlcode.report.stored_tables import (
     ranking_tables,
 )
 
+_PNG = b"\x89PNG\r\n\x1a\n"
+_TABLE = TypeAdapter(tuple[str, tuple[str, ...], tuple[tuple[str, ...], ...]])
 # The figures of a comparison, each for runs that have what it shows.
 _FIGURES: dict[str, tuple[str, Callable[[Stored], bool]]] = {
     "panels": (
@@ -59,7 +64,7 @@ def _of_file(file: Path) -> Document | None:
         return Document("Trained models", (models_table(file),))
     if file.name == "results.json":
         return _codes(file.parent)
-    values = _json(file)
+    values = read_plain_json(file, finite=False)  # a measure that has no value is stored as NaN
     try:
         if isinstance(values, dict) and "trials" in values:
             return _dimension(values)
@@ -69,8 +74,8 @@ def _of_file(file: Path) -> Document | None:
             return Document("Generalization measures", (measures_table(values),))
         if isinstance(values, list) and values and all(isinstance(row, dict) and "scores" in row for row in values):
             return Document("How measures rank the models", tuple(ranking_tables(values)))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise MdlError(f"{file} is damaged: {type(error).__name__} {error}") from None
+    except (ValueError, LookupError, TypeError, ArithmeticError, AttributeError) as error:
+        raise MdlError(f"{file} is damaged: {type(error).__name__} {in_one_line(error)}") from None
     return None
 
 
@@ -78,19 +83,12 @@ def _is_measure(values: Any) -> bool:
     return isinstance(values, dict) and {"value", "sign", "error", "seconds", "reason"} <= set(values)
 
 
-def _json(file: Path) -> Any:
-    try:
-        return json.loads(file.read_text())
-    except (OSError, ValueError, RecursionError) as error:
-        raise MdlError(f"{file} is damaged: {error}") from None
-
-
 def _codes(folder: Path) -> Document:
     runs = read_results(folder)
     if not runs:
         raise MdlError(f"{folder} holds no finished code yet: nothing to report")
     pictures = tuple(
-        Picture(png(KINDS[kind](runs)), caption) for kind, (caption, shows) in _FIGURES.items() if any(map(shows, runs))
+        Picture(png(draw(kind, runs)), caption) for kind, (caption, shows) in _FIGURES.items() if any(map(shows, runs))
     )
     results = Results(run.result for run in runs)
     title = f"Codelengths of the labels of {', '.join(dict.fromkeys(each.dataset for each in results))}"
@@ -115,23 +113,38 @@ def _certificate(stored: dict[str, Any]) -> Document:
 
 
 def _reproduction(folder: Path) -> Document:
-    try:
-        about = json.loads((folder / MARKER).read_text())
-        pieces = {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
-        tables = tuple(_table(each["table"]) for each in pieces.values() if "table" in each)
-        shown = [each for each in pieces.values() if "figure" in each]
-        pictures = tuple(Picture((folder / each["figure"]).read_bytes(), each["caption"]) for each in shown)
-        title = f"{about['paper']}, scale {about['scale']}"
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise MdlError(f"{folder} is damaged: {error}") from None
+    about = read_json(folder / MARKER)
+    pieces = [read_json(path) for path in sorted(folder.glob("*.json"))]
+    tables = tuple(_table(each["table"], folder) for each in pieces if "table" in each)
+    pictures = tuple(_picture(each, folder) for each in pieces if "figure" in each)
+    title = f"{about.get('paper')}, scale {about.get('scale')}"
     runs = [run for path in sorted((folder / "runs").glob("*/results.json")) for run in read_results(path.parent)]
     commands = (str(about.get("command", "")), *_commands(runs))
     return Document(title, tables, pictures, commands=commands, settings=_settings(runs))
 
 
-def _table(stored: Sequence[Any]) -> Table:
-    caption, header, rows = stored
-    return Table(caption, tuple(header), tuple(map(tuple, rows)))
+def _table(stored: Any, folder: Path) -> Table:
+    try:
+        caption, header, rows = _TABLE.validate_python(stored)
+        if any(len(row) != len(header) for row in rows):
+            raise ValueError("a row is of another length than the header")
+    except ValueError as error:  # pydantic's are such too
+        raise MdlError(f"a table in {folder} is damaged: {in_one_line(error)}") from None
+    return Table(caption, header, rows)
+
+
+def _picture(stored: dict[str, Any], folder: Path) -> Picture:
+    """A figure of that folder and of no other place: a file there, and a PNG."""
+    name, caption = str(stored["figure"]), str(stored.get("caption", ""))
+    path = folder / name
+    try:
+        inside = name == Path(name).name and path.is_file() and path.resolve().parent == folder.resolve()
+        content = path.read_bytes() if inside else b""
+    except (OSError, ValueError) as error:
+        raise MdlError(f"figure {in_one_line(name)} in {folder} can't be read: {in_one_line(error)}") from None
+    if not content.startswith(_PNG):
+        raise MdlError(f"{folder} names the figure {in_one_line(name)!r}, which is no PNG in that folder")
+    return Picture(content, caption)
 
 
 def _commands(runs: Sequence[Stored]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from mdlcode.errors import MdlError
 from mdlcode.experiments.pieces import Piece, read_json
 from mdlcode.experiments.results import command_line, versions
 from mdlcode.experiments.tables import Table
-from mdlcode.files import write_json, write_text
+from mdlcode.files import is_scratch, make_folder, write_json, write_text
 from mdlcode.plots.style import save
 from mdlcode.report.document import MARKER
 
@@ -25,15 +25,14 @@ class Reproduction:
         """Raises MdlError for a folder of another paper, scale or version, and for one of other things."""
         self.folder, self.scale = folder, scale
         about = {"paper": paper, "scale": scale, "versions": versions()}
-        if folder.exists() and not folder.is_dir():
-            raise MdlError(f"{folder} is a file: name a folder for `out`")
+        make_folder(folder)
         if (folder / MARKER).is_file():
             _check(folder, about, read_json(folder / MARKER))
-        elif folder.exists() and any(folder.iterdir()):
+        elif any(not is_scratch(each) for each in folder.iterdir()):
             raise MdlError(f"{folder} is not empty and holds no reproduction: name another `out`")
-        (folder / "runs").mkdir(parents=True, exist_ok=True)
-        if not (folder / MARKER).is_file():
+        else:  # the marker comes first: whatever stops the work, it can go on here
             write_json(folder / MARKER, {**about, "command": command_line()})
+        make_folder(folder / "runs")
 
     def all(self, pieces: Sequence[Piece[T]]) -> list[T]:
         """What the pieces come to, in their order; they are done side by side where there are workers."""

@@ -8,49 +8,59 @@ a codelength takes as shared: architecture, shapes, standardisation of the input
 import hashlib
 from collections.abc import Collection, Mapping
 from copy import deepcopy
-from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from typing import Any
+from typing import Annotated, Any
 
 import torch
-from pydantic import TypeAdapter
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from mdlcode import nets
-from mdlcode.coding.channel import Receiver, Sender, Words
-from mdlcode.coding.message import opened, seal
-from mdlcode.config import from_config, to_config
-from mdlcode.errors import MdlError, MessageError
+from mdlcode.coding.channel import UNDECODABLE, Receiver, Sender, Words
+from mdlcode.coding.message import Checksum, Classes, held_to, opened, seal
+from mdlcode.config import STRICT, to_config
+from mdlcode.environment import Name, Whole
+from mdlcode.errors import MdlError, MessageError, in_one_line
 from mdlcode.learn.nets.determinism import reproducible
 from mdlcode.learn.nets.predictor import NetPredictor, Views
 from mdlcode.learn.squeeze.folding import fold_batch_norm
 from mdlcode.learn.subspace.net import Span, Stepped, SubspaceNet
 from mdlcode.trust import require_trusted
-from mdlcode.typing import Config
 from mdlcode.weights import WeightCode, general_compressors
-from mdlcode.weights.base import coded_tensors
+from mdlcode.weights.base import AnyWeightCode, coded_tensors
 
 _MAGIC = b"MDLNET01"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class NetHeader:
-    """How to build a net and predict with it; `mean` and `std` standardise the inputs, as nested lists.
+    """How to build a net and predict with it; a schema that files of others are held to.
 
-    `subspace` is the `Span` of a net that moves in one.
+    `mean` and `std` standardise the inputs, as nested lists. `weights` is the code of the words. `subspace` is that of
+    a net that moves in one. Raises MdlError for a mean or deviation that does not fit the inputs.
     """
 
-    arch: str
-    input_shape: list[int]
-    num_classes: int
+    arch: Name
+    input_shape: Annotated[list[Whole], Field(min_length=1, max_length=4)]
+    num_classes: Classes
     mean: list[Any]
     std: list[Any]
-    bf16: bool
-    views: Config | None
-    weights: Config
-    tensors_checksum: str
-    mdlcode: str
-    subspace: Config | None = None
+    bf16: Annotated[bool, Field(strict=True)]
+    views: Views | None
+    weights: AnyWeightCode
+    tensors_checksum: Checksum
+    mdlcode: Name
+    subspace: Span | None = None
+
+    def __post_init__(self) -> None:
+        try:
+            mean, std = self.moments
+            fits = torch.broadcast_shapes((1, *self.shape), mean.shape, std.shape) == (1, *self.shape)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise MdlError(f"the net's mean and deviation are no tensors: {in_one_line(error)}") from None
+        if not fits or not bool((std > 0).all()):
+            raise MdlError(f"the net's mean and deviation do not fit inputs of shape {self.shape}: make it again")
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -60,17 +70,12 @@ class NetHeader:
     @property
     def moments(self) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation, shaped to broadcast over a batch."""
-        return torch.tensor(self.mean), torch.tensor(self.std)
-
-    def code(self) -> WeightCode:
-        """The weight code of the words."""
-        return from_config(self.weights, WeightCode, "weight code")
+        return torch.tensor(self.mean, dtype=torch.float32), torch.tensor(self.std, dtype=torch.float32)
 
     def initial(self) -> NetPredictor:
         """The predictor before its weights are filled in."""
-        views = None if self.views is None else TypeAdapter(Views).validate_python(self.views)
-        span = None if self.subspace is None else Span(**self.subspace)
-        return NetPredictor(build_empty(self.arch, self.shape, self.num_classes, span), self, self.bf16, views)
+        net = build_empty(self.arch, self.shape, self.num_classes, self.subspace)
+        return NetPredictor(net, self, self.bf16, self.views)
 
 
 def build_empty(arch: str, input_shape: tuple[int, ...], num_classes: int, span: Span | None) -> nn.Module:
@@ -99,13 +104,13 @@ def pack_net(learned: NetPredictor, arch: str, shape: tuple[int, ...], num_class
         mean=mean.tolist(),
         std=std.tolist(),
         bf16=learned.bf16,
-        views=to_config(learned.views),
-        weights=to_config(weights),
+        views=learned.views,
+        weights=weights,
         tensors_checksum=tensors_checksum(alice),
         mdlcode=version("mdlcode"),
-        subspace=None if span is None else to_config(span),
+        subspace=span,
     )
-    return seal(_MAGIC, asdict(header), sender.words())
+    return seal(_MAGIC, to_config(header), sender.words())
 
 
 def unpack_net(file: bytes, trusted: Collection[str] = ()) -> tuple[NetHeader, Words]:
@@ -115,10 +120,7 @@ def unpack_net(file: bytes, trusted: Collection[str] = ()) -> tuple[NetHeader, W
     """
     fields, words = opened(_MAGIC, file, "net")
     require_trusted(fields, trusted, "the net")
-    try:
-        return NetHeader(**fields), words
-    except TypeError:
-        raise MessageError("the net's header is of another version of mdlcode: make it again") from None
+    return held_to(NetHeader, fields, "net"), words
 
 
 def is_net(file: bytes) -> bool:
@@ -139,9 +141,9 @@ def decode_net(file: bytes, trusted: Collection[str] = ()) -> NetPredictor:
     header, words = unpack_net(file, trusted)
     learned = header.initial()
     try:
-        header.code().transmit(Receiver(words), learned.net)
-    except (ValueError, AssertionError, IndexError, MdlError) as error:
-        raise MessageError(f"the net does not decode: {error}") from None
+        header.weights.transmit(Receiver(words), learned.net)
+    except UNDECODABLE as error:
+        raise MessageError(f"the net does not decode: {in_one_line(error)}") from None
     if tensors_checksum(learned.net) != header.tensors_checksum:
         raise MessageError(f"the net decodes to other tensors than were sent: install mdlcode {header.mdlcode}")
     return learned

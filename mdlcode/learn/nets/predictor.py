@@ -40,7 +40,7 @@ class Views:
     """
 
     augment: Annotated[Crop | Affine, Field(discriminator="kind")]
-    count: int = Field(default=4, ge=2)
+    count: int = Field(default=4, ge=2, le=1000)
 
 
 @dataclass(frozen=True, config=STRICT)

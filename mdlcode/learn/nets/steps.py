@@ -14,6 +14,7 @@ from mdlcode.data.base import Shared
 from mdlcode.typing import IntArray
 
 _STEPS_PER_REPORT = 10
+_MOST = 10**12
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -26,10 +27,10 @@ class Steps:
     were continued.
     """
 
-    epochs: float = Field(default=10.0, gt=0)
-    min_steps: int = Field(default=150, ge=1)
-    max_steps: int = Field(default=100_000, ge=1)
-    batch_size: int = Field(default=128, ge=1)
+    epochs: float = Field(default=10.0, gt=0, le=1e9)
+    min_steps: int = Field(default=150, ge=1, le=_MOST)
+    max_steps: int = Field(default=100_000, ge=1, le=_MOST)
+    batch_size: int = Field(default=128, ge=1, le=_MOST)
     warmup: Annotated[float, Field(ge=0, lt=1)] | None = 0.1
     warm_start: float = Field(default=0.0, ge=0, lt=1)
 

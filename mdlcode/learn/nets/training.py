@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 from torch import Generator, nn
 
-from mdlcode.config import STRICT
+from mdlcode.config import STRICT, Seed
 from mdlcode.data.base import Shared
 from mdlcode.errors import MdlError, TrainingError
 from mdlcode.learn.base import Learner, Predictor, parse_learner
@@ -27,7 +27,7 @@ class GradientLearner(Learner):
     arch: str = "auto"
     training: Steps = Steps()
     optimizer: Optimizer = AdamW()
-    seed: int = Field(default=0, ge=0)
+    seed: Seed = 0
 
     def architecture(self) -> str:
         """`arch`."""

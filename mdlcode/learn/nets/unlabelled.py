@@ -23,7 +23,7 @@ class FixMatch:
     """
 
     kind: Literal["fixmatch"] = Field(default="fixmatch", kw_only=True)
-    batch_size: int = Field(default=256, ge=1)
+    batch_size: int = Field(default=256, ge=1, le=2**16)
     threshold: float = Field(default=0.95, gt=0, lt=1)
     weight: float = Field(default=1.0, gt=0)
 

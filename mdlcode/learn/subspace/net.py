@@ -7,7 +7,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
-from mdlcode.config import STRICT
+from mdlcode.config import STRICT, Seed
 from mdlcode.errors import MdlError
 from mdlcode.nets.held import call_with, held_tensors, others
 from mdlcode.projections import AnyProjection
@@ -46,7 +46,7 @@ class Span:
     projection: AnyProjection
     dimension: int = Field(ge=1)
     layers: Layers
-    seed: int = Field(ge=0)
+    seed: Seed
 
 
 class SubspaceNet(nn.Module):
