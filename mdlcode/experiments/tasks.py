@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -72,6 +73,7 @@ class Reading:
 
     target: str | None = None
     resize: Size = None
+    length: int | None = Field(default=None, ge=2)
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -128,15 +130,15 @@ class Task:
         return View(*fields, self.mean, self.std, self.standardise)
 
     @property
-    def reading(self) -> dict[str, Any]:
-        """How both sides read the inputs out of their files: further arguments of `load_shared`."""
-        return {"target": self.target, "resize": self.resize, "length": self.length}
+    def reading(self) -> Reading:
+        """How both sides read the inputs out of their files."""
+        return Reading(self.target, self.resize, self.length)
 
     def load(self) -> Data:
         """The data set on the device. Raises MdlError as `load` and `select_device` do."""
         device = select_device(self.device)
         stated: dict[str, Any] = {"classes": self.classes or None, "num_classes": self.num_classes}
-        return load(self.data, self.view, test=self.test, **stated, **self.reading).to(device)
+        return load(self.data, self.view, test=self.test, **stated, **asdict(self.reading)).to(device)
 
 
 @dataclass(frozen=True, config=STRICT)
