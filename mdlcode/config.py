@@ -6,6 +6,7 @@ needs no entry anywhere: its kind is `package.module:Class`.
 
 import dataclasses
 import difflib
+from abc import ABCMeta
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, TypeVar, cast
 
@@ -14,15 +15,43 @@ from pydantic import ConfigDict, Field, ValidationError
 from mdlcode.errors import MdlError, in_one_line
 from mdlcode.trust import imported
 from mdlcode.typing import Config
+from mdlcode.validation import one_line
 
 # Abstract bases (`Learner`, `Code`) are no schemas: a field of that type takes any instance.
 STRICT = ConfigDict(extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False)
 Seed = Annotated[int, Field(ge=0, le=2**62)]  # torch and numpy take 64 bits, and seeds are added up
 T = TypeVar("T")
-_MOST_FAULTS = 3
 
 
-class Configurable:
+class _Checked(ABCMeta):
+    """Classes whose settings, where they are wrong, are refused in one line."""
+
+    def __call__(cls: type[T], *args: Any, **kwargs: Any) -> T:
+        try:
+            made: T = type.__call__(cls, *args, **kwargs)
+        except ValidationError as error:
+            raise MdlError(f"{cls.__name__}: {one_line(error, _names(cls))}") from None
+        return made
+
+
+class Settings(metaclass=_Checked):
+    """The base of settings that are frozen pydantic dataclasses: a wrong one is an MdlError of one line.
+
+    >>> from mdlcode.learn import Steps
+    >>> Steps(batch_size=0)
+    Traceback (most recent call last):
+    ...
+    mdlcode.errors.MdlError: Steps: `batch_size` is 0: at least 1 is needed
+    """
+
+
+def _names(cls: type) -> list[str]:
+    """The names of a class's settings, in the order of its arguments."""
+    fields = dataclasses.fields(cls) if dataclasses.is_dataclass(cls) else ()
+    return [each.name for each in sorted(fields, key=lambda each: bool(each.kw_only))]
+
+
+class Configurable(Settings):
     """The base of each family of objects that a config names by `kind`: codes, learners, weight codes, ...
 
     A subclass is in the family by being one. In the library it has a field `kind` with a default; outside its
@@ -99,10 +128,12 @@ def from_config(config: Config, family: type[T], what: str) -> T:
     """
     kind = config.get("kind")
     values = {key: each for key, each in config.items() if key != "kind"}
+    cls = _class_of(kind, family, what)
     try:
-        return _class_of(kind, family, what)(**values)
+        made: T = type.__call__(cls, **values)  # past `_Checked`, so that the line names the kind
+        return made
     except ValidationError as error:
-        raise MdlError(f"{what} '{kind}': {one_line(error)}") from None
+        raise MdlError(f"{what} '{kind}': {one_line(error, _names(cls))}") from None
     except TypeError as error:  # keys that are no names, or unknown to a class that is not pydantic's; an abstract one
         raise MdlError(f"{what} '{kind}': {in_one_line(error)}") from None
 
@@ -148,13 +179,3 @@ def replaced(value: T, name: str, change: Callable[[Any], Any]) -> T:
 def shifted_seeds(value: T, shift: int) -> T:
     """The same config with `shift` added to every seed."""
     return replaced(value, "seed", lambda seed: seed + shift)
-
-
-def one_line(error: ValidationError) -> str:
-    """What is wrong with a config, in one line, the first three of its faults."""
-    problems = []
-    for each in error.errors()[:_MOST_FAULTS]:
-        where = ".".join(str(part) for part in each["loc"])
-        unknown = each["type"] in ("extra_forbidden", "unexpected_keyword_argument")
-        problems.append(f"unknown key '{where}'" if unknown else f"{where}: {each['msg']}")
-    return in_one_line("; ".join(problems))

@@ -16,7 +16,7 @@ from mdlcode.bayes.refinement import Refinement
 from mdlcode.coding.channel import Channel
 from mdlcode.coding.entropy_models import Categories
 from mdlcode.coding.gaussian_cells import GaussianCells, gaussian_cells
-from mdlcode.config import STRICT
+from mdlcode.config import STRICT, Settings
 from mdlcode.typing import BoolArray, FloatArray, IntArray
 
 _LEAST_SHARE = 2.0**-20  # of a component, so that the coder has it
@@ -46,7 +46,7 @@ class _Drawn:
 
 
 @dataclass(frozen=True, config=STRICT)
-class BitsBack:
+class BitsBack(Settings):
     """log2 q(w) / p(w) bits for weights w on a grid (Hinton & van Camp 1993; Honkela & Valpola 2004).
 
     Alice decodes w from spare bits under the posterior q, which draws w from q, and sends it under the prior p.

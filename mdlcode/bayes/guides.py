@@ -7,7 +7,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
-from mdlcode.config import STRICT
+from mdlcode.config import STRICT, Settings
 from mdlcode.errors import MdlError
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ _MOST_FULL = 3000  # weights: their covariance has as many entries squared
 
 
 @dataclass(frozen=True, config=STRICT)
-class MeanFieldGuide:
+class MeanFieldGuide(Settings):
     """Independent Gaussians, and log-normals for positive scales."""
 
     kind: Literal["mean-field"] = Field(default="mean-field", kw_only=True)
@@ -32,7 +32,7 @@ class MeanFieldGuide:
 
 
 @dataclass(frozen=True, config=STRICT)
-class LowRankGuide:
+class LowRankGuide(Settings):
     """A Gaussian of covariance diagonal + W W^T with `rank` columns W."""
 
     kind: Literal["low-rank"] = Field(default="low-rank", kw_only=True)
@@ -47,7 +47,7 @@ class LowRankGuide:
 
 
 @dataclass(frozen=True, config=STRICT)
-class FullGuide:
+class FullGuide(Settings):
     """A Gaussian of any covariance, for nets of a few thousand weights."""
 
     kind: Literal["full"] = Field(default="full", kw_only=True)
@@ -62,7 +62,7 @@ class FullGuide:
 
 
 @dataclass(frozen=True, config=STRICT)
-class FlowGuide:
+class FlowGuide(Settings):
     """One inverse autoregressive flow (Kingma et al. 2016), for nets of a few thousand weights."""
 
     kind: Literal["flow"] = Field(default="flow", kw_only=True)

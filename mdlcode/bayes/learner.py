@@ -21,7 +21,7 @@ from mdlcode.bayes.posterior import NO_OTHERS, Layout, MeanField, Others, Sample
 from mdlcode.bayes.priors import AnyPrior, CodedPrior, Gaussian, SparsePrior
 from mdlcode.bayes.refinement import Rates, Refinement
 from mdlcode.coding.channel import Ledger
-from mdlcode.config import STRICT, Seed
+from mdlcode.config import STRICT, Seed, Settings
 from mdlcode.data.base import Shared
 from mdlcode.errors import MdlError
 from mdlcode.learn.base import Learner, Predictor, parse_learner
@@ -42,7 +42,7 @@ _NO_SD = 1e-12  # of a weight that is 0
 
 
 @dataclass(frozen=True, config=STRICT)
-class KlWeight:
+class KlWeight(Settings):
     """What the Kullback-Leibler part of the loss is multiplied by; 1 is the codelength.
 
     It grows linearly from `start` x `weight` to `weight` over the share `annealing` of the steps.

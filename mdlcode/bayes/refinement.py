@@ -7,7 +7,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from mdlcode.bayes.posterior import Layout
-from mdlcode.config import STRICT
+from mdlcode.config import STRICT, Settings
 from mdlcode.learn.nets.steps import Steps
 from mdlcode.typing import IntArray
 
@@ -15,7 +15,7 @@ _ORDER_KEY = 8
 
 
 @dataclass(frozen=True, config=STRICT)
-class Rates:
+class Rates(Settings):
     """Adam's peak learning rates: `lr` of the means, `sd_lr` of all scales."""
 
     lr: float = Field(default=1e-2, gt=0)
@@ -23,7 +23,7 @@ class Rates:
 
 
 @dataclass(frozen=True, config=STRICT)
-class Refinement:
+class Refinement(Settings):
     """Layer by layer, each layer's weights in `parts` random parts; after each the rest is fitted anew.
 
     Each time the rest takes the steps of `training`, at Adam's `rates`. The last layer of a net, which learns fast

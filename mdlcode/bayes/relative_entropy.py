@@ -11,7 +11,7 @@ from mdlcode.bayes.densities import Density
 from mdlcode.bayes.inference import Inference
 from mdlcode.bayes.posterior import Layout, MeanField
 from mdlcode.coding.channel import Channel
-from mdlcode.config import STRICT, Seed
+from mdlcode.config import STRICT, Seed, Settings
 from mdlcode.typing import BoolArray, FloatArray, IntArray
 
 _KEY = 6
@@ -20,7 +20,7 @@ _CHUNK = 1 << 12  # candidates compared at once: small beside the weights' own m
 
 
 @dataclass(frozen=True, config=STRICT)
-class RelativeEntropy:
+class RelativeEntropy(Settings):
     """Blocks of weights, each as the best of 2^`bits` draws from the prior (Havasi et al. 2019, MIRACLE).
 
     The weights are shuffled and cut into equal blocks whose mean KL is `bits` less `slack`. Both sides

@@ -7,12 +7,12 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from mdlcode.codes.mixture import Bayes, Mixture, Switch
-from mdlcode.config import STRICT
+from mdlcode.config import STRICT, Settings
 from mdlcode.typing import FloatArray
 
 
 @dataclass(frozen=True, config=STRICT)
-class Identity:
+class Identity(Settings):
     """Predictions as they are."""
 
     kind: Literal["none"] = Field(default="none", kw_only=True)
@@ -38,7 +38,7 @@ _Shares = Annotated[tuple[Annotated[float, Field(ge=0, lt=1)], ...], _GRID]
 
 
 @dataclass(frozen=True, config=STRICT)
-class Temperature:
+class Temperature(Settings):
     """A mixture of softmax(log p / T) and of a little of the uniform distribution, over a grid.
 
     The variants' weights start from a prior at T = 1, exp(-(ln T)^2 / (2 width^2)), and follow their

@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from mdlcode.config import STRICT
+from mdlcode.config import STRICT, Settings
 from mdlcode.typing import FloatArray
 
 
 @dataclass(frozen=True, config=STRICT)
-class Switch:
+class Switch(Settings):
     """The switch distribution: after the n-th label the expert changes with hazard 1 / (n + 1)."""
 
     kind: Literal["switch"] = Field(default="switch", kw_only=True)
@@ -55,7 +55,7 @@ class Switch:
 
 
 @dataclass(frozen=True, config=STRICT)
-class Bayes:
+class Bayes(Settings):
     """The Bayes mixture: one expert for all labels; at most log2 M bits above the best."""
 
     kind: Literal["bayes"] = Field(default="bayes", kw_only=True)
@@ -71,7 +71,7 @@ class Bayes:
 
 
 @dataclass(frozen=True, config=STRICT)
-class FixedShare:
+class FixedShare(Settings):
     """Fixed share: after each label every expert gives the share `alpha` of its weight to all."""
 
     kind: Literal["fixed-share"] = Field(default="fixed-share", kw_only=True)

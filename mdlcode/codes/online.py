@@ -16,7 +16,7 @@ from mdlcode.codes.calibration import Calibration, Temperature
 from mdlcode.codes.forecast import Forecaster
 from mdlcode.codes.mixture import Switch
 from mdlcode.coding.channel import Channel
-from mdlcode.config import STRICT, Seed
+from mdlcode.config import STRICT, Seed, Settings
 from mdlcode.data.base import Shared
 from mdlcode.learn.nets.augment import Augment, NoAugment
 from mdlcode.learn.nets.determinism import reproducible
@@ -28,7 +28,7 @@ from mdlcode.typing import FloatArray, IntArray
 
 
 @dataclass(frozen=True, config=STRICT)
-class Streams:
+class Streams(Settings):
     """Replay streams: each head walks through the past and jumps back to its start at times.
 
     After t batches a head jumps with probability 1 / (t + 2), which keeps its place uniform over the
@@ -49,7 +49,7 @@ class Streams:
 
 
 @dataclass(frozen=True, config=STRICT)
-class Buffer:
+class Buffer(Settings):
     """A replay buffer of the whole past: each replayed batch is drawn uniformly from it."""
 
     kind: Literal["buffer"] = Field(default="buffer", kw_only=True)

@@ -7,12 +7,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
-from mdlcode.config import STRICT
+from mdlcode.config import STRICT, Settings
 from mdlcode.errors import MdlError
 
 
 @dataclass(frozen=True, config=STRICT)
-class Geometric:
+class Geometric(Settings):
     """Time steps first, first * ratio, first * ratio^2, ..., n.
 
     >>> Geometric(first=8).stops(100)
@@ -33,7 +33,7 @@ class Geometric:
 
 
 @dataclass(frozen=True, config=STRICT)
-class Listed:
+class Listed(Settings):
     """The given time steps, and n after the last.
 
     >>> Listed((10, 50)).stops(100)
@@ -55,7 +55,7 @@ class Listed:
 
 
 @dataclass(frozen=True, config=STRICT)
-class Portions:
+class Portions(Settings):
     """Time steps at the given shares of n, rounded up.
 
     >>> Portions((0.1, 0.5)).stops(25)

@@ -16,11 +16,11 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from mdlcode.coding.channel import Words
-from mdlcode.config import one_line
 from mdlcode.environment import SCHEMA, Environment, Whole
 from mdlcode.errors import MdlError, MessageError
 from mdlcode.limits import require_plain
 from mdlcode.typing import Config, IntArray
+from mdlcode.validation import one_line
 
 _MAGIC = b"MDLCODE1"
 _LARGEST_HEADER_BYTES = 8 << 20

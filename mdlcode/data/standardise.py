@@ -6,7 +6,7 @@ import torch
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from mdlcode.config import STRICT
+from mdlcode.config import STRICT, Settings
 from mdlcode.errors import MdlError
 
 Rule = Literal["auto", "per-feature", "per-channel", "none"]
@@ -15,7 +15,7 @@ _CHUNK = 4096  # inputs whose values are held in float64 at once
 
 
 @dataclass(frozen=True, config=STRICT)
-class Given:
+class Given(Settings):
     """Mean and standard deviation of each channel or feature as they were fixed beforehand, which cost no bit.
 
     uint8 images count as bytes / 255, as torchvision's ToTensor has them; other inputs as they are. One

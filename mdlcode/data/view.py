@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from mdlcode.config import STRICT, Seed
+from mdlcode.config import STRICT, Seed, Settings
 from mdlcode.data.base import Data, Shared
 from mdlcode.data.standardise import Given, Rule
 from mdlcode.errors import MdlError
@@ -19,7 +19,7 @@ _SORTED_SHARE = 0.25
 
 
 @dataclass(frozen=True, config=STRICT)
-class View:
+class View(Settings):
     """Options that make one data set out of another. All but the noise concern the inputs alone.
 
     The order is a permutation drawn from `order_seed`, since stored sets are often sorted by class;

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -13,7 +13,7 @@ from pydantic.dataclasses import dataclass
 from mdlcode.codes.base import Code, parse_code
 from mdlcode.codes.presets import adapted, preset
 from mdlcode.coding.message import Header, held_to
-from mdlcode.config import STRICT, Seed, from_config, one_line
+from mdlcode.config import STRICT, Seed, from_config
 from mdlcode.data.base import Data
 from mdlcode.data.load import load
 from mdlcode.data.standardise import Rule
@@ -22,6 +22,7 @@ from mdlcode.environment import select_device
 from mdlcode.errors import MdlError, in_one_line
 from mdlcode.limits import require_plain
 from mdlcode.measures.dimension_search import DimensionSearch, On
+from mdlcode.validation import one_line
 
 T = TypeVar("T", bound="Task")
 _MOST_NODES = 10**5
@@ -270,7 +271,7 @@ def checked(kind: type[T], values: Mapping[str, Any], source: object) -> T:
     try:
         return kind(**values)
     except ValidationError as error:
-        raise MdlError(f"{source}: {one_line(error)}") from None
+        raise MdlError(f"{source}: {one_line(error, [each.name for each in fields(kind)])}") from None
     except TypeError as error:  # keys that Python takes for itself
         raise MdlError(f"{source}: {in_one_line(error)}") from None
 

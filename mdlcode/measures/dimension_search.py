@@ -11,7 +11,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from mdlcode import parallel, progress
-from mdlcode.config import STRICT
+from mdlcode.config import STRICT, Settings
 from mdlcode.data.base import Data
 from mdlcode.errors import MdlError
 from mdlcode.learn import NetLearner, Predictor, Real, SubspaceLearner
@@ -26,7 +26,7 @@ AnyNet = SubspaceLearner | NetLearner
 
 
 @dataclass(frozen=True, config=STRICT)
-class DimensionSearch:
+class DimensionSearch(Settings):
     """Finds d_int: brackets it from `start` on, then narrows the bracket until its ends are within `precision`.
 
     At each dimension `seeds` subspaces are trained, with the settings of `learner`. No two dimensions share a seed,

@@ -10,7 +10,7 @@ from pydantic.dataclasses import dataclass
 
 from mdlcode.coding.channel import Channel
 from mdlcode.coding.integers import send_choice, send_float16, send_integer
-from mdlcode.config import STRICT
+from mdlcode.config import STRICT, Settings
 from mdlcode.errors import MdlError
 from mdlcode.learn.squeeze.compress import kmeans_levels, nearest, uniform_levels
 from mdlcode.typing import FloatArray, IntArray
@@ -66,7 +66,7 @@ def send_alphabet(channel: Channel, alphabet: Alphabet | None, part: str) -> Alp
     return grid(float(step[0]) if count else 0.0, count)
 
 
-class Quantiser(ABC):
+class Quantiser(Settings, ABC):
     """Chooses the alphabet of a tensor; each weight is then taken to its nearest value."""
 
     @abstractmethod

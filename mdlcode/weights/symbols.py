@@ -9,7 +9,7 @@ from pydantic.dataclasses import dataclass
 
 from mdlcode.coding.channel import Channel
 from mdlcode.coding.integers import send_integer
-from mdlcode.config import STRICT
+from mdlcode.config import STRICT, Settings
 from mdlcode.errors import MdlError
 from mdlcode.typing import IntArray
 from mdlcode.weights.compositions import send_symbols
@@ -21,7 +21,7 @@ _WIDEST = 8  # bits of a gap: each of the 2^b gaps is one symbol more
 Shape = tuple[int, ...]
 
 
-class SymbolCode(ABC):
+class SymbolCode(Settings, ABC):
     """Sends the symbols of one tensor."""
 
     @abstractmethod

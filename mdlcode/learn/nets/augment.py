@@ -12,12 +12,12 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Generator, Tensor
 
-from mdlcode.config import STRICT
+from mdlcode.config import STRICT, Settings
 from mdlcode.errors import MdlError
 
 
 @dataclass(frozen=True, config=STRICT)
-class NoAugment:
+class NoAugment(Settings):
     """Images as they are."""
 
     kind: Literal["none"] = Field(default="none", kw_only=True)
@@ -28,7 +28,7 @@ class NoAugment:
 
 
 @dataclass(frozen=True, config=STRICT)
-class Crop:
+class Crop(Settings):
     """Shifts by up to `pad` whole pixels, filled with zeros, and mirror images where `flip`."""
 
     kind: Literal["crop"] = Field(default="crop", kw_only=True)
@@ -50,7 +50,7 @@ class Crop:
 
 
 @dataclass(frozen=True, config=STRICT)
-class Affine:
+class Affine(Settings):
     """Random rotation, scaling, shear and shift, each uniform up to its figure; zeros come in."""
 
     kind: Literal["affine"] = Field(default="affine", kw_only=True)

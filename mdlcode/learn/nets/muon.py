@@ -8,7 +8,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor, optim
 
-from mdlcode.config import STRICT
+from mdlcode.config import STRICT, Settings
 
 # Coefficients of the quintic iteration whose fixed points are singular values near 1, and its steps.
 _QUINTIC = (3.4445, -4.7750, 2.0315)
@@ -70,7 +70,7 @@ class _MuonOptimizer(optim.Optimizer):
 
 
 @dataclass(frozen=True, config=STRICT)
-class Muon:
+class Muon(Settings):
     """Orthogonalised momentum for convolutions that batch norm follows; `lr` is relative to their size.
 
     All other parameters take AdamW steps at 1/20 of the rate. After Jordan's airbench94_muon.

@@ -7,12 +7,12 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor, optim
 
-from mdlcode.config import STRICT
+from mdlcode.config import STRICT, Settings
 from mdlcode.learn.nets.muon import Muon
 
 
 @dataclass(frozen=True, config=STRICT)
-class AdamW:
+class AdamW(Settings):
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019)."""
 
     kind: Literal["adamw"] = Field(default="adamw", kw_only=True)
@@ -25,7 +25,7 @@ class AdamW:
 
 
 @dataclass(frozen=True, config=STRICT)
-class Sgd:
+class Sgd(Settings):
     """Stochastic gradient descent with Nesterov momentum."""
 
     kind: Literal["sgd"] = Field(default="sgd", kw_only=True)

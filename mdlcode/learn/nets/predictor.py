@@ -15,7 +15,7 @@ from torch.func import functional_call
 from torch.optim.swa_utils import AveragedModel
 
 from mdlcode import nets
-from mdlcode.config import STRICT
+from mdlcode.config import STRICT, Settings
 from mdlcode.data.base import Described, Shared
 from mdlcode.errors import MdlError
 from mdlcode.learn.base import Learner, Predictor
@@ -33,7 +33,7 @@ Precision = Literal["auto", "fp32", "bf16"]
 
 
 @dataclass(frozen=True, config=STRICT)
-class Views:
+class Views(Settings):
     """Predictions are the mean, in probability space, over `count` views of each input.
 
     These are the input as it is and `count` - 1 random augmentations of it, the same ones at every call.
@@ -44,7 +44,7 @@ class Views:
 
 
 @dataclass(frozen=True, config=STRICT)
-class Prediction:
+class Prediction(Settings):
     """How a trained net predicts: on several views, with averaged weights, in which precision.
 
     `ema_decay` > 0 takes an exponential average of the weights along the training. `precision` "auto" is bfloat16

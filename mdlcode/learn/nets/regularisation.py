@@ -7,7 +7,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Generator, Tensor
 
-from mdlcode.config import STRICT
+from mdlcode.config import STRICT, Settings
 from mdlcode.data.base import Shared
 from mdlcode.errors import MdlError
 from mdlcode.learn.nets.augment import Augment, NoAugment
@@ -18,7 +18,7 @@ Objective = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True, config=STRICT)
-class Regularisation:
+class Regularisation(Settings):
     """Inputs changed at random, softer labels, and a loss on inputs without labels.
 
     The share `label_smoothing` of each label is spread over all classes (Szegedy et al. 2016).

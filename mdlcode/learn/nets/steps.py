@@ -9,7 +9,7 @@ from pydantic.dataclasses import dataclass
 from torch import Generator, Tensor, optim
 
 from mdlcode import progress
-from mdlcode.config import STRICT
+from mdlcode.config import STRICT, Settings
 from mdlcode.data.base import Shared
 from mdlcode.typing import IntArray
 
@@ -18,7 +18,7 @@ _MOST = 10**12
 
 
 @dataclass(frozen=True, config=STRICT)
-class Steps:
+class Steps(Settings):
     """`epochs` passes over the labels, but at least `min_steps` and at most `max_steps` steps.
 
     Each step takes a batch of `batch_size` labels, or of all where there are fewer. The learning rate warms up over

@@ -8,13 +8,13 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Generator, Tensor
 
-from mdlcode.config import STRICT
+from mdlcode.config import STRICT, Settings
 from mdlcode.learn.nets.augment import Augment
 from mdlcode.learn.nets.predictor import NetPredictor
 
 
 @dataclass(frozen=True, config=STRICT)
-class FixMatch:
+class FixMatch(Settings):
     """Consistency on unlabelled inputs (Sohn et al. 2020, arXiv 2001.07685).
 
     Each step also takes `batch_size` inputs of the whole set: where the net is sure of an input as it is

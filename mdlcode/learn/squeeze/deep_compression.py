@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 from torch import nn, optim
 
-from mdlcode.config import STRICT
+from mdlcode.config import STRICT, Settings
 from mdlcode.data.base import Shared
 from mdlcode.learn.nets.predictor import NetPredictor
 from mdlcode.learn.nets.steps import Steps
@@ -26,7 +26,7 @@ def _pairs(value: Any) -> Any:
 
 
 @dataclass(frozen=True, config=STRICT)
-class Pruning:
+class Pruning(Settings):
     """Weights are pruned by `method` until the share `density` is left, vectors not.
 
     `densities` names the share of single parameters that stays. Masks are looked at every `refresh_steps` steps.

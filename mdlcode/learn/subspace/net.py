@@ -7,7 +7,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
-from mdlcode.config import STRICT, Seed
+from mdlcode.config import STRICT, Seed, Settings
 from mdlcode.errors import MdlError
 from mdlcode.nets.held import call_with, held_tensors, others
 from mdlcode.projections import AnyProjection
@@ -17,14 +17,14 @@ _LEAST_SPREAD = 0.05  # of a Laplace distribution, in steps: below it all coordi
 
 
 @dataclass(frozen=True, config=STRICT)
-class Real:
+class Real(Settings):
     """Coordinates are real numbers, as a measurement of the intrinsic dimension has them."""
 
     kind: Literal["real"] = Field(default="real", kw_only=True)
 
 
 @dataclass(frozen=True, config=STRICT)
-class Stepped:
+class Stepped(Settings):
     """Coordinates are whole multiples of a step, which is learned with them, from `step` on.
 
     They are trained through the rounding (straight through: Bengio et al. 2013; the step as in Esser et al.
