@@ -59,6 +59,19 @@ class Configurable(Settings):
     """
 
 
+class Kept:
+    """The base of an object that is held as it is, since no text names it: a lambda, an estimator of odd settings.
+
+    It can be measured, proved and pickled as far as it can be pickled itself. A config says of it what it is, and
+    can't be turned back: who is to decode needs the object.
+    """
+
+    @property
+    def said(self) -> str:
+        """What it is, in words without a colon, which would name something to import."""
+        raise NotImplementedError
+
+
 def kind_of(value: Configurable) -> str:
     """The kind of an object: a word for the library's own, else `package.module:Class`.
 
@@ -105,6 +118,8 @@ def to_config(value: Any) -> Any:
         return [to_config(each) for each in value]
     if isinstance(value, Mapping):
         return {str(key): to_config(each) for key, each in value.items()}
+    if isinstance(value, Kept):
+        return {"object": value.said}
     if not isinstance(value, Configurable):
         return _fields(value)
     return {"kind": kind_of(value)} | {name: each for name, each in _fields(value).items() if name != "kind"}

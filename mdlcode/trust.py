@@ -5,8 +5,10 @@ what they like. What a message or a net's file names was written by somebody els
 is a public estimator of scikit-learn, or is named in `trusted` (on the command line: `--trust`).
 """
 
+import sys
 from collections.abc import Collection, Mapping
 from importlib import import_module
+from itertools import accumulate
 from typing import Any
 
 from mdlcode.errors import MdlError
@@ -32,6 +34,29 @@ def imported(name: str, what: str) -> Any:
         hint = "; what a script or a function defines has no name elsewhere: put it into a module" if local else ""
         raise MdlError(f"{what} {name!r} can't be imported: {' '.join(str(error).split())}{hint}") from None
     return found
+
+
+def name_of(thing: object) -> str | None:
+    """The `package.module:name` under which a function or class is imported, the shortest there is.
+
+    None for what has no name outside of this process: a lambda, or what a script, notebook or function defines.
+
+    >>> from sklearn.svm import SVC
+    >>> name_of(SVC), name_of(lambda shape: None)
+    ('sklearn.svm:SVC', None)
+    """
+    home, path = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
+    if not home or not path or home == "__main__":
+        return None
+    for package in accumulate(home.split("."), "{}.{}".format):
+        found: Any = sys.modules.get(package)
+        if getattr(found, "__spec__", None) is None:  # made at run time
+            return None
+        for part in path.split("."):
+            found = getattr(found, part, None)
+        if found is thing:
+            return f"{package}:{path}"
+    return None
 
 
 def names(config: object) -> set[str]:

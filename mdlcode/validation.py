@@ -39,7 +39,7 @@ _NEEDED: dict[str, Callable[[Mapping[str, Any]], str]] = {
 
 
 def one_line(error: "ValidationError", names: Sequence[str] = ()) -> str:
-    """What is wrong with settings, the first three faults in one line; `names` are those there are, in the order of arguments.
+    """The first three faults of settings in one line; `names` are those there are, in the order of arguments.
 
     >>> from pydantic import TypeAdapter, ValidationError
     >>> try:

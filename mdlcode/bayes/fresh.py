@@ -8,6 +8,7 @@ from pydantic.dataclasses import dataclass
 from mdlcode.config import STRICT, Seed
 from mdlcode.data.base import Shared
 from mdlcode.learn.nets.predictor import NetPredictor, NetTrainer, Precision, new_net
+from mdlcode.nets.arch import Arch
 from mdlcode.typing import IntArray
 
 
@@ -19,12 +20,12 @@ class FreshNet(NetTrainer):
     """
 
     kind: Literal["fresh"] = Field(default="fresh", kw_only=True)
-    arch: str = "auto"
+    arch: Arch = "auto"
     sd: float = Field(default=0.05, gt=0)
     precision: Precision = "fp32"
     seed: Seed = 0
 
-    def architecture(self) -> str:
+    def architecture(self) -> Arch:
         """`arch`."""
         return self.arch
 

@@ -24,6 +24,7 @@ from mdlcode.learn.nets.optimizer import AdamW, Optimizer
 from mdlcode.learn.nets.predictor import NetPredictor, Precision, new_net, running_average
 from mdlcode.learn.nets.steps import descend
 from mdlcode.learn.turns import say_labels
+from mdlcode.nets.arch import Arch
 from mdlcode.typing import FloatArray, IntArray
 
 
@@ -74,7 +75,7 @@ class Online(Code):
     """
 
     kind: Literal["online"] = Field(default="online", kw_only=True)
-    arch: str = "auto"
+    arch: Arch = "auto"
     optimizer: Optimizer = AdamW(lr=1e-3)
     augment: Augment = NoAugment()
     batch_size: int = Field(default=16, ge=1)

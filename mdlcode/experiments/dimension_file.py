@@ -28,7 +28,7 @@ class DimensionFile:
             "dataset": data.name,
             "num_labels": len(data),
             "view": view,
-            "arch": search.learner.arch,
+            "arch": str(search.learner.arch),
             "config": to_config(search),
             "device": Environment.here(data.shared.inputs.device).device,
             "versions": versions(),

@@ -2,7 +2,6 @@
 
 import difflib
 import re
-from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -12,12 +11,11 @@ from mdlcode.data.sequences import Sequences
 from mdlcode.errors import MdlError, in_one_line
 from mdlcode.limits import require_memory
 from mdlcode.nets import convolutional, dense, patches, vgg
+from mdlcode.nets.arch import Arch, Factory, require_factory
 from mdlcode.nets.normal import normal_form
 from mdlcode.nets.outputs import logits_of
 from mdlcode.nets.transformer import transformer
 from mdlcode.trust import imported
-
-Factory = Callable[[tuple[int, ...], int], nn.Module]
 
 NETS: dict[str, Factory] = {
     "linear": partial(dense.mlp, widths=()),
@@ -51,7 +49,7 @@ NETS: dict[str, Factory] = {
 TOKEN_NETS = {"auto": "transformer-2x64", "small": "linear"}
 
 
-def resolve(arch: str, input_shape: tuple[int, ...], sequences: Sequences | None = None) -> str:
+def resolve(arch: Arch, input_shape: tuple[int, ...], sequences: Sequences | None = None) -> Arch:
     """The name of the net, where "auto" and "small", which is for codes that send weights, depend on the inputs.
 
     They are "convnet" and "lenet-readout" for images of 16 pixels a side or more, "convnet-shallow" and "linear" for
@@ -61,7 +59,7 @@ def resolve(arch: str, input_shape: tuple[int, ...], sequences: Sequences | None
     >>> [resolve("auto", shape) for shape in ((1, 28, 28), (1, 8, 8), (64,))], resolve("lenet5", (1, 28, 28))
     (['convnet', 'convnet-shallow', 'mlp'], 'lenet5')
     """
-    if arch not in ("auto", "small"):
+    if not isinstance(arch, str) or arch not in ("auto", "small"):
         return arch
     if sequences is not None:
         return TOKEN_NETS[arch]
@@ -72,7 +70,7 @@ def resolve(arch: str, input_shape: tuple[int, ...], sequences: Sequences | None
     return "convnet" if arch == "auto" else "lenet-readout"
 
 
-def build(arch: str, input_shape: tuple[int, ...], num_classes: int, sequences: Sequences | None = None) -> nn.Module:
+def build(arch: Arch, input_shape: tuple[int, ...], num_classes: int, sequences: Sequences | None = None) -> nn.Module:
     """A new net with random weights from torch's generator: inputs (m, *input_shape) -> logits (m, K).
 
     With `sequences` the logits are (m, T, K), those of each token, and a dense net works on each token by itself.
@@ -88,10 +86,11 @@ def build(arch: str, input_shape: tuple[int, ...], num_classes: int, sequences: 
     199210
     """
     arch = resolve(arch, input_shape, sequences)
-    factory = imported(arch, "net") if ":" in arch else _named(arch, input_shape, sequences)
+    is_ours = isinstance(arch, str) and ":" not in arch
+    factory = _factory(arch, input_shape, sequences) if isinstance(arch, str) else arch
     row = (num_classes,) if sequences is None else (sequences.length, num_classes)
     try:
-        if ":" not in arch:  # what the net takes is known before it is there
+        if is_ours:  # what the net takes is known before it is there
             with torch.device("meta"):
                 count = sum(each.numel() for each in factory(input_shape, num_classes).parameters())
             require_memory(_TRAINING_BYTES * count, f"net '{arch}' with its {count:,} parameters")
@@ -99,13 +98,23 @@ def build(arch: str, input_shape: tuple[int, ...], num_classes: int, sequences: 
         if not isinstance(net, nn.Module):
             raise TypeError(f"it gives a {type(net).__name__}, no torch module")
         zeros = torch.zeros(2, *input_shape, dtype=torch.int64 if takes_tokens(net) else torch.float32)
-        if ":" in arch:
+        if not is_ours:
             return normal_form(net, zeros, row).train()
         with torch.no_grad():
             logits_of(net.eval()(zeros), len(zeros), row)
     except (TypeError, ValueError, ArithmeticError, LookupError, RuntimeError, MemoryError, MdlError) as error:
         raise MdlError(f"net '{arch}' can't be built for inputs {input_shape}: {in_one_line(error)}") from None
     return net.train()
+
+
+def _factory(arch: str, input_shape: tuple[int, ...], sequences: Sequences | None) -> Factory:
+    """The function of that name, a user's or the library's. Raises MdlError where there is none."""
+    if ":" not in arch:
+        return _named(arch, input_shape, sequences)
+    found: Factory = imported(arch, "net")
+    if callable(found):
+        require_factory(found, f"net '{arch}'")
+    return found
 
 
 def takes_tokens(net: nn.Module) -> bool:

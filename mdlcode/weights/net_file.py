@@ -26,6 +26,7 @@ from mdlcode.learn.nets.determinism import reproducible
 from mdlcode.learn.nets.predictor import NetPredictor, Views
 from mdlcode.learn.squeeze.folding import fold_batch_norm
 from mdlcode.learn.subspace.net import Span, Stepped, SubspaceNet
+from mdlcode.nets.arch import Arch
 from mdlcode.trust import require_trusted
 from mdlcode.weights import WeightCode, general_compressors
 from mdlcode.weights.base import AnyWeightCode, coded_tensors
@@ -87,18 +88,24 @@ def build_empty(arch: str, input_shape: tuple[int, ...], num_classes: int, span:
     return SubspaceNet(net, span, Stepped()).eval()
 
 
-def pack_net(learned: NetPredictor, arch: str, shape: tuple[int, ...], num_classes: int, weights: WeightCode) -> bytes:
+def pack_net(learned: NetPredictor, arch: Arch, shape: tuple[int, ...], num_classes: int, weights: WeightCode) -> bytes:
     """The file of a net, its batch norms folded away unless it moves in a subspace; the net itself is not changed.
 
-    Raises MdlError where a tensor of the net has no code (see `coded_tensors`), and for a net of another layout.
+    Raises MdlError where a tensor of the net has no code (see `coded_tensors`), for a net of another layout, and for
+    one whose function has no name.
     """
+    name = nets.resolve(arch, shape)
+    if not isinstance(name, str):
+        raise MdlError(
+            f"a net's file names the function that makes the net, and '{name}' has no name: put it in a module"
+        )
     alice, sender = fold_batch_norm(deepcopy(learned.net)), Sender()
     span = alice.span if isinstance(alice, SubspaceNet) else None
     _check_layout(alice, build_empty(arch, shape, num_classes, span))
     weights.transmit(sender, alice)  # from here on with decoded values
     mean, std = learned.moments
     header = NetHeader(
-        arch=nets.resolve(arch, shape),
+        arch=name,
         input_shape=list(shape),
         num_classes=num_classes,
         mean=mean.tolist(),

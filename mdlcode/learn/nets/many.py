@@ -21,6 +21,7 @@ from mdlcode.learn.nets.steps import descend
 from mdlcode.learn.nets.training import GradientLearner
 from mdlcode.learn.subspace.learner import SubspaceLearner
 from mdlcode.learn.subspace.net import SubspaceNet
+from mdlcode.nets.arch import Arch
 from mdlcode.nets.held import call_with
 from mdlcode.typing import FloatArray, IntArray
 
@@ -55,7 +56,7 @@ def train_stacked(
             descend(optimizer, losses.mean(1).sum() + price())
 
 
-def can_stack(arch: str, shared: Shared) -> bool:
+def can_stack(arch: Arch, shared: Shared) -> bool:
     """Whether a net is of linear layers and activations alone: convolutions are slower stacked than one by one."""
     return all(isinstance(layer, _DENSE) for layer in new_net(arch, shared, 0, "fp32")[0].modules())
 
@@ -115,7 +116,7 @@ class StackedLearner(GradientLearner):
     """
 
     kind: Literal["stacked"] = Field(default="stacked", kw_only=True)
-    arch: str = "mlp"
+    arch: Arch = "mlp"
     size: int = Field(default=8, ge=2)
 
     def fit(self, shared: Shared, labels: IntArray) -> StackedPredictor:
@@ -128,6 +129,6 @@ class StackedLearner(GradientLearner):
         return learned
 
 
-def _require_dense(arch: str, shared: Shared) -> None:
+def _require_dense(arch: Arch, shared: Shared) -> None:
     if not can_stack(arch, shared):
         raise MdlError(f"net '{arch}' has layers other than dense ones: only dense nets are trained stacked")

@@ -21,6 +21,7 @@ from mdlcode.errors import MdlError
 from mdlcode.learn.base import Learner, Predictor
 from mdlcode.learn.nets.augment import Affine, Crop
 from mdlcode.learn.nets.determinism import bf16_is_fast, reproducible, seeded
+from mdlcode.nets.arch import Arch
 from mdlcode.nets.convolutional import PatchWhitening
 from mdlcode.nets.held import is_trained
 from mdlcode.nets.patches import RandomPatches
@@ -65,9 +66,9 @@ class NetPredictor(Predictor):
         shared: Described,
         bf16: bool,
         views: Views | None = None,
-        compiled: str | None = None,
+        compiled: Arch | None = None,
     ) -> None:
-        """With the name of its architecture in `compiled`, the net trains as one compiled function."""
+        """With its architecture in `compiled`, the net trains as one compiled function."""
         self.net = net
         self._compiled = compiled
         self._shapes = shared.shape, shared.num_classes
@@ -92,7 +93,7 @@ class NetPredictor(Predictor):
         mean, std = self.moments
         return ((raw - mean) / std).contiguous(memory_format=self._memory)
 
-    def _run_compiled(self, arch: str, x: Tensor) -> Tensor:
+    def _run_compiled(self, arch: Arch, x: Tensor) -> Tensor:
         forward = compiled_forward(arch, *self._shapes)
         weights = {**dict(self.net.named_parameters()), **dict(self.net.named_buffers())}
         return forward(weights, x)
@@ -120,8 +121,8 @@ class NetTrainer(Learner):
     """A learner whose predictor is a net, so that a weight code can send it."""
 
     @abstractmethod
-    def architecture(self) -> str:
-        """Name of the net that is trained."""
+    def architecture(self) -> Arch:
+        """The net that is trained, by name or as the function that makes it."""
 
     @abstractmethod
     def initial(self, shared: Shared) -> NetPredictor:
@@ -133,7 +134,7 @@ class NetTrainer(Learner):
 
 
 @cache
-def compiled_forward(arch: str, input_shape: tuple[int, ...], num_classes: int) -> Forward:
+def compiled_forward(arch: Arch, input_shape: tuple[int, ...], num_classes: int) -> Forward:
     """The compiled forward pass (weights, inputs) -> logits of a net in training.
 
     The weights are arguments, so that what is compiled for one block of a batch shape serves all others.
@@ -147,7 +148,7 @@ def compiled_forward(arch: str, input_shape: tuple[int, ...], num_classes: int) 
     return torch.compile(forward, dynamic=False)
 
 
-def new_net(arch: str, shared: Shared, seed: int, precision: Precision) -> tuple[nn.Module, bool]:
+def new_net(arch: Arch, shared: Shared, seed: int, precision: Precision) -> tuple[nn.Module, bool]:
     """A net with weights drawn from `seed`, on the inputs' device, and whether it runs in bfloat16.
 
     Raises MdlError for one that predicts NaN before any training.
@@ -172,7 +173,7 @@ def new_net(arch: str, shared: Shared, seed: int, precision: Precision) -> tuple
     return net, bf16
 
 
-def _check_first(arch: str, net: nn.Module, shared: Shared, bf16: bool) -> None:
+def _check_first(arch: Arch, net: nn.Module, shared: Shared, bf16: bool) -> None:
     """Raises MdlError for a net that gives no probabilities for the first inputs."""
     try:
         probs = NetPredictor(net, shared, bf16).predict(shared.inputs[:2])

@@ -16,6 +16,7 @@ from mdlcode.learn.nets.optimizer import AdamW, Optimizer
 from mdlcode.learn.nets.predictor import NetPredictor, NetTrainer, Prediction, new_net, running_average
 from mdlcode.learn.nets.regularisation import Regularisation
 from mdlcode.learn.nets.steps import Steps, descend
+from mdlcode.nets.arch import Arch
 from mdlcode.nets.held import fill, held_tensors, is_trained
 from mdlcode.typing import IntArray
 
@@ -24,12 +25,12 @@ from mdlcode.typing import IntArray
 class GradientLearner(Learner):
     """What every training of a net by gradient descent has: the net, its steps, their optimizer, and a seed."""
 
-    arch: str = "auto"
+    arch: Arch = "auto"
     training: Steps = Steps()
     optimizer: Optimizer = AdamW()
     seed: Seed = 0
 
-    def architecture(self) -> str:
+    def architecture(self) -> Arch:
         """`arch`."""
         return self.arch
 

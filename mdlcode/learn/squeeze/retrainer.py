@@ -17,6 +17,7 @@ from mdlcode.learn.nets.predictor import NetPredictor, NetTrainer
 from mdlcode.learn.nets.steps import Steps
 from mdlcode.learn.nets.training import NetLearner, check_finite
 from mdlcode.learn.squeeze.folding import fold_batch_norm
+from mdlcode.nets.arch import Arch
 from mdlcode.nets.held import fill, held_tensors
 from mdlcode.typing import IntArray
 
@@ -36,7 +37,7 @@ class Retrainer(NetTrainer):
     def squeeze(self, learned: NetPredictor, shared: Shared, labels: IntArray) -> None:
         """Makes the weights of a trained net cheap to send, in place."""
 
-    def architecture(self) -> str:
+    def architecture(self) -> Arch:
         """That of `start`."""
         return self.start.arch
 
