@@ -72,6 +72,15 @@ class Kept:
         raise NotImplementedError
 
 
+def require_written(value: object, what: str) -> None:
+    """Raises MdlError for what a config says in place of an object that was kept as it is."""
+    if isinstance(value, Mapping) and set(value) == {"object"}:
+        raise MdlError(
+            f"{what} '{value['object']}' was given as an object, which no file holds: decode with the code that has it,"
+            " or name it package.module:name"
+        )
+
+
 def kind_of(value: Configurable) -> str:
     """The kind of an object: a word for the library's own, else `package.module:Class`.
 

@@ -99,13 +99,17 @@ def is_estimator(found: object) -> bool:
     >>> is_estimator(SVC), is_estimator(LinearSVC), is_estimator(print)
     (True, False, False)
     """
+    return _is_class(found) and hasattr(found, "predict_proba")
+
+
+def _is_class(found: object) -> bool:
     from sklearn.base import BaseEstimator  # takes a second, and most commands need none
 
-    return isinstance(found, type) and issubclass(found, BaseEstimator) and hasattr(found, "predict_proba")
+    return isinstance(found, type) and issubclass(found, BaseEstimator)
 
 
 def _is_public_estimator(name: str) -> bool:
-    """Whether a name is that of an estimator in one of the packages that `sklearn` lists as public."""
+    """Whether a name is that of an estimator, of any kind, in one of the packages that `sklearn` lists as public."""
     module, _, cls = name.partition(":")
     root, _, package = module.partition(".")
     if root != "sklearn":
@@ -115,6 +119,6 @@ def _is_public_estimator(name: str) -> bool:
     if package not in sklearn.__all__ or not cls.isidentifier() or cls.startswith("_"):
         return False
     try:
-        return is_estimator(getattr(import_module(module), cls, None))
+        return _is_class(getattr(import_module(module), cls, None))
     except ImportError:  # some of these names are functions
         return False

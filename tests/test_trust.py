@@ -146,7 +146,9 @@ def test_what_is_trusted_is_imported(data: Data) -> None:
     assert from_message(message, data.shared, trusted=("nets_of_mine:tiny",)).bits_by_part
 
 
-@pytest.mark.parametrize("estimator", ["sklearn.svm:SVC", "sklearn.ensemble:RandomForestClassifier"])
+@pytest.mark.parametrize(
+    "estimator", ["sklearn.svm:SVC", "sklearn.ensemble:RandomForestClassifier", "sklearn.svm:LinearSVC"]
+)
 def test_public_estimators_need_no_trust(estimator: str) -> None:
     assert not names({"estimator": estimator})
 
@@ -154,7 +156,6 @@ def test_public_estimators_need_no_trust(estimator: str) -> None:
 @pytest.mark.parametrize(
     "estimator",
     [
-        "sklearn.svm:LinearSVC",  # gives no probabilities
         "sklearn.svm._classes:SVC",
         "sklearn.svm:_classes",
         "sklearn.datasets:fetch_openml",

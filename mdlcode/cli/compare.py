@@ -8,7 +8,7 @@ import typer
 
 from mdlcode.cli import options as o
 from mdlcode.cli.show import GrowingTable, err, out, print_table
-from mdlcode.errors import TrainingError
+from mdlcode.errors import MdlError
 
 if TYPE_CHECKING:
     from mdlcode.experiments.results import Result
@@ -51,7 +51,7 @@ def compare(given: Codes, out_folder: OutFolder = None, force: Force = False) ->
     results: list[Result] = []
     failures: list[str] = []
 
-    def failed(name: str, error: TrainingError) -> None:
+    def failed(name: str, error: MdlError) -> None:
         failures.append(name)
         err.print(f"error: {name}: {error}", style="red", markup=False, highlight=False)
 
@@ -66,7 +66,7 @@ def compare(given: Codes, out_folder: OutFolder = None, force: Force = False) ->
         _end(results, bool(chosen.bounds))
     failures += [each.code for each in results if each.proof is not None and not each.proof.proved]
     if failures:
-        raise typer.Exit(1)
+        raise typer.Exit(1 if results else 2)
 
 
 def _end(results: "list[Result]", bounds: bool) -> None:

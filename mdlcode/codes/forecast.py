@@ -109,7 +109,7 @@ class Forecaster:
         if bad.any() and (newly := bad & ~self._dead).any():
             self._dead |= newly
             if self._dead.all():
-                raise TrainingError("the training ran to NaN in every expert: lower the learning rate")
+                raise TrainingError("every expert gave NaN: lower the learning rate, or name another learner")
             warnings.warn(f"expert {int(np.argmax(newly))} gave NaN and is dropped from here on", stacklevel=4)
             self._experts.drop(self._dead[None])
 

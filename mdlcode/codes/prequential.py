@@ -55,9 +55,11 @@ class Prequential(Code):
         ahead = {} if labels is None else {block: self._submit(shared, labels, block) for block in blocks[::-1]}
         past = channel.send(_part(labels, 0, first), uniform_rows(first, shared.num_classes))
         experts, forecaster = _Experts([]), None
+        notes: dict[str, int] = {}  # with the number of labels up to which each holds
         for block in blocks:
             fits = [fit.result() for fit in ahead.pop(block, None) or self._submit(shared, past, block)]
             experts = _Experts([predictor for path, _ in fits for predictor in path])
+            notes |= {each.note: int(ends[block[0]]) for each in experts.predictors if each.note}
             told = [probs for _, probs in fits if probs is not None]
             predict = partial(_as_told, told) if told else experts.predict_each
             forecaster = forecaster or Forecaster(len(experts.predictors), self.calibration, self.mixture)
@@ -67,7 +69,8 @@ class Prequential(Code):
             return Received(past)
         trace = np.concatenate([np.tile(forecaster.trace[0], (first, 1)), forecaster.trace])
         traces = {"expert_weights": trace, "block_stops": ends[stops].astype(np.float64)}
-        return Received(past, _Final(experts, forecaster), traces)
+        said = tuple(f"{note} (up to {count:,} labels)" for note, count in notes.items())
+        return Received(past, _Final(experts, forecaster), traces, said)
 
     def _submit(self, shared: Shared, labels: IntArray, block: Block) -> list[Pending[Fit]]:
         # A copy, since a part of an array leads to the whole, by its `base`.

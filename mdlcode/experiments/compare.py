@@ -1,6 +1,7 @@
 """Several codes on one data set."""
 
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -21,7 +22,7 @@ from mdlcode.config import kind_of, to_config
 from mdlcode.data.base import Data
 from mdlcode.data.standardise import resolved
 from mdlcode.environment import Environment
-from mdlcode.errors import MdlError, TrainingError
+from mdlcode.errors import MdlError
 from mdlcode.experiments.results import Result, ResultsFolder, command_line, versions
 from mdlcode.experiments.shown import Results
 from mdlcode.files import locked
@@ -32,22 +33,35 @@ from mdlcode.proof.prove import transmit_and_prove
 
 
 def compare(
-    data: Data, codes: Iterable[Code | str], out: Path | None = None, force: bool = False, prove: bool = False
+    data: Data,
+    codes: Iterable[Code | str] | Code | str,
+    out: Path | None = None,
+    force: bool = False,
+    prove: bool = False,
 ) -> Results:
     """One `Result` for each code, given as an object or by name; saved in the folder `out`, if given.
 
     They print as a table. Progress is on stderr, in a terminal or notebook (see `mdlcode.progress.quiet`).
 
-    With `prove` each number is proved: the labels are sent to another process, as `mdlcode.prove` does.
-    Raises MdlError for an unknown name and where `out` holds results already (unless `force`), and
-    TrainingError for a training that comes to nothing.
+    With `prove` each number is proved: the labels are sent to another process, as `mdlcode.prove` does. A code that
+    fails is left out, with a warning. Raises MdlError for an unknown name, where `out` holds results already (unless
+    `force`), and where every code fails.
 
     >>> from mdlcode.data import load
     >>> [round(result.total_bits) for result in compare(load("digits"), ["uniform"])]
     [5970]
     """
-    named = [(each, preset(each)) if isinstance(each, str) else (kind_of(each), each) for each in codes]
-    return Results(measure_each(data, named, out, force, prove=prove))
+    several = [codes] if isinstance(codes, str | Code) else codes
+    named = [(each, preset(each)) if isinstance(each, str) else (kind_of(each), each) for each in several]
+    failures: list[tuple[str, MdlError]] = []
+    results = Results(
+        measure_each(data, named, out, force, failed=lambda name, error: failures.append((name, error)), prove=prove)
+    )
+    if failures and not results:
+        raise failures[0][1]
+    for name, error in failures:
+        warnings.warn(f"{name} gave no result: {error}", stacklevel=2)
+    return results
 
 
 def measure_each(
@@ -56,15 +70,15 @@ def measure_each(
     out: Path | None = None,
     force: bool = False,
     seed: int = 0,
-    failed: Callable[[str, TrainingError], None] | None = None,
+    failed: Callable[[str, MdlError], None] | None = None,
     candidates: int = 1,
     prove: bool = False,
 ) -> Iterator[Result]:
     """The results of named codes, each as soon as it is known and saved.
 
     `seed` is noted in them. Bounds pay log2 `candidates` bits, where the settings were chosen among so many. `prove` as
-    of `compare`, by one process that is started before the first code. A training that comes to nothing is handed to
-    `failed` and ends that code alone; without `failed` its TrainingError is raised.
+    of `compare`, by one process that is started before the first code. An error of a code is handed to `failed` and
+    ends that code alone; without `failed` it is raised.
     """
     with ExitStack() as stack:
         if out is not None:
@@ -75,7 +89,7 @@ def measure_each(
             try:
                 with progress.shown():
                     result, transmission = _measured(name, code, data, bob, seed, candidates)
-            except TrainingError as error:
+            except MdlError as error:
                 if failed is None:
                     raise
                 failed(name, error)

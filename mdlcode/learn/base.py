@@ -12,7 +12,13 @@ from mdlcode.typing import FloatArray, IntArray
 
 
 class Predictor(ABC):
-    """Gives each input, or each token of it where tokens have labels, a distribution over the classes."""
+    """Gives each input, or each token of it where tokens have labels, a distribution over the classes.
+
+    `note` says what a person should know of how it was made, in one line that is the same for every number of labels;
+    it is empty where there is nothing to say.
+    """
+
+    note: str = ""
 
     @abstractmethod
     def predict(self, inputs: Tensor) -> FloatArray:

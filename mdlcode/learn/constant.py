@@ -16,8 +16,8 @@ from mdlcode.typing import FloatArray, IntArray
 class ConstantPredictor(Predictor):
     """The same distribution (K,) for every input, or for each of its `rows_each` tokens."""
 
-    def __init__(self, probs: FloatArray, rows_each: int = 1) -> None:
-        self._probs, self._rows_each = probs, rows_each
+    def __init__(self, probs: FloatArray, rows_each: int = 1, note: str = "") -> None:
+        self._probs, self._rows_each, self.note = probs, rows_each, note
 
     def predict(self, inputs: Tensor) -> FloatArray:
         """That distribution, once for each input or token: (m, K)."""
@@ -44,7 +44,7 @@ class FrequencyLearner(Learner):
 
     kind: Literal["frequencies"] = Field(default="frequencies", kw_only=True)
 
-    def fit(self, shared: Shared, labels: IntArray) -> ConstantPredictor:
-        """(c_k + 1/2) / (t + K/2) for class k seen c_k times among t labels."""
+    def fit(self, shared: Shared, labels: IntArray, note: str = "") -> ConstantPredictor:
+        """(c_k + 1/2) / (t + K/2) for class k seen c_k times among t labels; the `note` is the predictor's."""
         counts = np.bincount(labels, minlength=shared.num_classes) + 0.5
-        return ConstantPredictor(counts / counts.sum(), shared.rows_each)
+        return ConstantPredictor(counts / counts.sum(), shared.rows_each, note)

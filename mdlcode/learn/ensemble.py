@@ -18,6 +18,7 @@ class MeanPredictor(Predictor):
 
     def __init__(self, members: list[Predictor]) -> None:
         self._members = members
+        self.note = next((member.note for member in members if member.note), "")
 
     def predict(self, inputs: Tensor) -> FloatArray:
         """Mean probabilities (m, K)."""

@@ -1,14 +1,14 @@
 """What a setting `arch` may be: the name of a net, or the function that makes it."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 from torch import nn
 
-from mdlcode.config import Kept
+from mdlcode.config import Kept, require_written
 from mdlcode.errors import MdlError
 from mdlcode.trust import name_of
 from mdlcode.validation import shown
@@ -51,11 +51,7 @@ def parse_arch(value: Any) -> Any:
     """
     if isinstance(value, str | OwnNet):
         return value
-    if isinstance(value, Mapping) and set(value) == {"object"}:
-        raise MdlError(
-            f"the net '{value['object']}' was given as a function, which no file holds: decode with the code that has"
-            " it, or put it into a module"
-        )
+    require_written(value, "the net")
     if isinstance(value, nn.Module):
         raise MdlError(
             f"`arch` is a {type(value).__name__} that is built already: give the function that builds it,"

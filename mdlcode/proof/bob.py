@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from mdlcode.errors import MdlError
 from mdlcode.proof import bobs_process
 from mdlcode.proof.confinement import packages
 from mdlcode.proof.modules import copy_modules
+from mdlcode.trust import imported, names
 from mdlcode.typing import IntArray
 
 # All that Bob's process sees of the environment; threads and kernels must be Alice's, or the bits differ.
@@ -49,7 +51,14 @@ class Answer:
 
 
 def seal(code: Code) -> SealedCode:
-    """A code as Bob gets it; to be made before the code meets a label. Raises MdlError where it can't be sent."""
+    """A code as Bob gets it; to be made before the code meets a label. Raises MdlError where it can't be sent.
+
+    What the code names is imported, since Bob is given the modules that are loaded here: so far a worker may have been
+    the only process to need it.
+    """
+    for name in names(to_config(code)):
+        with suppress(MdlError):  # a text with a colon need not name a module
+            imported(name, "code")
     try:
         sealed = pickle.dumps(code)
     except (pickle.PicklingError, AttributeError, TypeError) as error:

@@ -1,6 +1,5 @@
 """The laws that every code is held to, the library's own and a user's: one function a law."""
 
-import json
 import pickle
 import zlib
 from collections.abc import Callable, Iterable
@@ -191,7 +190,7 @@ def audit(
 
 
 def settings_bytes(code: Code) -> int:
-    """Bytes by which the code's settings, as compressed text, are longer than those of its kind's default.
+    """Bytes by which the code's settings, as Bob is given them and compressed, pass those of its kind's default.
 
     Settings are shared and not charged, so that a code may hide labels there: this says how many would fit. A kind
     without a default is held against the uniform code.
@@ -203,8 +202,7 @@ def settings_bytes(code: Code) -> int:
         default = type(code)()
     except (TypeError, ValueError):
         default = Uniform()
-    texts = [json.dumps(to_config(each), sort_keys=True).encode() for each in (code, default)]
-    own, usual = (len(zlib.compress(text, 9)) for text in texts)
+    own, usual = (len(zlib.compress(pickle.dumps(each), 9)) for each in (code, default))
     return own - usual
 
 

@@ -79,7 +79,7 @@ class NetHeader:
         return NetPredictor(net, self, self.bf16, self.views)
 
 
-def build_empty(arch: str, input_shape: tuple[int, ...], num_classes: int, span: Span | None) -> nn.Module:
+def build_empty(arch: Arch, input_shape: tuple[int, ...], num_classes: int, span: Span | None) -> nn.Module:
     """A new net of that architecture in evaluation mode: in its subspace, else with its batch norms folded away."""
     if span is None:
         return fold_batch_norm(nets.build(arch, input_shape, num_classes))
@@ -96,9 +96,7 @@ def pack_net(learned: NetPredictor, arch: Arch, shape: tuple[int, ...], num_clas
     """
     name = nets.resolve(arch, shape)
     if not isinstance(name, str):
-        raise MdlError(
-            f"a net's file names the function that makes the net, and '{name}' has no name: put it in a module"
-        )
+        raise MdlError(f"a file names the function that makes its net, and '{name}' has no name: put it in a module")
     alice, sender = fold_batch_norm(deepcopy(learned.net)), Sender()
     span = alice.span if isinstance(alice, SubspaceNet) else None
     _check_layout(alice, build_empty(arch, shape, num_classes, span))
