@@ -8,15 +8,7 @@ from mdlcode.certify.certificate import Certificate, certify, tightest
 from mdlcode.certify.hypothesis import from_tensors
 from mdlcode.data.base import Data
 from mdlcode.errors import MdlError
-from mdlcode.weights import AsTrained, Float16, Float32, Grid, KMeans, Quantised, WeightCode
-
-NAMED: dict[str, WeightCode] = {
-    "as-trained": Quantised(AsTrained(), units="sorted"),
-    "k-means": Quantised(KMeans(16), units="sorted"),
-    "grid": Quantised(Grid(15), units="sorted"),
-    "float16": Float16(),
-    "float32": Float32(),
-}
+from mdlcode.weights import WeightCode
 
 
 def certify_tensors(

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 NetFile = Annotated[Path | None, typer.Argument(help="A message of `encode` whose code sends a net, or a net's file.")]
 Weights = Annotated[Path | None, typer.Option(help="Weights of a net instead: .npz of arrays or .pt state dict.")]
-WeightCodes = Annotated[
-    str | None, typer.Option(help="How --weights are sent; several pay for the choice, all are tried by default.")
-]
 Errors = Annotated[int, typer.Option(help="Errors of the decoded net on the training examples.")]
 Examples = Annotated[int, typer.Option(help="How many training examples there were.")]
 Bits = Annotated[float, typer.Option(help="Bits of all that the net was decoded from.")]
@@ -42,7 +39,7 @@ class Bounded(o.OneCode):
     """Options of `bound`."""
 
     weights: Weights = None
-    weight_code: WeightCodes = None
+    weight_code: o.WeightCodes = None
     prior: Prior = None
     delta: Annotated[float | None, Delta] = None
     mc_draws: Draws = None
@@ -173,16 +170,14 @@ def _of_file(chosen: "Bounding", file: Path, trusted: Collection[str]) -> "Certi
 
 
 def _of_weights(chosen: "Bounding", file: Path) -> "Certificate":
-    from mdlcode.certify.tensors import NAMED, certify_tensors
+    from mdlcode.certify.tensors import certify_tensors
     from mdlcode.nets.tensors import read_tensors
+    from mdlcode.weights.named import NAMED, named
 
     if chosen.arch == ("auto",):
         raise MdlError("--weights need --arch: a net by name (see `list nets`) or module:factory")
-    names = chosen.weight_code or tuple(NAMED)
-    if unknown := [name for name in names if name not in NAMED]:
-        raise MdlError(f"no weight code named '{unknown[0]}': names: {', '.join(NAMED)}")
+    codes = [named(name) for name in chosen.weight_code or NAMED]
     arch, loaded = ",".join(chosen.arch), _seen(chosen.view, chosen.load())
-    codes = [NAMED[name] for name in names]
     return certify_tensors(read_tensors(file), arch, codes, loaded, chosen.delta, chosen.candidates)
 
 

@@ -8,9 +8,11 @@ import typer
 
 from mdlcode.cli import options as o
 from mdlcode.cli.show import out
+from mdlcode.errors import MdlError
 
 if TYPE_CHECKING:
     from mdlcode.experiments.tasks import Experiment
+    from mdlcode.typing import IntArray
 
 Readable = Annotated[
     list[Path] | None,
@@ -34,7 +36,12 @@ def _write_message(chosen: "Experiment", file: Path) -> None:
 
     name, code = chosen.single_code()
     loaded = chosen.load()
-    source = {"name": chosen.data, "view": to_config(chosen.view), "reading": to_config(chosen.reading)}
+    source = {
+        "name": chosen.data,
+        "view": to_config(chosen.view),
+        "reading": to_config(chosen.reading),
+        "classes": to_config(loaded.shared.class_names),
+    }
     with o.computing(chosen.threads, chosen.workers):
         message, transmission = code.transmitted(loaded, source)
     write_atomically(file, lambda opened: opened.write(message))
@@ -60,12 +67,16 @@ def decode(
     max_steps: o.MaxSteps = None,
     max_memory: o.MaxMemory = None,
 ) -> None:
-    """Reads the labels out of a message into a .npy file, without opening the labels of DATA."""
+    """Reads the labels out of a message, without opening those of DATA: their numbers into a .npy file, or a .csv file.
+
+    A .csv file has a line for each example, with its place in DATA and the name of its class.
+    """
     import numpy as np
 
     from mdlcode.codes.base import code_of
     from mdlcode.coding.message import unpack
-    from mdlcode.data import load_shared
+    from mdlcode.data import View, load_shared
+    from mdlcode.data.classes import listed
     from mdlcode.environment import select_device
     from mdlcode.experiments.tasks import source_of
     from mdlcode.files import write_atomically
@@ -75,12 +86,34 @@ def decode(
     message = o.read_file(file, "message")
     header = unpack(message)[0]
     code, source = code_of(header, trust or ()), source_of(header)
-    shared = load_shared(data, header.num_classes, source.view, **asdict(source.reading))
-    shared = shared.to(select_device(device or "auto"))
+    if len(source.classes) not in (0, header.num_classes):
+        raise MdlError(f"the message names {len(source.classes)} of {header.num_classes} classes: encode it again")
+    stored = load_shared(data, header.num_classes, View(order_seed=None), **asdict(source.reading))
+    shared = source.view.of_shared(stored).to(select_device(device or "auto"))
+    if labels.suffix == ".csv" and shared.sequences is not None:
+        raise MdlError("labels of tokens are written into a .npy file: name one")
     with o.computing(threads, workers=1):
         decoded = code.decode(shared, message)
-    write_atomically(labels, lambda opened: np.save(opened, decoded))
-    out.print(f"{len(decoded):,} labels in {labels}", highlight=False)
+    if labels.suffix == ".csv":
+        order = source.view.order(len(stored))
+        write_atomically(labels, lambda opened: opened.write(_lines(order, decoded, source.classes).encode()))
+    else:
+        write_atomically(labels, lambda opened: np.save(opened, decoded))
+    names = f" ({listed([f'{place} = {name}' for place, name in enumerate(source.classes)])})" if source.classes else ""
+    out.print(f"{len(decoded):,} labels in {labels}{names}", highlight=False)
+
+
+def _lines(order: "IntArray", labels: "IntArray", classes: tuple[str, ...]) -> str:
+    """The labels as CSV, by place of the example."""
+    import csv
+    import io
+
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(["example", "label"])
+    for place, label in sorted(zip(order.tolist(), labels.tolist(), strict=True)):
+        rows.writerow([place, classes[label] if classes else label])
+    return text.getvalue()
 
 
 @o.taken

@@ -1,6 +1,7 @@
 """`mdlcode compress` and `mdlcode show`: nets as files."""
 
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,12 +13,17 @@ from mdlcode.cli.show import out
 from mdlcode.errors import MdlError
 
 if TYPE_CHECKING:
-    from mdlcode.codes.two_part import NetCode
     from mdlcode.data import Data
+    from mdlcode.experiments.tasks import Compression
     from mdlcode.learn import NetPredictor
+    from mdlcode.nets.arch import Arch
+    from mdlcode.weights import WeightCode
 
 WeightsFile = Annotated[
-    Path | None, typer.Option("--weights", help="Code these weights (.pt or .npz) of --arch, in place of training.")
+    Path | None,
+    typer.Option(
+        "--weights", help="Code these weights of --arch (.pt, .ckpt, .safetensors, .npz); nothing is trained."
+    ),
 ]
 NetFile = Annotated[Path, typer.Argument(help="A file that `compress` wrote.")]
 TestData = Annotated[str | None, typer.Option("--test", help="A data set that the net is to predict.")]
@@ -28,52 +34,94 @@ class Net(o.OneCode):
     """Options of `compress`."""
 
     weights: WeightsFile = None
+    weight_code: o.WeightCodes = None
 
 
 @o.taken
 def compress(given: Net, file: o.Out) -> None:
     """Writes a net into few bytes: one trained so that labels and weights are short together, or your own."""
-    from mdlcode.codes.best_of import best_net, net_codes
-    from mdlcode.config import to_config
     from mdlcode.experiments.tasks import Compression
     from mdlcode.files import write_atomically
-    from mdlcode.trust import names
-    from mdlcode.weights.net_file import decode_net, pack_net
+    from mdlcode.weights.net_file import decode_net
 
-    chosen = o.read(Compression, given, codes="compressed")
-    weights = chosen.weights
-    codes = net_codes(chosen.single_code()[1])
-    if weights is not None and len(codes) > 1:
-        raise MdlError("--weights are of one net under one code: name one --code of one net, and one --arch")
+    chosen = o.read(Compression, given)
+    if chosen.weight_code and (chosen.weights is None or chosen.codes or len(chosen.weight_code) > 1):
+        raise MdlError("--weight-code is one way of sending --weights, in place of a --code: name one, with --weights")
     loaded = chosen.load()
     loaded.require_one_label_each("a file of a net")
     with o.computing(chosen.threads, chosen.workers):
-        if weights is None:
-            made, net = best_net(codes, loaded.shared, loaded.labels)
-        else:
-            made, net = codes[0], _own_net(weights, codes[0], loaded)
-        arch_name, shared = made.learner.architecture(), loaded.shared
-        packed = pack_net(net, arch_name, shared.shape, shared.num_classes, made.weights)
-        trusted = names(to_config(made))
+        net, packed, trusted = (_trained if chosen.weights is None else _own)(chosen, loaded)
         decoded = decode_net(packed, trusted)
         write_atomically(file, lambda opened: opened.write(packed))
         _print_sizes(packed, decoded, trusted)
         _print_predictions(decoded, loaded)
-        if weights is not None:
+        if chosen.weights is not None:
             _print_agreement(net, decoded, loaded)
     out.print(f"net in {file}", highlight=False)
+
+
+Packed = tuple["NetPredictor", bytes, set[str]]  # a net, its file, and the names that this imports
+
+
+def _trained(chosen: "Compression", loaded: "Data") -> Packed:
+    """The net that the code learns, `compressed` where none is named."""
+    from mdlcode.codes.best_of import best_net, net_codes
+    from mdlcode.codes.presets import adapted, preset
+
+    code = chosen.single_code()[1] if chosen.codes else adapted(preset("compressed"), list(chosen.arch), chosen.seed)
+    made, net = best_net(net_codes(code), loaded.shared, loaded.labels)
+    return _packed(net, made.learner.architecture(), made.weights, loaded)
+
+
+def _own(chosen: "Compression", loaded: "Data") -> Packed:
+    """The net of --weights behind the data's standardisation: its few values as they are, else the nearest of 16."""
+    from mdlcode import nets
+    from mdlcode.codes.best_of import net_codes
+    from mdlcode.learn import NetPredictor, fold_batch_norm
+    from mdlcode.nets.tensors import load_weights, read_tensors
+    from mdlcode.weights.named import named
+
+    assert chosen.weights is not None
+    arch, shared = ",".join(chosen.arch), loaded.shared
+    ways = [named(name) for name in chosen.weight_code or ("as-trained", "k-means")]
+    if chosen.codes:
+        codes = net_codes(chosen.single_code()[1])
+        if len(codes) > 1:
+            raise MdlError("--weights are of one net under one code: name one --code of one net, and one --arch")
+        arch, ways = codes[0].learner.architecture(), [codes[0].weights]
+    elif arch == "auto":
+        raise MdlError("--weights need --arch: a net by name (see `list nets`) or module:factory")
+    net = nets.build(arch, shared.shape, shared.num_classes)
+    load_weights(net, read_tensors(chosen.weights))
+    learned = NetPredictor(fold_batch_norm(net).to(shared.inputs.device), shared, bf16=False)
+    for way in ways[:-1]:
+        with suppress(MdlError):
+            return _packed(learned, arch, way, loaded)
+    return _packed(learned, arch, ways[-1], loaded)
+
+
+def _packed(net: "NetPredictor", arch: "Arch", weights: "WeightCode", loaded: "Data") -> Packed:
+    from mdlcode.config import to_config
+    from mdlcode.trust import names
+    from mdlcode.weights.net_file import pack_net
+
+    packed = pack_net(net, arch, loaded.shared.shape, loaded.shared.num_classes, weights)
+    return net, packed, names([arch, to_config(weights)])
 
 
 def show(
     file: NetFile,
     test: TestData = None,
+    target: o.Target = None,
+    resize: o.Resize = None,
     limit: o.Limit = None,
     trust: o.Trust = None,
     threads: o.Threads = None,
     max_memory: o.MaxMemory = None,
 ) -> None:
     """Decodes a net's file and says what it holds, tensor by tensor; with --test also how well it predicts."""
-    from mdlcode.data import View, load
+    from mdlcode.data import load
+    from mdlcode.experiments import tasks
     from mdlcode.limits import allow
     from mdlcode.weights.net_file import decode_net, unpack_net
 
@@ -86,22 +134,13 @@ def show(
         out.print(f"{header.arch} for inputs {header.shape}, {header.num_classes} classes{place}", highlight=False)
         _print_sizes(packed, decoded, trusted)
         if test is not None:
-            loaded = load(test, View(limit=limit))
+            task = tasks.checked(
+                tasks.Task, {"data": test, "limit": limit, "target": target, "resize": resize}, "options"
+            )
+            loaded = load(test, task.view, **task.reading)
             if (loaded.shared.shape, loaded.shared.num_classes) != (header.shape, header.num_classes):
                 raise MdlError(f"the net is for inputs {header.shape} of {header.num_classes} classes: not for {test}")
             _print_predictions(decoded, loaded)
-
-
-def _own_net(weights: Path, code: "NetCode", loaded: "Data") -> "NetPredictor":
-    """The user's net behind the data's standardisation."""
-    from mdlcode import nets
-    from mdlcode.learn import NetPredictor, fold_batch_norm
-    from mdlcode.nets.tensors import load_weights, read_tensors
-
-    shared = loaded.shared
-    net = nets.build(code.learner.architecture(), shared.shape, shared.num_classes)
-    load_weights(net, read_tensors(weights))
-    return NetPredictor(fold_batch_norm(net).to(shared.inputs.device), shared, bf16=False)
 
 
 def _print_sizes(packed: bytes, decoded: "NetPredictor", trusted: Collection[str]) -> None:

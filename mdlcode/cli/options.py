@@ -83,6 +83,13 @@ CodeNames = Annotated[
         "--codes", help="Codes by name, with commas: of the config, see `list codes`, or package.module:Class; all."
     ),
 ]
+WeightCodes = Annotated[
+    str | None,
+    typer.Option(
+        help="How --weights are sent: as-trained, k-means, grid, float16 or float32. `bound` tries all by default, and"
+        " pays; `compress` takes as-trained where it can, else k-means."
+    ),
+]
 Trust = Annotated[
     list[str] | None,
     typer.Option("--trust", help="A package.module:name that the file may import and so run; may be repeated."),

@@ -17,13 +17,14 @@ from mdlcode.codes.last_run import MOST_BYTES, LastRun, Remembered
 from mdlcode.coding import message as envelope
 from mdlcode.coding.channel import UNDECODABLE, Channel, Ledger, Receiver, Sender, Words
 from mdlcode.config import STRICT, Configurable, parsed, to_config
-from mdlcode.data.base import Data, Shared
+from mdlcode.data.base import Data, Shared, require_data
 from mdlcode.environment import Environment
-from mdlcode.errors import MessageError, in_one_line
+from mdlcode.errors import MdlError, MessageError, in_one_line
 from mdlcode.learn.base import Predictor
 from mdlcode.limits import require_memory
 from mdlcode.trust import require_trusted
 from mdlcode.typing import Config, FloatArray, IntArray
+from mdlcode.validation import shown
 
 _LAST_RUN = LastRun()
 _COPIES_OF_ROWS = 4
@@ -129,6 +130,8 @@ class Code(Configurable, ABC):
         Raises MessageError for a message that is altered, of another code, for other inputs, or made in
         another environment; never returns wrong labels (they are held to a 64-bit checksum).
         """
+        if not isinstance(shared, Shared):
+            raise MdlError(f"`shared` is {shown(shared)}: what both sides hold is needed, such as data.shared")
         header, words = envelope.unpack(message)
         if header.code != to_config(self):
             raise MessageError("the message was made with another code or other settings: use its own config")
@@ -146,6 +149,7 @@ class Code(Configurable, ABC):
 
     def _remembered(self, data: Data, most_bytes: float) -> Remembered:
         """The conversation as Alice held it last, or holds it now; of at most so many bytes, else its bits alone."""
+        require_data(data)
         run = _LAST_RUN.find(self, data)
         if run is None:
             run = Remembered(most_bytes)
@@ -154,6 +158,7 @@ class Code(Configurable, ABC):
         return run
 
     def _spoken(self, channel: Ledger, data: Data) -> Transmission:
+        require_data(data)
         require_rows(data.shared)
         with progress.shown():
             received = self.transmit(channel, data.shared, data.labels.copy())

@@ -30,6 +30,7 @@ from mdlcode.learn import (
     SubspaceLearner,
     UniformLearner,
 )
+from mdlcode.validation import shown
 
 NET = NetLearner(optimizer=AdamW(lr=4e-3, weight_decay=0.05), training=Steps(min_steps=40, batch_size=64))
 READOUTS = (
@@ -82,6 +83,8 @@ def preset(name: str) -> Code:
     >>> preset("uniform")
     Uniform(kind='uniform')
     """
+    if not isinstance(name, str):
+        raise MdlError(f"a code is {shown(name)}: a code or the name of one is needed")
     if ":" in name:
         return from_config({"kind": name}, Code, "code")
     if name not in PRESETS:

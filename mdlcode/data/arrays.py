@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
 from mdlcode.data import tables, tokens
 from mdlcode.data.base import Data, Shared
@@ -133,6 +134,8 @@ def _as_array(values: Any) -> NDArray[Any]:
     if isinstance(values, Tensor):
         held = values.detach().cpu()
         return (held.float() if held.dtype in (torch.bfloat16, torch.float16) else held).numpy()
+    if isinstance(values, Dataset | DataLoader):
+        raise MdlError(f"the inputs are a {type(values).__name__} of torch: give the data set to from_dataset")
     if isinstance(values, np.ma.MaskedArray):
         if np.ma.getmaskarray(values).any():
             raise MdlError("some inputs are masked: fill or drop them first")

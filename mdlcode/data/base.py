@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, get_args
 
 import numpy as np
 import torch
@@ -12,9 +12,10 @@ from torch import Tensor
 from mdlcode.data import sequences, standardise
 from mdlcode.data.classes import listed, require_few
 from mdlcode.data.sequences import Sequences
-from mdlcode.data.standardise import Given, Standardise
+from mdlcode.data.standardise import Given, Rule, Standardise
 from mdlcode.errors import MdlError
 from mdlcode.typing import IntArray
+from mdlcode.validation import shown
 
 
 class Described(Protocol):
@@ -63,6 +64,9 @@ class Shared:
         require_few(self.num_classes)
         if isinstance(self.standardise, Given):
             _ = self.moments  # raises where they do not fit the inputs
+        elif self.standardise not in get_args(Rule):
+            rules = ", ".join(get_args(Rule))
+            raise MdlError(f"`standardise` is {shown(self.standardise)}: one of {rules}, or `Given`, is needed")
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -199,6 +203,12 @@ class Data:
         return replace(self, shared=self.shared.to(device), test_inputs=test)
 
 
+def require_data(data: object) -> None:
+    """Raises MdlError for what is no `Data`."""
+    if not isinstance(data, Data):
+        raise MdlError(f"`data` is {shown(data)}: make data with load, from_arrays or from_dataset")
+
+
 def check_labels(labels: IntArray, num_inputs: int, num_classes: int) -> None:
     """Raises MdlError unless there is one label in 0 .. K-1 for each input."""
     if len(labels) != num_inputs:
@@ -209,8 +219,13 @@ def check_labels(labels: IntArray, num_inputs: int, num_classes: int) -> None:
 
 def check_inputs(inputs: Tensor) -> None:
     """Raises MdlError unless there are inputs, as vectors or more, of a type that is kept, and all finite."""
-    if inputs.ndim < 2 or inputs.numel() == 0:
-        raise MdlError(f"the set is empty, or its inputs are no vectors: shape {tuple(inputs.shape)}")
+    if inputs.numel() == 0:
+        raise MdlError(f"the set is empty: its inputs have shape {tuple(inputs.shape)}")
+    if inputs.ndim < 2:
+        raise MdlError(
+            f"inputs of shape {tuple(inputs.shape)} are no vectors: (n, features) is needed, `x.reshape(-1, 1)` for one"
+            " feature"
+        )
     if inputs.dtype not in (torch.uint8, torch.int64, torch.float32):
         raise MdlError(f"inputs must be uint8, int64 or float32, not {inputs.dtype}")
     if inputs.dtype == torch.float32 and not bool(torch.isfinite(inputs).all()):

@@ -1,6 +1,6 @@
 """Labels of any kind as numbers 0 .. K-1, by one class list that both sides know."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mdlcode.errors import MdlError
 from mdlcode.typing import IntArray
+from mdlcode.validation import shown
 
 _MOST_CLASSES = 2**16  # what the entropy coder's 24-bit probabilities tell apart with room to spare
 _MANY_CLASSES = 50
@@ -41,6 +42,10 @@ class ClassList:
         Raises MdlError for a class stated twice, lists of two lengths, labels of a single class where nothing is
         stated, and labels with so many values for their number that they look measured, not classes.
         """
+        if isinstance(classes, str) or not isinstance(classes, Iterable | None):
+            raise MdlError(f"`classes` is {shown(classes)}: a list of all classes is needed")
+        if not isinstance(num_classes, int | np.integer | None):
+            raise MdlError(f"`num_classes` is {shown(num_classes)}: a whole number is needed")
         if classes is not None:
             names = tuple(str(each) for each in classes)
             if len(set(names)) < len(names):

@@ -17,6 +17,7 @@ from mdlcode.data.base import Data, Shared
 from mdlcode.data.classes import short
 from mdlcode.data.view import View
 from mdlcode.errors import MdlError
+from mdlcode.validation import shown
 
 Reader = Callable[[], Any]
 Size = tuple[int, int]
@@ -42,7 +43,7 @@ def data_root() -> Path:
 
 
 def load(
-    name: str,
+    name: str | os.PathLike[str],
     view: View | None = None,
     *,
     target: str | None = None,
@@ -69,6 +70,11 @@ def load(
     >>> len(data), data.shared.shape, data.shared.num_classes
     (100, (1, 8, 8), 10)
     """
+    if not isinstance(name, str | os.PathLike):
+        raise MdlError(f"`name` is {shown(name)}: the name of a data set or a path is needed; arrays go to from_arrays")
+    if not isinstance(view, View | None):
+        raise MdlError(f"`view` is {shown(view)}: a View is needed, such as View(limit=100)")
+    name = os.fspath(name)
     if _is_text(name, length):
         if num_classes is not None:
             raise MdlError("the classes of a text are its characters: name them all with `classes`, or none")

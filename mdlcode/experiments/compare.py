@@ -19,7 +19,7 @@ from mdlcode.codes.presets import preset
 from mdlcode.coding.channel import Ledger
 from mdlcode.coding.message import envelope_bits
 from mdlcode.config import kind_of, to_config
-from mdlcode.data.base import Data
+from mdlcode.data.base import Data, require_data
 from mdlcode.data.standardise import resolved
 from mdlcode.environment import Environment
 from mdlcode.errors import MdlError
@@ -51,8 +51,9 @@ def compare(
     >>> [round(result.total_bits) for result in compare(load("digits"), ["uniform"])]
     [5970]
     """
+    require_data(data)
     several = [codes] if isinstance(codes, str | Code) else codes
-    named = [(each, preset(each)) if isinstance(each, str) else (kind_of(each), each) for each in several]
+    named = [(kind_of(each), each) if isinstance(each, Code) else (each, preset(each)) for each in several]
     failures: list[tuple[str, MdlError]] = []
     results = Results(
         measure_each(data, named, out, force, failed=lambda name, error: failures.append((name, error)), prove=prove)

@@ -84,6 +84,7 @@ class Source:
     name: str = ""
     view: View = View()
     reading: Reading = Reading()
+    classes: tuple[str, ...] = ()
 
 
 def source_of(header: Header) -> Source:
@@ -175,16 +176,16 @@ class Comparison(Experiment):
 
 @dataclass(frozen=True, config=STRICT)
 class Compression(Experiment):
-    """A net for a file: one that the code trains, or the one of `weights` and `arch`."""
+    """A net for a file: one that the code trains, or the one of `weights` and `arch`, sent by `weight_code`."""
 
     weights: Path | None = None
+    weight_code: Names = ()
 
 
 @dataclass(frozen=True, config=STRICT)
 class Bounding(Compression):
-    """A bound on the test error: settings of `certify` and its like, and which weight codes are tried."""
+    """A bound on the test error: settings of `certify` and its like; all weight codes are tried by default."""
 
-    weight_code: Names = ()
     prior: float | None = None
     delta: float = 0.05
     mc_draws: int = Field(default=150_000, ge=1)

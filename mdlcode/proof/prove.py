@@ -7,9 +7,11 @@ import numpy as np
 
 from mdlcode.codes.base import Code, Transmission
 from mdlcode.coding.message import payload_bits, unpack
-from mdlcode.data.base import Data
+from mdlcode.data.base import Data, require_data
+from mdlcode.errors import MdlError
 from mdlcode.proof.bob import Bob, seal
 from mdlcode.proof.proof import Proof
+from mdlcode.validation import shown
 
 
 def prove(code: Code, data: Data, readable: Iterable[Path] = ()) -> Proof:
@@ -25,6 +27,9 @@ def prove(code: Code, data: Data, readable: Iterable[Path] = ()) -> Proof:
     >>> proof.proved, round(proof.reported_bits, 1), proof.message_bits
     (True, 332.2, 384)
     """
+    require_data(data)
+    if not isinstance(code, Code):
+        raise MdlError(f"`code` is {shown(code)}: a code is needed, such as preset('uniform')")
     with Bob(data.shared, readable) as bob:
         return transmit_and_prove(bob, code, data)[2]
 

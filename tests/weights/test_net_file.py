@@ -159,16 +159,20 @@ def arrays(path: Path, weight: np.ndarray, bias: np.ndarray) -> None:
     np.savez(path, weight=weight, bias=bias)
 
 
+LINEAR = ("compress", "digits", "--arch", "linear", "--weights")
 BAD = {
     "sends no net that a file could hold": ("compress", "digits", "--code", "uniform"),
-    "can't be read as plain tensors": ("compress", "digits", "--weights", "missing.pt"),
+    "can't be read as plain tensors": ("compress", "digits", "--arch", "mlp", "--weights", "missing.pt"),
+    "--weights need --arch": ("compress", "digits", "--weights", "good.npz"),
+    "name one, with --weights": ("compress", "digits", "--weight-code", "grid"),
+    "did you mean 'k-means'?": (*LINEAR, "good.npz", "--weight-code", "kmeans"),
     "`mean` and `std` go together": ("compress", "digits", "--mean", "1"),
     "do not fit the net": ("compress", "digits", "--arch", "mlp", "--weights", "good.npz"),
     "'weight' of the file is torch.int64": ("compress", "digits", "--arch", "linear", "--weights", "integers.npz"),
     "'weight' of the file is torch.complex128": ("compress", "digits", "--arch", "linear", "--weights", "complex.npz"),
     "'1.weight' of the net is not finite": ("compress", "digits", "--arch", "linear", "--weights", "nan.npz"),
     "'1.weight' is pruned to nothing": ("compress", "digits", "--arch", "linear", "--weights", "zeros.npz"),
-    "over 255: quantise it": ("compress", "digits", "--arch", "linear", "--weights", "many.npz"),
+    "over 255: quantise it": (*LINEAR, "many.npz", "--weight-code", "as-trained"),
     "no net of mdlcode": ("show", "good.npz"),
     "can't be read: No such file": ("show", "missing.mdl"),
     "asks to import 'nets_of_mine:tiny'": ("show", "mine.mdl"),
