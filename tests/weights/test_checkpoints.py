@@ -111,38 +111,51 @@ def ordinary(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A net as training leaves it: every weight another value."""
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("weights") / "ordinary.pt"
-    torch.save({"state_dict": under("model.", build("mlp", SHAPE, 10).state_dict())}, path)
+    torch.save({"state_dict": under("model.", build("mlp-1x64", SHAPE, 10).state_dict())}, path)
     return path
 
 
 @pytest.mark.parametrize(
     ("given", "kind", "most_bytes"),
     [
-        ((), "quantised", 50_000),
-        (("--weight-code", "grid"), "quantised", 50_000),
-        (("--code", "float32"), "float32", 337_000),
+        ((), "quantised", 3_500),
+        (("--weight-code", "grid"), "quantised", 3_500),
+        (("--code", "float32"), "float32", 20_000),
     ],
 )
 def test_an_ordinary_net_is_quantised_unless_another_way_is_named(
     given: tuple[str, ...], kind: str, most_bytes: int, ordinary: Path, tmp_path: Path
 ) -> None:
-    common = ["--arch", "mlp", "--weights", str(ordinary), "--limit", "50", "--threads", "1", "-o", str(tmp_path / "n")]
+    common = [
+        "--arch",
+        "mlp-1x64",
+        "--weights",
+        str(ordinary),
+        "--limit",
+        "50",
+        "--threads",
+        "1",
+        "-o",
+        str(tmp_path / "n"),
+    ]
     app(["compress", "digits", *common, *given], standalone_mode=False)
     packed = (tmp_path / "n").read_bytes()
-    assert most_bytes / 2 < len(packed) < most_bytes  # 85,002 weights: 340,008 bytes in float32
+    assert most_bytes / 2 < len(packed) < most_bytes  # 4,810 weights: 19,240 bytes in float32
     from mdlcode.weights.net_file import unpack_net
 
     assert unpack_net(packed)[0].weights["kind"] == kind
-    exact = build("mlp", SHAPE, 10)
+    exact = build("mlp-1x64", SHAPE, 10)
     load_weights(exact, read_tensors(ordinary))
     assert (tensors_checksum(decode_net(packed).net) == tensors_checksum(exact)) == (kind == "float32")
 
 
 def test_the_way_may_stand_in_a_config(ordinary: Path, tmp_path: Path) -> None:
-    (tmp_path / "c.yaml").write_text(f"arch: mlp\nweights: {ordinary}\nweight_code: float16\nlimit: 50\nthreads: 1\n")
+    (tmp_path / "c.yaml").write_text(
+        f"arch: mlp-1x64\nweights: {ordinary}\nweight_code: float16\nlimit: 50\nthreads: 1\n"
+    )
     arguments = ["compress", "digits", "--config", str(tmp_path / "c.yaml"), "-o", str(tmp_path / "n")]
     app(arguments, standalone_mode=False)
-    assert 170_000 < (tmp_path / "n").stat().st_size < 171_000
+    assert 9_620 < (tmp_path / "n").stat().st_size < 10_000
     with pytest.raises(MdlError, match="in place of a --code"):
         app([*arguments, "--code", "float32"], standalone_mode=False)
 
