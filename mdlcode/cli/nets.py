@@ -82,7 +82,8 @@ def _own(chosen: "Compression", loaded: "Data") -> Packed:
     from mdlcode.weights.named import named
 
     assert chosen.weights is not None
-    arch, shared = ",".join(chosen.arch), loaded.shared
+    shared = loaded.shared
+    arch: Arch = ",".join(chosen.arch)
     ways = [named(name) for name in chosen.weight_code or ("as-trained", "k-means")]
     if chosen.codes:
         codes = net_codes(chosen.single_code()[1])

@@ -83,6 +83,12 @@ class ClassList:
         return np.array([places[str(each)] for each in values], dtype=np.int64)[inverse.reshape(-1)]
 
 
+def require_few(num_classes: int) -> None:
+    """Raises MdlError for more classes than the coder tells apart."""
+    if num_classes > _MOST_CLASSES:
+        raise MdlError(f"{num_classes:,} classes: at most {_MOST_CLASSES:,} can be told apart")
+
+
 def as_values(labels: Any) -> NDArray[Any]:
     """Labels as an array (n,) of whole numbers or texts, from any list, array, tensor or column of a table.
 
@@ -136,15 +142,6 @@ def _from_objects(array: NDArray[Any]) -> NDArray[Any]:
     if kinds <= {bool, int, float}:
         return as_values(np.array(values))
     raise MdlError(f"labels are of mixed kinds ({', '.join(sorted(each.__name__ for each in kinds))}): make them one")
-
-
-def require_few(num_classes: int) -> None:
-    """Raises MdlError for more classes than can be coded.
-
-    >>> require_few(65_536)
-    """
-    if num_classes > _MOST_CLASSES:
-        raise MdlError(f"{num_classes:,} classes: at most {_MOST_CLASSES:,} can be told apart")
 
 
 def listed(names: Sequence[str]) -> str:

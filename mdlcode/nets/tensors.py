@@ -98,8 +98,9 @@ def load_weights(net: nn.Module, tensors: Mapping[str, Tensor]) -> None:
         raise MdlError(
             f"the file's tensors do not fit the net: it has {_listed(tensors)}; the net needs {_listed(own)}"
         )
-    for name, tensor in named.items():
-        if not tensor.is_floating_point() and not name.endswith(_COUNTER):
+    taken = {id(each) for each in named.values()}
+    for name, tensor in tensors.items():
+        if id(tensor) in taken and not tensor.is_floating_point() and not name.endswith(_COUNTER):
             raise MdlError(f"'{name}' of the file is {tensor.dtype}: only real parameters and buffers have a code")
     net.load_state_dict(named)
 

@@ -48,11 +48,11 @@ def test_classes_order_and_size_are_options(mdlcode: Run, tmp_path: Path) -> Non
     assert (result["total_bits"], result["order_seed"]) == (pytest.approx(16), None)
     assert result["class_names"] == ["b", "a", "c", "d"]
     for option, value, says in (
-        ("--resize", "6", "resize"),
+        ("--resize", "6", "resize.1` is missing"),
         ("--resize", "0x9", "1 to 4096"),
-        ("--num-classes", "0", "num_classes"),
-        ("--standardise", "some", "standardise"),
-        ("--order-seed", "-1", "order_seed"),
+        ("--num-classes", "0", "--num-classes is 0: at least 1"),
+        ("--standardise", "some", "--standardise is 'some'"),
+        ("--order-seed", "-1", "--order-seed is '-1': at least 0"),
         ("--classes", "a,c", "hold the class 'b'"),
     ):
         refused = mdlcode("compare", tmp_path / "images", "--codes", "uniform", "--resize", "6x4", option, value)
