@@ -18,7 +18,8 @@ _UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 _NEEDED: dict[str, Callable[[Mapping[str, Any]], str]] = {
     **dict.fromkeys(("string_type", "string_sub_type"), lambda _: "a text is needed"),
     **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), lambda _: "a whole number is needed"),
-    **dict.fromkeys(("float_type", "float_parsing", "finite_number"), lambda _: "a number is needed"),
+    **dict.fromkeys(("float_type", "float_parsing"), lambda _: "a number is needed"),
+    "finite_number": lambda _: "a finite number is needed",
     **dict.fromkeys(("bool_type", "bool_parsing"), lambda _: "true or false is needed"),
     **dict.fromkeys(("tuple_type", "list_type"), lambda _: "a list is needed"),
     **dict.fromkeys(("dict_type", "mapping_type", "model_attributes_type"), lambda _: "a mapping is needed"),

@@ -289,8 +289,8 @@ CONFIGS = {
     "codes: [{kind: prequential, learners: [{kind: checkpointed, checkpoints: [.nan]}]}]": "holds nan",
     "codes: [{kind: prequential, schedule: {kind: geometric, ratio: .inf}}]": "holds inf",
     "seed: 18446744073709551616": "whole number over",
-    "seed: 9000000000000000000": "seed: Input should be less than",
-    "codes: [{kind: prequential, learners: [{kind: estimator, params: {a: 1, b: [1]}}]}]": "params",
+    "seed: 9000000000000000000": "`seed` is 9000000000000000000: at most",
+    "codes: [{kind: prequential, learners: [{kind: estimator, params: [a, 1]}]}]": "`params` is a list",
     "codes: [{kind: prequential, learners: [{kind: estimator, params: {1: 1, b: 2}}]}]": "keys are texts",
     "limit: 'x": "can't be read",
     "\x00": "can't be read",
@@ -325,7 +325,7 @@ def test_factories_that_make_no_net(arch: str) -> None:
 
 def test_seeds_that_add_up_to_too_much() -> None:
     task = checked(Comparison, {"seed": 2**62, "codes": [{"kind": "online", "seed": 1}]}, "c.yaml")
-    with pytest.raises(MdlError, match="'seed' can't be changed so: seed: Input should be less than"):
+    with pytest.raises(MdlError, match="Online: `seed` is 4611686018427387905: at most"):
         task.named_codes()
 
 

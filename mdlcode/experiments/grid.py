@@ -11,7 +11,7 @@ from pydantic.dataclasses import dataclass
 
 from mdlcode import parallel, progress
 from mdlcode.codes.schedule import Geometric
-from mdlcode.config import STRICT, one_line, to_config
+from mdlcode.config import STRICT, to_config
 from mdlcode.data.base import Data, Shared
 from mdlcode.data.view import View, split
 from mdlcode.errors import MdlError
@@ -22,6 +22,7 @@ from mdlcode.learn.grid import Run, Setting, Training, stacks, train
 from mdlcode.learn.grid.forecasts import forecasts
 from mdlcode.measures.base import Measure
 from mdlcode.parallel import Pending
+from mdlcode.validation import one_line
 
 Value = bool | int | float | str
 _STEPS_OF_A_MEASUREMENT = 500  # what measuring a net is taken to last, for the time left

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
-from mdlcode.config import one_line
 from mdlcode.data.archives import npz_arrays
 from mdlcode.errors import MdlError
 from mdlcode.experiments.results import NAME, SCHEMA_VERSION, Result, stem, versions
 from mdlcode.files import read_plain_json
 from mdlcode.typing import FloatArray
+from mdlcode.validation import one_line
 
 T = TypeVar("T")
 _KEYS = {each.name for each in fields(Result)}

@@ -83,7 +83,7 @@ def test_compare_shows_bounds(mdlcode: Run, tmp_path: Path) -> None:
         (("digits", "--code", "float32", "--delta", "nan"), "delta must be a finite number"),
         (
             ("digits", "--code", "float32", "--candidates", "0"),
-            "candidates: Input should be greater than or equal to 1",
+            "--candidates is 0: at least 1",
         ),
         (("digits", "--code", "prequential", "--limit", "50"), "sends no net"),
         (("digits", "--code", "float32", "--prior", "1.5"), "between 0 and 1"),

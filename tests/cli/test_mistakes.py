@@ -15,6 +15,7 @@ import mdlcode
 from mdlcode.cli.app import app
 from mdlcode.codes import BestOf, Prequential, TwoPart, Uniform
 from mdlcode.codes.schedule import Geometric
+from mdlcode.coding.message import held_to
 from mdlcode.data import Data, View, from_arrays, load
 from mdlcode.errors import MdlError
 from mdlcode.experiments.tasks import Experiment, Source, checked
@@ -47,7 +48,7 @@ SETTINGS: list[tuple[Callable[[], Any], str]] = [
     (lambda: net(optimizer={"kind": "adam"}), "its kind is 'adam', not one of 'adamw', 'sgd', 'muon'"),
     (lambda: net(compiled="maybe"), "NetLearner: `compiled` is 'maybe': true or false is needed"),
     (lambda: steps(batch_size=0), "Steps: `batch_size` is 0: at least 1 is needed"),
-    (lambda: adamw(lr=float("nan")), "AdamW: `lr` is nan: above 0 is needed"),
+    (lambda: adamw(lr=float("nan")), "AdamW: `lr` is nan: a finite number is needed"),
     (lambda: prequential("net"), "Prequential: `learners` is 'net': a list is needed"),
     (lambda: prequential(("net",)), "Prequential: `learners.0` is 'net': an object of class Learner is needed"),
     (lambda: prequential(schedule={"kind": "listed"}), "Prequential: `schedule.listed.steps` is missing"),
@@ -162,10 +163,10 @@ def test_an_unknown_option_is_told_the_nearest() -> None:
 @pytest.mark.parametrize(
     ("header", "line"),
     [
-        ({"reading": {"resize": "a"}}, "`resize.0` is 'a'"),
-        ({"reading": {"target": 3}}, "`target` is 3: a text"),
-        ({"reading": {"device": "cuda"}}, "'target' or 'resize' is needed"),
-        ({"reading": 3}, "`reading` is 3: a mapping"),
+        ({"reading": {"resize": "a"}}, "`reading.resize.0` is 'a'"),
+        ({"reading": {"target": 3}}, "`reading.target` is 3: a text"),
+        ({"reading": {"device": "cuda"}}, "unknown key 'reading.device'"),
+        ({"reading": 3}, "`reading` is 3: a mapping or a Reading"),
         ({"view": {"limit": -1}}, "`view.limit` is -1"),
         ({"view": 3}, "`view` is 3"),
         ({"classes": 3}, "`classes` is 3: a list"),
@@ -175,7 +176,7 @@ def test_an_unknown_option_is_told_the_nearest() -> None:
 )
 def test_what_a_message_says_of_its_data_is_checked(header: dict[str, Any], line: str) -> None:
     with pytest.raises(MdlError, match=line):
-        Source.of(header)
+        held_to(Source, header, "message")
 
 
 def test_a_code_that_fails_ends_alone_with_status_1(tmp_path: Path) -> None:

@@ -179,7 +179,7 @@ def test_what_is_refused(change: dict[str, object], says: str, digits: Data) -> 
 def test_dimension_of_nothing_is_refused() -> None:
     config = to_config(Subspace(QUICK))
     config["learner"]["dimension"] = 0
-    with pytest.raises(MdlError, match=r"dimension.*greater than or equal to 1"):
+    with pytest.raises(MdlError, match=r"`dimension` is 0: at least 1"):
         parse_code(config)
     with pytest.raises(MdlError, match="real coordinates"):
         Subspace(replace(QUICK, coordinates=Real()))
