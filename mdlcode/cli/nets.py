@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -138,7 +138,7 @@ def show(
             task = tasks.checked(
                 tasks.Task, {"data": test, "limit": limit, "target": target, "resize": resize}, "options"
             )
-            loaded = load(test, task.view, **task.reading)
+            loaded = load(test, task.view, **asdict(task.reading))
             if (loaded.shared.shape, loaded.shared.num_classes) != (header.shape, header.num_classes):
                 raise MdlError(f"the net is for inputs {header.shape} of {header.num_classes} classes: not for {test}")
             _print_predictions(decoded, loaded)

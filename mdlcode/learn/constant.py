@@ -19,6 +19,10 @@ class ConstantPredictor(Predictor):
     def __init__(self, probs: FloatArray, rows_each: int = 1, note: str = "") -> None:
         self._probs, self._rows_each, self.note = probs, rows_each, note
 
+    def noted(self, note: str) -> "ConstantPredictor":
+        """The same with a note for those who read the result."""
+        return ConstantPredictor(self._probs, self._rows_each, note)
+
     def predict(self, inputs: Tensor) -> FloatArray:
         """That distribution, once for each input or token: (m, K)."""
         return np.tile(self._probs, (len(inputs) * self._rows_each, 1))
@@ -44,7 +48,7 @@ class FrequencyLearner(Learner):
 
     kind: Literal["frequencies"] = Field(default="frequencies", kw_only=True)
 
-    def fit(self, shared: Shared, labels: IntArray, note: str = "") -> ConstantPredictor:
-        """(c_k + 1/2) / (t + K/2) for class k seen c_k times among t labels; the `note` is the predictor's."""
+    def fit(self, shared: Shared, labels: IntArray) -> ConstantPredictor:
+        """(c_k + 1/2) / (t + K/2) for class k seen c_k times among t labels."""
         counts = np.bincount(labels, minlength=shared.num_classes) + 0.5
-        return ConstantPredictor(counts / counts.sum(), shared.rows_each, note)
+        return ConstantPredictor(counts / counts.sum(), shared.rows_each)

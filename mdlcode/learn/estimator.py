@@ -116,7 +116,7 @@ class EstimatorLearner(Learner):
                 line = f"{self._name} can't learn from these {len(labels)} labels: {in_one_line(error)}"
                 raise TrainingError(line) from None
             note = f"class frequencies stand in for {self._name} where labels are too few"
-            return FrequencyLearner().fit(shared, labels, note)
+            return FrequencyLearner().fit(shared, labels).noted(note)
         return EstimatorPredictor(estimator, seen, len(labels), shared)
 
     def steps(self, num_labels: int) -> int:

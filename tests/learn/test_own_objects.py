@@ -32,7 +32,7 @@ from mdlcode.errors import MdlError, TrainingError
 from mdlcode.learn import EstimatorLearner, FrequencyLearner, Learner, NetLearner, Steps
 from mdlcode.nets import build
 from mdlcode.proof.bob import Bob
-from mdlcode.proof.proof import transmit_and_prove
+from mdlcode.proof.prove import transmit_and_prove
 
 SHORT = Steps(min_steps=3, max_steps=3)
 

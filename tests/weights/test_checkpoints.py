@@ -12,6 +12,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from mdlcode.cli.app import app
+from mdlcode.config import kind_of
 from mdlcode.errors import MdlError
 from mdlcode.nets import build
 from mdlcode.nets.tensors import load_weights, read_tensors
@@ -143,7 +144,7 @@ def test_an_ordinary_net_is_quantised_unless_another_way_is_named(
     assert most_bytes / 2 < len(packed) < most_bytes  # 4,810 weights: 19,240 bytes in float32
     from mdlcode.weights.net_file import unpack_net
 
-    assert unpack_net(packed)[0].weights["kind"] == kind
+    assert kind_of(unpack_net(packed)[0].weights) == kind
     exact = build("mlp-1x64", SHAPE, 10)
     load_weights(exact, read_tensors(ordinary))
     assert (tensors_checksum(decode_net(packed).net) == tensors_checksum(exact)) == (kind == "float32")

@@ -165,7 +165,7 @@ def new_net(arch: Arch, shared: Shared, seed: int, precision: Precision) -> tupl
     if convolutional:
         net = net.to(memory_format=torch.channels_last)
     bf16 = convolutional and bf16_is_fast(device) if precision == "auto" else precision == "bf16"
-    if ":" in arch:
+    if not isinstance(arch, str) or ":" in arch:
         if not any(map(is_trained, net.parameters())):
             raise MdlError(f"all parameters of the net are frozen: nothing in '{arch}' can be trained")
         bf16 = bf16 and (precision == "bf16" or _runs_in_bf16(net, shared))
