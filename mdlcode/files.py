@@ -40,6 +40,14 @@ def read_plain_json(path: Path, finite: bool = True) -> Any:
     return values
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """The mapping of plain values in a JSON file, of anybody's; raises MdlError where there is none."""
+    values = read_plain_json(path)
+    if not isinstance(values, dict):
+        raise MdlError(f"{path} is damaged: it is no mapping")
+    return values
+
+
 def write_text(path: Path, text: str) -> None:
     """Writes a text file. Raises MdlError as `write_atomically` does."""
     write_atomically(path, lambda file: file.write(text.encode()))

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _SHOWN_LETTERS = 40
 _MOST_FAULTS = 3
+_SHOWN_NAMES, _SHOWN_LETTERS_OF_A_NAME = 10, 24
 _UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 
 # What each kind of error says is needed, from the error's own context.
@@ -96,3 +97,25 @@ def shown(value: object) -> str:
     if isinstance(value, tuple | list | set):
         return "a list"
     return f"a {type(value).__name__}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """The names with commas, those in the middle left out where there are many.
+
+    >>> listed(["cat", "dog"])
+    'cat, dog'
+    """
+    texts = [short(each) for each in names]
+    if len(texts) > _SHOWN_NAMES:
+        texts = [*texts[: _SHOWN_NAMES - 1], "...", texts[-1]]
+    return ", ".join(texts)
+
+
+def short(name: str) -> str:
+    """A name of at most 24 letters, in printable ones.
+
+    >>> short("a" * 30)
+    'aaaaaaaaaaaaaaaaaaaaa...'
+    """
+    plain = "".join(each if each.isprintable() else "?" for each in name)
+    return plain if len(plain) <= _SHOWN_LETTERS_OF_A_NAME else plain[: _SHOWN_LETTERS_OF_A_NAME - 3] + "..."

@@ -76,11 +76,11 @@ def decode(
     from mdlcode.codes.base import code_of
     from mdlcode.coding.message import unpack
     from mdlcode.data import View, load_shared
-    from mdlcode.data.classes import listed
     from mdlcode.environment import select_device
     from mdlcode.experiments.tasks import source_of
     from mdlcode.files import write_atomically
     from mdlcode.limits import allow
+    from mdlcode.validation import listed
 
     allow(max_steps, max_memory)
     message = o.read_file(file, "message")

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from mdlcode.data import sequences, standardise
-from mdlcode.data.classes import listed, require_few
+from mdlcode.data.classes import require_few
 from mdlcode.data.sequences import Sequences
 from mdlcode.data.standardise import Given, Rule, Standardise
 from mdlcode.errors import MdlError
 from mdlcode.typing import IntArray
-from mdlcode.validation import shown
+from mdlcode.validation import listed, shown
 
 
 class Described(Protocol):

@@ -10,12 +10,11 @@ from torch import Tensor
 
 from mdlcode.errors import MdlError
 from mdlcode.typing import IntArray
-from mdlcode.validation import shown
+from mdlcode.validation import listed, short, shown
 
 _MOST_CLASSES = 2**16  # what the entropy coder's 24-bit probabilities tell apart with room to spare
 _MANY_CLASSES = 50
 _FEW_LABELS_A_CLASS = 4  # below which many classes look like measured values
-_SHOWN_CLASSES, _SHOWN_LETTERS = 10, 24
 # Kinds of numpy's types that are no class labels.
 _UNFIT = {"c": "complex", "m": "time differences", "M": "dates", "V": "records"}
 
@@ -142,25 +141,3 @@ def _from_objects(array: NDArray[Any]) -> NDArray[Any]:
     if kinds <= {bool, int, float}:
         return as_values(np.array(values))
     raise MdlError(f"labels are of mixed kinds ({', '.join(sorted(each.__name__ for each in kinds))}): make them one")
-
-
-def listed(names: Sequence[str]) -> str:
-    """The names with commas, those in the middle left out where there are many.
-
-    >>> listed(["cat", "dog"])
-    'cat, dog'
-    """
-    shown = [short(each) for each in names]
-    if len(shown) > _SHOWN_CLASSES:
-        shown = [*shown[: _SHOWN_CLASSES - 1], "...", shown[-1]]
-    return ", ".join(shown)
-
-
-def short(name: str) -> str:
-    """A name of at most 24 letters, in printable ones.
-
-    >>> short("a" * 30)
-    'aaaaaaaaaaaaaaaaaaaaa...'
-    """
-    plain = "".join(each if each.isprintable() else "?" for each in name)
-    return plain if len(plain) <= _SHOWN_LETTERS else plain[: _SHOWN_LETTERS - 3] + "..."

@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mdlcode.data import archives, folders, tables, text, tokens, vision
+from mdlcode.archives import KEYS, npy_reader, npz_masks, npz_readers
+from mdlcode.data import folders, tables, text, tokens, vision
 from mdlcode.data.arrays import as_inputs, assembled
 from mdlcode.data.base import Data, Shared
-from mdlcode.data.classes import short
 from mdlcode.data.view import View
 from mdlcode.errors import MdlError
-from mdlcode.validation import shown
+from mdlcode.validation import short, shown
 
 Reader = Callable[[], Any]
 Size = tuple[int, int]
@@ -170,7 +170,7 @@ def _source(name: str, target: str | None, size: Size | None) -> Source:
         stored = data_root() / f"{name}.npz"
         if not stored.is_file():
             return DATASETS[name]()
-        return _arrays(archives.npz_readers(stored), vision.NUM_CLASSES.get(name))
+        return _arrays(npz_readers(stored), vision.NUM_CLASSES.get(name))
     path = Path(name)
     try:
         is_file, is_folder = path.is_file(), path.is_dir()
@@ -179,8 +179,8 @@ def _source(name: str, target: str | None, size: Size | None) -> Source:
     if is_folder:
         return _folder(path, size)
     if is_file and path.suffix == ".npz":
-        masks = archives.npz_masks(path)
-        return replace(_arrays(archives.npz_readers(path)), mask=masks[0], test_mask=masks[1])
+        masks = npz_masks(path)
+        return replace(_arrays(npz_readers(path)), mask=masks[0], test_mask=masks[1])
     if is_file and path.suffix == ".npy":
         return _npy_pair(path, target)
     if is_file and path.name.endswith(tables.SUFFIXES):
@@ -202,17 +202,17 @@ def _npy_pair(path: Path, target: str | None) -> Source:
     def labels() -> Any:
         if target is None:
             raise MdlError(f"which file holds the labels of {path}? Name it with `target`")
-        return archives.npy_reader(Path(target))()
+        return npy_reader(Path(target))()
 
-    return Source(archives.npy_reader(path), labels)
+    return Source(npy_reader(path), labels)
 
 
 def _folder(path: Path, size: Size | None) -> Source:
     """A folder of arrays `x_train.npy` and so on, or of images."""
-    arrays = [path / f"{key}.npy" for key in archives.KEYS]
+    arrays = [path / f"{key}.npy" for key in KEYS]
     if arrays[0].is_file():
         tested = all(each.is_file() for each in arrays)
-        readers = [archives.npy_reader(each) for each in arrays]
+        readers = [npy_reader(each) for each in arrays]
         return _arrays(readers if tested else [*readers[:2], None, None])
     train = path / "train" if (path / "train").is_dir() else path
     test = [path / name for name in folders.TEST_NAMES if train != path and (path / name).is_dir()]

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mdlcode.data.classes import listed, short
 from mdlcode.errors import MdlError
+from mdlcode.validation import listed, short
 
 SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet")
 _MOST_CATEGORIES = 1000

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from mdlcode.data.arrays import from_arrays
 from mdlcode.data.base import Data
-from mdlcode.data.classes import as_values, listed
+from mdlcode.data.classes import as_values
 from mdlcode.data.standardise import Standardise
 from mdlcode.errors import MdlError
+from mdlcode.validation import listed
 
 Key = int | str
 _INPUT_NAMES = (

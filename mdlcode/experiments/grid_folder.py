@@ -13,9 +13,8 @@ import numpy as np
 from torch import Tensor
 
 from mdlcode.errors import MdlError
-from mdlcode.experiments.pieces import read_json
 from mdlcode.experiments.results import command_line, versions
-from mdlcode.files import write_atomically, write_json, write_text
+from mdlcode.files import read_json, write_atomically, write_json, write_text
 from mdlcode.learn.grid import Outcome
 from mdlcode.measures.trained import History
 from mdlcode.nets.tensors import read_tensors

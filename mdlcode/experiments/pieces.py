@@ -14,7 +14,7 @@ from mdlcode.data.base import Data
 from mdlcode.errors import MdlError
 from mdlcode.experiments.compare import measure_each
 from mdlcode.experiments.stored import Stored, read_results
-from mdlcode.files import read_plain_json, write_json
+from mdlcode.files import read_json, write_json
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -79,11 +79,3 @@ class Values:
 def _same_settings(path: Path, stored: Any, wanted: Any) -> None:
     if stored != json.loads(json.dumps(wanted)):
         raise MdlError(f"{path} was measured with other settings: name another `out`, or delete it")
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The mapping of plain values in a JSON file, of anybody's; raises MdlError where there is none."""
-    values = read_plain_json(path)
-    if not isinstance(values, dict):
-        raise MdlError(f"{path} is damaged: it is no mapping")
-    return values

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from mdlcode.data.classes import listed
 from mdlcode.errors import MdlError
 from mdlcode.experiments.results import Result
 from mdlcode.experiments.tables import Table, percent
+from mdlcode.validation import listed
 
 if TYPE_CHECKING:
     import pandas

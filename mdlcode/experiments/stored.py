@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
-from mdlcode.data.archives import npz_arrays
+from mdlcode.archives import npz_arrays
 from mdlcode.errors import MdlError
 from mdlcode.experiments.results import NAME, SCHEMA_VERSION, Result, stem, versions
 from mdlcode.files import read_plain_json

@@ -7,11 +7,10 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from mdlcode.errors import MdlError, in_one_line
-from mdlcode.experiments.pieces import read_json
 from mdlcode.experiments.shown import Results, results_table
 from mdlcode.experiments.stored import Stored, read_results
 from mdlcode.experiments.tables import Table
-from mdlcode.files import read_plain_json
+from mdlcode.files import read_json, read_plain_json
 from mdlcode.plots.bounds import bounds_side_by_side
 from mdlcode.plots.dimension import draw_dimensions
 from mdlcode.plots.kinds import draw
@@ -52,7 +51,7 @@ def read_document(path: Path) -> Document:
     documents = [found for each in files if (found := _of_file(each)) is not None]
     if not documents:
         raise MdlError(
-            f"{path} holds no results: compare, dimension and reproduce write a folder with --out,"
+            f"{path} holds no results: compare, dimension and reproduce write a folder,"
             " bound, measure and rank a .json file"
         )
     return joined(documents)

@@ -8,10 +8,10 @@ from matplotlib.figure import Figure
 
 from mdlcode import parallel
 from mdlcode.errors import MdlError
-from mdlcode.experiments.pieces import Piece, read_json
+from mdlcode.experiments.pieces import Piece
 from mdlcode.experiments.results import command_line, versions
 from mdlcode.experiments.tables import Table
-from mdlcode.files import is_scratch, make_folder, write_json, write_text
+from mdlcode.files import is_scratch, make_folder, read_json, write_json, write_text
 from mdlcode.plots.style import save
 from mdlcode.report.document import MARKER
 

@@ -17,10 +17,10 @@ from mdlcode.coding.integers import send_choice, send_float16
 from mdlcode.config import STRICT
 from mdlcode.errors import PrunedError
 from mdlcode.learn.squeeze.folding import is_chain
-from mdlcode.nets.held import is_trained, statistics
+from mdlcode.nets.held import is_trained
 from mdlcode.typing import FloatArray
 from mdlcode.weights.base import WeightCode, coded_tensors
-from mdlcode.weights.exact import BUFFERS, send_means, send_rounded, send_variances
+from mdlcode.weights.exact import BUFFERS, LARGEST_HALF, send_rounded
 from mdlcode.weights.hidden import hidden_layers
 from mdlcode.weights.masks import Order
 from mdlcode.weights.plan import Units, send_units
@@ -55,8 +55,9 @@ class Quantised(WeightCode):
 
     `values` takes an unquantised or pruned net to few values (with "as-trained" the net holds them
     already), and `symbols` sends them. Vectors (biases, scales of norms) are not quantised: they go as
-    float16, or like weights where they hold few values already. Statistics of norms go as `Coordinates`
-    sends them, other buffers and frozen parameters as float16, or exactly where they are no real numbers.
+    float16, or like weights where they hold few values already. So do vectors that are not trained, such as
+    the statistics of norms; other buffers and frozen parameters go as float16, or exactly where they are no real
+    numbers.
     With `units` "live", dead units of a sequential net are left out and which these are is sent;
     predictions stay exactly the same. With "sorted" the live ones come in canonical order, and their number
     is all that is sent: equal up to rounding, as sums are taken in another order, and about log2(units!)
@@ -96,25 +97,27 @@ class Quantised(WeightCode):
         entries = None if known is None else {name: each.entries for name, each in known.items()}
         plan = send_units(head, hidden_layers(net), entries, self.units)
         sent: dict[str, NDArray[Any]] = {}
-        moments = statistics(net)
-        # Last layer first: the order of a layer's units shows in the weights that read them, and a variance
-        # comes before its mean.
+        # Last layer first: the order of a layer's units shows in the weights that read them.
         for name, tensor in reversed(tensors.items()):
             shape, mine = plan.shape(name, _shape(tensor)), None
             if known is not None:
                 mine = _Known(known[name].alphabet, plan.taken.take(name, known[name].entries).reshape(-1))
-            if is_trained(tensor):
-                flat: NDArray[Any] = self._send(listener(name), mine, shape, plan.order(name, sent))
+            if is_trained(tensor) or _may_be_few(tensor):
+                flat = self._send(listener(name), mine, shape, plan.order(name, sent), is_trained(tensor))
             else:
-                flat = _send_fixed(listener(name), mine, name, tensor.dtype, shape, moments, sent)
+                flat = _send_fixed(listener(name), mine, tensor.dtype, shape)
             sent[name] = flat.reshape(shape)
             _fill(tensor, plan.placed.put(name, sent[name], _shape(tensor)))
 
-    def _send(self, channel: Channel, known: _Known | None, shape: tuple[int, ...], order: Order) -> FloatArray:
+    def _send(
+        self, channel: Channel, known: _Known | None, shape: tuple[int, ...], order: Order, trained: bool
+    ) -> FloatArray:
         """The decoded values (n,) of one tensor."""
         if len(shape) == 1:
             kind = None if known is None else (_FLOATS if known.alphabet is None else _FEW)
             if send_choice(channel, kind, 2, "values") == _FLOATS:
+                if not trained:
+                    return _send_fixed(channel, known, torch.float32, shape)
                 return send_float16(channel, None if known is None else known.entries, shape[0], "values")
         alphabet = send_alphabet(channel, None if known is None else known.alphabet, "levels")
         if alphabet.size == 1:
@@ -126,8 +129,10 @@ class Quantised(WeightCode):
     def _known(self, name: str, tensor: Tensor, net: nn.Module) -> _Known:
         weights = _array(tensor)
         if not is_trained(tensor):
-            return _Known(None, weights)
-        alphabet = _few(weights) if weights.ndim == 1 else self.values.alphabet(weights.reshape(-1))
+            few = _may_be_few(tensor) and bool((np.abs(weights) <= LARGEST_HALF).all())
+            alphabet = _few(weights) if few else None
+        else:
+            alphabet = _few(weights) if weights.ndim == 1 else self.values.alphabet(weights.reshape(-1))
         if alphabet is None:
             return _Known(None, weights)
         symbols = symbols_of(weights.reshape(-1), alphabet).reshape(weights.shape)
@@ -136,25 +141,16 @@ class Quantised(WeightCode):
         return _Known(alphabet, symbols)
 
 
-def _send_fixed(
-    channel: Channel,
-    known: _Known | None,
-    name: str,
-    dtype: torch.dtype,
-    shape: tuple[int, ...],
-    moments: Mapping[str, str],
-    sent: Mapping[str, NDArray[Any]],
-) -> NDArray[Any]:
-    """The decoded values (n,) of a buffer or a frozen parameter; `moments` as `statistics` gives them."""
-    values = None if known is None else known.entries
-    if name in moments:
-        return send_variances(channel, values, shape[0])
-    if name in moments.values():
-        [variance] = [each for each, mean in moments.items() if mean == name]
-        return send_means(channel, values, sent[variance])
+def _may_be_few(tensor: Tensor) -> bool:
+    """Whether a tensor that is not trained may go like a vector of weights: the statistics of norms do."""
+    return tensor.ndim == 1 and tensor.dtype == torch.float32
+
+
+def _send_fixed(channel: Channel, known: _Known | None, dtype: torch.dtype, shape: tuple[int, ...]) -> NDArray[Any]:
+    """The decoded values (n,) of another buffer or frozen parameter."""
     piece = torch.zeros(int(np.prod(shape)), dtype=dtype)
-    if values is not None:
-        piece.copy_(torch.from_numpy(values))
+    if known is not None:
+        piece.copy_(torch.from_numpy(known.entries))
     send_rounded(channel, piece, BUFFERS)
     return _array(piece)
 

@@ -28,6 +28,9 @@ def test_every_command_in_a_fresh_process(tmp_path: Path, monkeypatch: pytest.Mo
     columns = np.random.default_rng(0).normal(size=(12, 2)).round(3)
     rows = [f"{index % 3},{index // 3},{gap},{norm}" for index, (gap, norm) in enumerate(columns)]
     (tmp_path / "models.csv").write_text("width,depth,gap,norm\n" + "\n".join(rows) + "\n")
+    (tmp_path / "grid.yaml").write_text(
+        "axes: {width: [4, 6]}\nfixed: {train_size: 60, depth: 1, batch_size: 32}\ntraining: {steps: 4}\n"
+    )
     lines = """
         list nets
         bound-numbers --errors 1 --examples 99 --bits 50
@@ -43,6 +46,7 @@ def test_every_command_in_a_fresh_process(tmp_path: Path, monkeypatch: pytest.Mo
         bound digits net.mdl --limit 60
         measure digits net.pt --arch mlp-1x4 --limit 40 --measures distance,cross-entropy
         dimension digits --arch mlp-1x4 --limit 60 --seeds 1 --precision 4 --baseline 0.1 --epochs 1
+        grid digits --config grid.yaml --measures distance --out grid
         rank models.csv --axes width,depth --targets gap
         reproduce zhou --only table1 --out zhou --workers 1
     """
@@ -54,6 +58,6 @@ def test_every_command_in_a_fresh_process(tmp_path: Path, monkeypatch: pytest.Mo
     assert ran.returncode == 0, ran.stderr
     for said in ("lenet5", "exact binomial", "uniform", "run.png", "run.html", "mlp-1x4", "cross-entropy", "d_int90"):
         assert said in ran.stdout, said
-    for said in ("labels identical: proved", "decodes: holds", "norm", "96.50 %"):
+    for said in ("labels identical: proved", "decodes: holds", "2 nets in grid", "norm", "96.50 %"):
         assert said in ran.stdout, said
     assert np.array_equal(np.load("labels.npy"), load("digits", View(limit=20)).labels)
