@@ -21,6 +21,7 @@ import traceback
 import warnings
 from collections import Counter
 from collections.abc import Callable
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -192,11 +193,11 @@ def edited(rng: random.Random, tree: Any) -> Any:
         for parent, key in places:
             places += [(parent[key], inner) for inner in _keys(parent[key])]
         if not places:
-            return rng.choice(NASTY)
+            return deepcopy(rng.choice(NASTY))
         parent, key = rng.choice(places)
         way = rng.randrange(8)
         if way < 4:
-            parent[key] = rng.choice(NASTY)
+            parent[key] = deepcopy(rng.choice(NASTY))
         elif way == 4:
             del parent[key]
         elif way == 5:

@@ -93,7 +93,7 @@ def build(arch: Arch, input_shape: tuple[int, ...], num_classes: int, sequences:
         if is_ours:  # what the net takes is known before it is there
             with torch.device("meta"):
                 count = sum(each.numel() for each in factory(input_shape, num_classes).parameters())
-            require_memory(_TRAINING_BYTES * count, f"net '{arch}' with its {count:,} parameters")
+            require_memory(_PARAMETER_BYTES * count, f"net '{arch}' with its {count:,} parameters")
         net = factory(input_shape, num_classes)
         if not isinstance(net, nn.Module):
             raise TypeError(f"it gives a {type(net).__name__}, no torch module")
@@ -127,7 +127,7 @@ def takes_tokens(net: nn.Module) -> bool:
 
 
 _LARGE_SIDE = 16
-_TRAINING_BYTES = 16  # of a parameter, its gradient and two moments
+_PARAMETER_BYTES = 64  # its value, gradient and two moments, or its symbols while they are decoded
 
 
 def _named(arch: str, input_shape: tuple[int, ...], sequences: Sequences | None) -> Factory:
