@@ -17,6 +17,7 @@ SMOKE = {
     "any_module": ("--only conv1d --codes float32 compressed --labels 20", None),
     "attack": ("--messages 5 --nets 5 --configs 5 --results 5 --images 5", None),
     "bench_bounds": ("1000", None),
+    "forecast": ("200", None),
     "dimension_coverage": ("--runs 2 --seeds 1", None),
     "mnist_mlp": ("--limit 40", "MNIST"),
     "overhead": ("--labels 300", None),

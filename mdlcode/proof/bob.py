@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 import mdlcode
-from mdlcode import progress
+from mdlcode import limits, progress
 from mdlcode.codes.base import Code
 from mdlcode.config import to_config
 from mdlcode.data.base import Shared
@@ -36,6 +36,7 @@ _ENVIRONMENT = (
     *("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT"),
     *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_CBWR"),
     *("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "CUDA_VISIBLE_DEVICES", "CUBLAS_WORKSPACE_CONFIG"),
+    *(limits.STEPS, limits.MEMORY),
 )
 SealedCode = bytes
 
