@@ -80,7 +80,7 @@ def test_compare_shows_bounds(mdlcode: Run, tmp_path: Path) -> None:
     [
         (("digits",), "say what to bound"),
         (("digits", "--code", "float32", "--delta", "1"), "delta is a failure probability"),
-        (("digits", "--code", "float32", "--delta", "nan"), "delta must be a finite number"),
+        (("digits", "--code", "float32", "--delta", "nan"), "--delta is nan: a finite number"),
         (
             ("digits", "--code", "float32", "--candidates", "0"),
             "--candidates is 0: at least 1",
