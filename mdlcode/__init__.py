@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mdlcode.codes.variational import Variational
     from mdlcode.coding.channel import Channel
     from mdlcode.config import from_config, to_config
-    from mdlcode.data import Data, Shared, View, from_arrays, from_dataset, from_text, load
+    from mdlcode.data import Bins, Data, Shared, View, from_arrays, from_dataset, from_text, load
     from mdlcode.errors import MdlError, MessageError, TrainingError
     from mdlcode.experiments.compare import compare
     from mdlcode.learn import AnyLearner, EstimatorLearner, Learner, NetLearner, Predictor, Steps
@@ -36,7 +36,7 @@ _HOMES = {
     "mdlcode.codes.variational": ("Variational",),
     "mdlcode.coding.channel": ("Channel",),
     "mdlcode.config": ("from_config", "to_config"),
-    "mdlcode.data": ("Data", "Shared", "View", "from_arrays", "from_dataset", "from_text", "load"),
+    "mdlcode.data": ("Bins", "Data", "Shared", "View", "from_arrays", "from_dataset", "from_text", "load"),
     "mdlcode.errors": ("MdlError", "MessageError", "TrainingError"),
     "mdlcode.experiments.compare": ("compare",),
     "mdlcode.learn": ("AnyLearner", "EstimatorLearner", "Learner", "NetLearner", "Predictor", "Steps"),
@@ -47,6 +47,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "AnyLearner",
     "BestOf",
+    "Bins",
     "Channel",
     "Code",
     "Codelength",

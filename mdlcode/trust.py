@@ -108,6 +108,18 @@ def _is_class(found: object) -> bool:
     return isinstance(found, type) and issubclass(found, BaseEstimator)
 
 
+def is_regressor(found: object) -> bool:
+    """Whether an object is a class of scikit-learn regressors.
+
+    >>> from sklearn.linear_model import LogisticRegression, Ridge
+    >>> is_regressor(Ridge), is_regressor(LogisticRegression)
+    (True, False)
+    """
+    from sklearn.base import RegressorMixin
+
+    return _is_class(found) and issubclass(found, RegressorMixin)  # type: ignore[arg-type]
+
+
 def _is_public_estimator(name: str) -> bool:
     """Whether a name is that of an estimator, of any kind, in one of the packages that `sklearn` lists as public."""
     module, _, cls = name.partition(":")

@@ -13,7 +13,7 @@ from mdlcode.coding.channel import Ledger, smooth
 from mdlcode.coding.entropy_models import Categories
 from mdlcode.data.base import Shared
 from mdlcode.learn.base import Predictor
-from mdlcode.learn.turns import say_labels, sending
+from mdlcode.learn.turns import say_all
 from mdlcode.typing import FloatArray, IntArray
 
 _CONFIDENCE = 0.95
@@ -102,7 +102,7 @@ class ExpectedLength:
 
 def _label_bits(predictor: Predictor, shared: Shared, labels: IntArray) -> float:
     ledger = Ledger()
-    say_labels(shared, (0, len(shared)), labels, predictor.predict, sending(ledger))
+    say_all(ledger, shared, labels, predictor)
     return ledger.codelength(shared.num_classes).label_bits
 
 

@@ -52,7 +52,7 @@ class Fitting:
         with reproducible(self.seed, device), svi.isolated():
             tail, inputs = behind_fixed_layers(self.learned, known)
             estimator = svi.ESTIMATORS[self.estimator](tail, self.layout, self.learned.bf16, self.seed)
-            model = svi.Model(prior, estimator.logits, count)
+            model = svi.Model(prior, estimator.logits, count, self.learned.head)
 
             def batch(indices: Tensor) -> tuple[Tensor, Tensor]:
                 return inputs(indices), targets[indices]

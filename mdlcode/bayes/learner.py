@@ -21,10 +21,12 @@ from mdlcode.bayes.posterior import NO_OTHERS, Layout, MeanField, Others, Sample
 from mdlcode.bayes.priors import AnyPrior, CodedPrior, Gaussian, SparsePrior
 from mdlcode.bayes.refinement import Rates, Refinement
 from mdlcode.coding.channel import Ledger
+from mdlcode.coding.entropy_models import EntropyModel
 from mdlcode.config import STRICT, Seed, Settings
 from mdlcode.data.base import Shared
 from mdlcode.errors import MdlError
 from mdlcode.learn.base import Learner, Predictor, parse_learner
+from mdlcode.learn.ensemble import MeanPredictor
 from mdlcode.learn.nets.predictor import NetPredictor, NetTrainer
 from mdlcode.learn.nets.steps import Steps
 from mdlcode.nets.held import fill, others
@@ -231,8 +233,14 @@ class BayesPredictor(Predictor):
 
     def predict(self, inputs: Tensor) -> FloatArray:
         """Probabilities (m, K) in float64: the mean over the learner's number of draws."""
-        total = sum(self.one(each).predict(inputs) for each in self.weights(self._learner.predictive_draws))
-        return np.asarray(total / self._learner.predictive_draws, dtype=np.float64)
+        return self._mean().predict(inputs)
+
+    def model(self, inputs: Tensor) -> EntropyModel:
+        """As of `Predictor`; of densities their mixture."""
+        return self._mean().model(inputs)
+
+    def _mean(self) -> MeanPredictor:
+        return MeanPredictor([self.one(each) for each in self.weights(self._learner.predictive_draws)])
 
     def weights(self, draws: int) -> list[FloatArray]:
         """That many draws (P,) of the weights."""

@@ -22,6 +22,7 @@ from mdlcode.bayes.handlers import Flipout, FlipoutConvolutions, LocalReparamete
 from mdlcode.bayes.models import HARDLY, SITE, PriorModel
 from mdlcode.data.sequences import UNLABELLED
 from mdlcode.errors import TrainingError
+from mdlcode.learn.families import DensityHead
 
 ESTIMATORS: dict[str, type[OneDraw]] = {
     "local": LocalReparameterisation,
@@ -88,10 +89,19 @@ class Flow(AutoNormalizingFlow):
 
 
 class Model:
-    """p(weights) p(labels | inputs, weights), the labels' term scaled up from a batch to all n labels."""
+    """p(weights) p(labels | inputs, weights), the labels' term scaled up from a batch to all n labels.
 
-    def __init__(self, prior: PriorModel, logits: Callable[[Tensor, Tensor], Tensor], num_labels: int) -> None:
-        self._prior, self._logits, self._num_labels = prior, logits, num_labels
+    Labels are classes, or what `head` reads outputs as densities of.
+    """
+
+    def __init__(
+        self,
+        prior: PriorModel,
+        logits: Callable[[Tensor, Tensor], Tensor],
+        num_labels: int,
+        head: DensityHead | None = None,
+    ) -> None:
+        self._prior, self._logits, self._num_labels, self._head = prior, logits, num_labels, head
 
     def __call__(self, x: Tensor, targets: Tensor, kl_weight: float) -> None:
         """One run of the model on a batch of standardised inputs."""
@@ -102,8 +112,10 @@ class Model:
             here = targets != UNLABELLED
             logits, targets = logits[here], targets[here]
         with poutine.scale(scale=self._num_labels / len(targets)):
-            likelihood = Categorical(logits=logits).to_event(1)
-            pyro.sample("labels", likelihood, obs=targets)
+            if self._head is None:
+                pyro.sample("labels", Categorical(logits=logits).to_event(1), obs=targets)
+            else:
+                pyro.factor("labels", -self._head.nats(logits, targets).sum())
 
 
 class ClosedElbo(TraceMeanField_ELBO):

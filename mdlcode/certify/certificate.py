@@ -75,7 +75,7 @@ def certify(
     Rivasplata et al. 2020 is for one fixed rule that makes the posterior. The test set of `test`, else of `data`,
     gives the bound to compare with. Raises MdlError for candidates below 1 and delta outside (0, 1).
     """
-    data.require_one_label_each("a bound")
+    data.require_one_class_each("a bound")
     bits = {**hypothesis.bits_by_part, **choice_bits(candidates)}
     total_bits, net_bits = (math.fsum(each.values()) for each in (bits, hypothesis.bits_by_part))
     errors = count_errors(hypothesis.predictor, data.shared.inputs, data.labels)

@@ -22,7 +22,7 @@ def certify_code(
     code's message decodes to. Raises MdlError for a code that sends no net, and as
     `certify` does.
     """
-    data.require_one_label_each("a bound")  # before anything is trained
+    data.require_one_class_each("a bound")  # before anything is trained
     if isinstance(code, Variational) and code.refines:
         return certify(from_draw(code, data), data, delta, candidates)
     if isinstance(code, Variational):
@@ -37,7 +37,7 @@ def certify_sent(code: Code, message: bytes, data: Data, delta: float = 0.05, ca
     Raises MdlError as `certify` does, for a code that sends no net and for a net that depends on the inputs in ways
     no bit pays for; MessageError for a message that does not decode.
     """
-    data.require_one_label_each("a bound")
+    data.require_one_class_each("a bound")
     return certify(sent(code, message, data.shared), data, delta, candidates)
 
 
@@ -76,7 +76,7 @@ def certify_prefix(code: Code, data: Data, share: float, delta: float = 0.05, ca
     """
     if not 0 < share < 1:
         raise MdlError(f"`prior` {share:g} is a share of the examples: between 0 and 1")
-    data.require_one_label_each("a bound")
+    data.require_one_class_each("a bound")
     seen = round(share * len(data))
     unseen = rest(data, seen)  # before anything is trained
     return certify(from_prefix(code, data, seen), unseen, delta, candidates)

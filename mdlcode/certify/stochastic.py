@@ -34,7 +34,7 @@ def certify_stochastic(
     moments read off the inputs, and log2 `candidates`; `mc_delta` is split among these, as each has draws of
     its own. Raises MdlError as `certify` does, and for delta + mc_delta of 1 or more.
     """
-    data.require_one_label_each("a bound")
+    data.require_one_class_each("a bound")
     bits = {f"KL {name}": each for name, each in net.posterior.kl_bits_by_tensor().items()}
     bits |= {"prior scales": net.posterior.prior_bits, INPUTS: data.shared.moment_bits, **choice_bits(candidates)}
     bits = {part: each for part, each in bits.items() if each}

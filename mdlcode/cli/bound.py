@@ -1,7 +1,7 @@
 """`mdlcode bound`."""
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -163,7 +163,7 @@ def _of_file(chosen: "Bounding", file: Path, trusted: Collection[str]) -> "Certi
     if chosen.view != View():
         raise MdlError("a message names its own view of the data: leave out --limit and the like")
     source = source_of(header)
-    loaded = load(chosen.data, source.view, test=chosen.test, **asdict(source.reading))
+    loaded = load(chosen.data, source.view, test=chosen.test, **vars(source.reading))
     loaded = loaded.to(select_device(chosen.device))
     loaded = _seen(source.view, loaded)
     return certify(from_message(content, loaded.shared, trusted), loaded, chosen.delta, chosen.candidates)

@@ -25,7 +25,7 @@ _WIDTHS = (13, 11, 13, 9, 14, 13, 8)  # of numbers not known yet: up to 31 milli
 
 
 @dataclass(frozen=True)
-class Codes(o.View):
+class Codes(o.Coded):
     """Options of `compare`."""
 
     codes: o.CodeNames = None
@@ -44,10 +44,11 @@ def compare(given: Codes, out_folder: OutFolder = None, force: Force = False) ->
 
     chosen = o.read(Comparison, given, codes=",".join(PRESETS))
     loaded = chosen.load()
-    codes = chosen.named_codes()
+    real = loaded.shared.bins is not None
+    codes = chosen.named_codes(real)
     widths = (max(len(name) for name, _ in codes) + len(" (best of 9)"), *_WIDTHS)
     title = f"{loaded.name}: {len(loaded):,} labels, {loaded.shared.classes_text}"
-    table = GrowingTable(shown.HEADER, widths, title, shown.CAPTION)
+    table = GrowingTable(shown.header(real), widths, title, shown.caption(real))
     results: list[Result] = []
     failures: list[str] = []
 
@@ -90,8 +91,9 @@ def audit(given: o.OneCode, only: Checks = None) -> None:
     from mdlcode.proof.checks import settings_bytes
 
     chosen = o.read(Experiment, given)
-    name, code = chosen.single_code()
+    chosen.single_code()  # one code, before anything is read
     data = chosen.load()
+    name, code = chosen.single_code(data.shared.bins is not None)
     broken = []
     with o.computing(chosen.threads, chosen.workers):
         for finding in audited(code, data, only or ()):
@@ -100,7 +102,7 @@ def audit(given: o.OneCode, only: Checks = None) -> None:
     growth = settings_bytes(code)
     out.print(f"settings: {growth:+,} bytes beside the default of its kind; they are shared, and not charged")
     verdict = f"FAILS: {', '.join(broken)}" if broken else "passes"
-    labels = f"{len(data):,} labels of {data.name}, {data.shared.num_classes} classes"
+    labels = f"{len(data):,} labels of {data.name}, {data.shared.classes_text}"
     out.print(f"{name} on {labels}: {verdict}", highlight=False)
     if broken:
         raise typer.Exit(1)

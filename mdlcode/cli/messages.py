@@ -1,6 +1,5 @@
 """`mdlcode encode`, `decode` and `verify`."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +11,7 @@ from mdlcode.errors import MdlError
 
 if TYPE_CHECKING:
     from mdlcode.experiments.tasks import Experiment
-    from mdlcode.typing import IntArray
+    from mdlcode.typing import FloatArray, IntArray
 
 Readable = Annotated[
     list[Path] | None,
@@ -34,8 +33,9 @@ def _write_message(chosen: "Experiment", file: Path) -> None:
     from mdlcode.config import to_config
     from mdlcode.files import write_atomically
 
-    name, code = chosen.single_code()
+    chosen.single_code()  # one code, before anything is read
     loaded = chosen.load()
+    name, code = chosen.single_code(loaded.shared.bins is not None)
     source = {
         "name": chosen.data,
         "view": to_config(chosen.view),
@@ -69,7 +69,8 @@ def decode(
 ) -> None:
     """Reads the labels out of a message, without opening those of DATA: their numbers into a .npy file, or a .csv file.
 
-    A .csv file has a line for each example, with its place in DATA and the name of its class.
+    A .csv file has a line for each example, with its place in DATA and the name of its class. Targets that are real
+    numbers are told as what they are, in both.
     """
     import numpy as np
 
@@ -88,22 +89,23 @@ def decode(
     code, source = code_of(header, trust or ()), source_of(header)
     if len(source.classes) not in (0, header.num_classes):
         raise MdlError(f"the message names {len(source.classes)} of {header.num_classes} classes: encode it again")
-    stored = load_shared(data, header.num_classes, View(order_seed=None), **asdict(source.reading))
+    stored = load_shared(data, header.num_classes, View(order_seed=None), **vars(source.reading))
     shared = source.view.of_shared(stored).to(select_device(device or "auto"))
     if labels.suffix == ".csv" and shared.sequences is not None:
         raise MdlError("labels of tokens are written into a .npy file: name one")
     with o.computing(threads, workers=1):
         decoded = code.decode(shared, message)
+    values = decoded if shared.bins is None else shared.bins.decode(decoded)
     if labels.suffix == ".csv":
         order = source.view.order(len(stored))
-        write_atomically(labels, lambda opened: opened.write(_lines(order, decoded, source.classes).encode()))
+        write_atomically(labels, lambda opened: opened.write(_lines(order, values, source.classes).encode()))
     else:
-        write_atomically(labels, lambda opened: np.save(opened, decoded))
+        write_atomically(labels, lambda opened: np.save(opened, values))
     names = f" ({listed([f'{place} = {name}' for place, name in enumerate(source.classes)])})" if source.classes else ""
     out.print(f"{len(decoded):,} labels in {labels}{names}", highlight=False)
 
 
-def _lines(order: "IntArray", labels: "IntArray", classes: tuple[str, ...]) -> str:
+def _lines(order: "IntArray", labels: "IntArray | FloatArray", classes: tuple[str, ...]) -> str:
     """The labels as CSV, by place of the example."""
     import csv
     import io
@@ -124,13 +126,14 @@ def verify(given: o.OneCode, readable: Readable = None) -> None:
     from mdlcode.proof.prove import transmit_and_prove
 
     chosen = o.read(Experiment, given)
-    name, code = chosen.single_code()
+    chosen.single_code()  # one code, before anything is read
     data = chosen.load()
+    name, code = chosen.single_code(data.shared.bins is not None)
     with o.computing(chosen.threads, chosen.workers), Bob(data.shared, readable or ()) as bob:
         _, transmission, proof = transmit_and_prove(bob, code, data)
     for note in transmission.received.notes:
         out.print(note, highlight=False)
-    out.print(f"{name}, {len(data):,} labels of {data.shared.num_classes} classes: {proof}", highlight=False)
+    out.print(f"{name}, {len(data):,} labels, {data.shared.classes_text}: {proof}", highlight=False)
     out.print(f"{proof.confinement}; waiting for Bob took {proof.seconds:,.1f} seconds", highlight=False)
     if not proof.proved:
         raise typer.Exit(1)

@@ -48,7 +48,7 @@ def compress(given: Net, file: o.Out) -> None:
     if chosen.weight_code and (chosen.weights is None or chosen.codes or len(chosen.weight_code) > 1):
         raise MdlError("--weight-code is one way of sending --weights, in place of a --code: name one, with --weights")
     loaded = chosen.load()
-    loaded.require_one_label_each("a file of a net")
+    loaded.require_one_class_each("a file of a net")
     with o.computing(chosen.threads, chosen.workers):
         net, packed, trusted = (_trained if chosen.weights is None else _own)(chosen, loaded)
         decoded = decode_net(packed, trusted)

@@ -61,6 +61,10 @@ ClassNames = Annotated[
 NumClasses = Annotated[int | None, typer.Option(help="Number of classes, where labels are 0, 1, 2, ...")]
 Resize = Annotated[str | None, typer.Option(help="HEIGHTxWIDTH in pixels that all images of a folder are brought to.")]
 Length = Annotated[int | None, typer.Option(help="Characters of each sequence that a .txt is cut into; 64 by default.")]
+Precision = Annotated[
+    float | None, typer.Option(help="Of targets that are real numbers: the step between values that are told apart.")
+]
+Range = Annotated[str | None, typer.Option(help="LOWEST,HIGHEST value that such targets can have.")]
 Threads = Annotated[
     int | None, typer.Option(help="Threads of torch in each process; decoding needs the encoder's.", min=1)
 ]
@@ -129,7 +133,15 @@ class View:
 
 
 @dataclass(frozen=True)
-class OneCode(View):
+class Coded(View):
+    """The same, for codes, which take real-valued targets too."""
+
+    precision: Precision = None
+    range: Range = None
+
+
+@dataclass(frozen=True)
+class OneCode(Coded):
     """The same, and one code."""
 
     codes: CodeName = None

@@ -7,6 +7,7 @@ from mdlcode.codes.choice import hold_shortest
 from mdlcode.codes.compressed import Compressed
 from mdlcode.codes.forecast import Forecaster
 from mdlcode.codes.frequencies import Frequencies
+from mdlcode.codes.linear import Linear
 from mdlcode.codes.mixture import Bayes, FixedShare, Switch
 from mdlcode.codes.online import Buffer, Online, Streams
 from mdlcode.codes.prequential import Prequential
@@ -28,6 +29,7 @@ __all__ = [
     "Frequencies",
     "Geometric",
     "Identity",
+    "Linear",
     "Listed",
     "Online",
     "Portions",

@@ -15,7 +15,9 @@ from mdlcode import progress
 from mdlcode.codelength import Codelength
 from mdlcode.codes.last_run import MOST_BYTES, LastRun, Remembered
 from mdlcode.coding import message as envelope
-from mdlcode.coding.channel import UNDECODABLE, Channel, Ledger, Receiver, Sender, Words
+from mdlcode.coding.binned import even_bins
+from mdlcode.coding.channel import UNDECODABLE, Channel, Ledger, Receiver, Sender, Words, smooth
+from mdlcode.coding.entropy_models import Categories, EntropyModel
 from mdlcode.config import STRICT, Configurable, parsed, to_config
 from mdlcode.data.base import Data, Shared, require_data
 from mdlcode.environment import Environment
@@ -195,9 +197,21 @@ class PreparedCode(Code):
 
 
 def require_rows(shared: Shared) -> None:
-    """Raises MdlError where the probabilities of all labels, in some copies, take more memory than is allowed."""
+    """Raises MdlError where the probabilities of all labels, in some copies, take more memory than is allowed.
+
+    Of real-valued targets no row of all bins is made.
+    """
+    if shared.bins is not None:
+        return
     num_bytes = _COPIES_OF_ROWS * 8 * len(shared) * shared.num_classes
     require_memory(num_bytes, f"a code of {len(shared):,} labels of {shared.num_classes:,} classes")
+
+
+def uniform_model(count: int, shared: Shared) -> EntropyModel:
+    """The uniform distribution over classes or bins, `count` times."""
+    if shared.bins is not None:
+        return even_bins(count, shared.num_classes)
+    return Categories(smooth(uniform_rows(count, shared.num_classes)))
 
 
 def uniform_rows(count: int, num_classes: int) -> FloatArray:

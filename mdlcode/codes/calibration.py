@@ -27,6 +27,16 @@ class Identity(Settings):
         """All weight on the one variant."""
         return np.ones(1)
 
+    @property
+    def temperatures(self) -> tuple[float, ...]:
+        """The one that changes nothing."""
+        return (1.0,)
+
+    @property
+    def uniform_shares(self) -> tuple[float, ...]:
+        """Nothing of the uniform distribution."""
+        return (0.0,)
+
     def variants(self, probs: FloatArray) -> FloatArray:
         """The predictions (E, m, K) as their only variant: (E, 1, m, K)."""
         return probs[:, None]
@@ -43,7 +53,8 @@ class Temperature(Settings):
 
     The variants' weights start from a prior at T = 1, exp(-(ln T)^2 / (2 width^2)), and follow their
     likelihood label by label. They follow the switch distribution, since later nets need other
-    temperatures: against the best fixed variant g it costs at most log2(2 / prior_g) bits.
+    temperatures: against the best fixed variant g it costs at most log2(2 / prior_g) bits. Densities of real-valued
+    targets are made wider or narrower, by sqrt(T) a Gaussian.
     """
 
     kind: Literal["temperature"] = Field(default="temperature", kw_only=True)

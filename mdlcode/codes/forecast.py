@@ -5,9 +5,12 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
+from mdlcode.codelength import LABELS
 from mdlcode.codes.calibration import Calibration
 from mdlcode.codes.mixture import Mixture, Weights
-from mdlcode.coding.channel import Channel, smooth
+from mdlcode.codes.opinions import BinnedVariants, Opinions, RowsHeard, Variants, heard
+from mdlcode.coding.binned import Binned
+from mdlcode.coding.channel import Channel
 from mdlcode.errors import TrainingError
 from mdlcode.typing import FloatArray, IntArray
 
@@ -40,39 +43,45 @@ class Forecaster:
         weights: FloatArray = self._experts.now[0]
         return weights
 
-    def transmit(self, channel: Channel, experts: FloatArray, labels: IntArray | None) -> IntArray:
-        """The labels (m,) of a block, sent under the experts' predictions (E, m, K) for it.
+    def transmit(self, channel: Channel, experts: Opinions, labels: IntArray | None) -> IntArray:
+        """The labels (m,) of a block, sent under the experts' predictions for it: (E, m, K), or E models of bins.
 
         An expert whose row is not finite is left out from that label on, on both sides, with a warning.
         """
-        count = experts.shape[1]
-        bad = _broken(experts)
+        said = heard(experts)
+        bad, count = said.broken(), len(said)
         if not (self._variants.now.size > 1 or bad.any()):  # nothing to adapt: the block goes at once
             self.trace += [self.expert_weights] * count
-            return channel.send(labels, experts[0])
-        step = self._step(experts.shape[2])
+            return channel.send_under(labels, said.first(), LABELS)
+        step = self._step(said.width)
         sent = []
-        for part in (slice(start, start + step) for start in range(0, count, step)):
-            variants = self._calibration.variants(_usable(experts[:, part], bad[:, part]))  # (E, G, m, K)
+        for part in (slice(start, min(start + step, count)) for start in range(0, count, step)):
+            variants = said.variants(self._calibration, part)
             known = None if labels is None else labels[part]
             sent.append(self._adapting(channel, variants, bad[:, part], known))
         return np.concatenate(sent)
 
     def predict(self, experts: FloatArray) -> FloatArray:
         """Probabilities (m, K) with the weights as they stand, from the experts' (E, m, K)."""
-        usable, step = _usable(experts, _broken(experts)), self._step(experts.shape[2])
-        starts = range(0, usable.shape[1], step)
-        return np.concatenate([self._fixed(self._calibration.variants(usable[:, i : i + step])) for i in starts])
+        said = RowsHeard(experts)
+        count, step = len(said), self._step(said.width)
+        parts = (said.variants(self._calibration, slice(i, min(i + step, count))) for i in range(0, count, step))
+        return np.concatenate([each.mixed(self._standing(len(each))) for each in parts])
+
+    def model(self, experts: tuple[Binned, ...]) -> Binned:
+        """The distributions over bins with the weights as they stand, from the experts' models of m rows."""
+        variants = BinnedVariants.of(experts, self._calibration)
+        return variants.model(self._standing(len(variants)))
 
     def _adapting(
-        self, channel: Channel, variants: FloatArray, bad: NDArray[np.bool_], labels: IntArray | None
+        self, channel: Channel, variants: Variants, bad: NDArray[np.bool_], labels: IntArray | None
     ) -> IntArray:
         """The labels (m,), each under the weights that those before it left. Alice, who knows them, mixes at once."""
         if labels is None:
-            return np.array([self._receive(channel, variants[:, :, i : i + 1], each) for i, each in enumerate(bad.T)])
-        likelihoods = np.moveaxis(variants[:, :, np.arange(len(labels)), labels], 2, 0)  # (m, E, G)
-        weights = np.stack([self._weigh(*each) for each in zip(np.ascontiguousarray(likelihoods), bad.T, strict=True)])
-        return channel.send(labels, _mixed(weights, variants))
+            return np.array([self._receive(channel, variants.at(i), each) for i, each in enumerate(bad.T)])
+        likelihoods = variants.likelihoods(labels)
+        weights = np.stack([self._weigh(*each) for each in zip(likelihoods, bad.T, strict=True)])
+        return channel.send_under(labels, variants.model(weights), LABELS)
 
     def _weigh(self, likelihood: FloatArray, bad: NDArray[np.bool_]) -> FloatArray:
         """The weights (E, G) for a label, which the experts' variants then give this likelihood (E, G)."""
@@ -80,11 +89,11 @@ class Forecaster:
         self._learn(likelihood)
         return weights
 
-    def _receive(self, channel: Channel, variants: FloatArray, bad: NDArray[np.bool_]) -> int:
-        """The next label, from its variants (E, G, 1, K)."""
-        label = int(channel.send(None, _mixed(self._ready(bad)[None], variants))[0])
-        self._learn(variants[:, :, 0, label])
-        return label
+    def _receive(self, channel: Channel, variants: Variants, bad: NDArray[np.bool_]) -> int:
+        """The next label, from its variants alone."""
+        label = channel.send_under(None, variants.model(self._ready(bad)[None]), LABELS)
+        self._learn(variants.likelihoods(label)[0])
+        return int(label[0])
 
     def _ready(self, bad: NDArray[np.bool_]) -> FloatArray:
         """The weights (E, G) for the next label, without the experts that are bad at it."""
@@ -99,11 +108,11 @@ class Forecaster:
         weights: FloatArray = self.expert_weights[:, None] * self._variants.now  # (E, G)
         return weights
 
-    def _fixed(self, variants: FloatArray) -> FloatArray:
-        return _mixed(np.broadcast_to(self._weights(), (variants.shape[2], *variants.shape[:2])), variants)
+    def _standing(self, count: int) -> FloatArray:
+        return np.broadcast_to(self._weights(), (count, *self._variants.now.shape))
 
-    def _step(self, num_classes: int) -> int:
-        return max(1, _HELD // (self._variants.now.size * num_classes))
+    def _step(self, width: int) -> int:
+        return max(1, _HELD // (self._variants.now.size * width))
 
     def _bury(self, bad: NDArray[np.bool_]) -> None:
         if bad.any() and (newly := bad & ~self._dead).any():
@@ -112,25 +121,3 @@ class Forecaster:
                 raise TrainingError("every expert gave NaN: lower the learning rate, or name another learner")
             warnings.warn(f"expert {int(np.argmax(newly))} gave NaN and is dropped from here on", stacklevel=4)
             self._experts.drop(self._dead[None])
-
-
-def _mixed(weights: FloatArray, variants: FloatArray) -> FloatArray:
-    """The rows (m, K) that weights (m, E, G) make of variants (E, G, m, K).
-
-    A row's bits do not depend on how many rows there are: Bob mixes one by one what Alice mixes at once.
-    """
-    shares = weights.reshape(len(weights), -1).T[:, :, None] * variants.reshape(-1, *variants.shape[2:])
-    mixed: FloatArray = shares.sum(axis=0)  # one variant after another, since the first axis is the outermost
-    return mixed
-
-
-def _broken(experts: FloatArray) -> NDArray[np.bool_]:
-    """Which rows (E, m) of the predictions (E, m, K) are not finite."""
-    return np.logical_not(np.isfinite(experts).all(axis=2))
-
-
-def _usable(experts: FloatArray, bad: NDArray[np.bool_]) -> FloatArray:
-    """Smoothed rows; those that are no probabilities become uniform (their expert has no weight)."""
-    num_experts, count, num_classes = experts.shape
-    rows = np.where(bad[:, :, None], 1.0 / num_classes, experts)
-    return smooth(rows.reshape(-1, num_classes)).reshape(num_experts, count, num_classes)

@@ -16,6 +16,7 @@ from mdlcode.coding.entropy_models import Categories
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
 from mdlcode.learn.constant import ConstantPredictor
+from mdlcode.learn.marginal import ConstantDensity, Marginal
 from mdlcode.typing import FloatArray, IntArray
 
 _PRIOR_COUNT = 0.5
@@ -28,7 +29,8 @@ class Frequencies(Code):
 
     The prequential code of Krichevsky & Trofimov 1981; its length is -log2 of the labels' evidence under a
     Dirichlet(1/2) prior, `frequencies_bits`. A model that learns from the inputs must be shorter than this one:
-    where classes are uneven, being shorter than the uniform code says nothing.
+    where classes are uneven, being shorter than the uniform code says nothing. Real-valued targets go under the
+    `Marginal` of those before them, a mixture of Student's t and histograms.
     """
 
     needs_same_environment: ClassVar[bool] = False
@@ -36,6 +38,8 @@ class Frequencies(Code):
 
     def transmit(self, channel: Channel, shared: Shared, labels: IntArray | None) -> Received:
         """Each label under the counts of those before it: Alice many at once, Bob one by one."""
+        if shared.bins is not None:
+            return _marginal(channel, shared, labels)
         counts, step = np.full(shared.num_classes, _PRIOR_COUNT), _CHUNK if channel.sending else 1
         sent = []
         for start in range(0, shared.num_labels, step):
@@ -43,6 +47,15 @@ class Frequencies(Code):
             sent.append(channel.send_under(block, Categories(_predictions(counts, block)), LABELS))
             counts += np.bincount(sent[-1], minlength=len(counts))
         return Received(np.concatenate(sent), ConstantPredictor(counts / counts.sum(), shared.rows_each))
+
+
+def _marginal(channel: Channel, shared: Shared, labels: IntArray | None) -> Received:
+    """Real-valued targets, one by one on both sides."""
+    marginal, sent = Marginal(shared.num_classes), np.zeros(len(shared), dtype=np.int64)
+    for i in range(len(shared)):
+        sent[i : i + 1] = channel.send_under(None if labels is None else labels[i : i + 1], marginal.model(), LABELS)
+        marginal.learn(int(sent[i]))
+    return Received(sent, ConstantDensity(marginal.model()))
 
 
 def _predictions(counts: FloatArray, block: IntArray | None) -> FloatArray:

@@ -5,16 +5,17 @@ from typing import Annotated, Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from mdlcode import progress
-from mdlcode.codes.base import Code, Received, uniform_rows
+from mdlcode.codelength import LABELS
+from mdlcode.codes.base import Code, Received, uniform_model
 from mdlcode.codes.calibration import Calibration, Temperature
 from mdlcode.codes.forecast import Forecaster
 from mdlcode.codes.mixture import Switch
+from mdlcode.codes.opinions import Opinions, opinions
 from mdlcode.coding.channel import Channel
 from mdlcode.config import STRICT, Seed, Settings
 from mdlcode.data.base import Shared
@@ -25,7 +26,7 @@ from mdlcode.learn.nets.predictor import NetPredictor, Precision, new_net, runni
 from mdlcode.learn.nets.steps import descend
 from mdlcode.learn.turns import say_labels
 from mdlcode.nets.arch import Arch
-from mdlcode.typing import FloatArray, IntArray
+from mdlcode.typing import IntArray
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -92,14 +93,14 @@ class Online(Code):
         progress.start("online", len(blocks) * (1 + self.replay.count))
         first = int(ends[blocks[0][1]])
         past = np.zeros(shared.num_labels, dtype=np.int64)
-        past[:first] = channel.send(_part(labels, 0, first), uniform_rows(first, shared.num_classes))
+        past[:first] = channel.send_under(_part(labels, 0, first), uniform_model(first, shared), LABELS)
         trainer = _Trainer(self, shared, size)
         forecaster = Forecaster(1, self.calibration, Switch())
         send = partial(forecaster.transmit, channel)
         for number, block in enumerate(blocks[1:], start=1):
             trainer.learn(number, past)
             start, stop = ends[[*block]]
-            past[start:stop] = say_labels(shared, block, _part(labels, start, stop), trainer.predict, send)
+            past[start:stop] = say_labels(shared, block, _part(labels, start, stop), trainer.opinions, send)
         return Received(past, trainer.average)
 
 
@@ -117,9 +118,9 @@ class _Trainer:
         self._draws = np.random.Generator(np.random.PCG64(code.seed))
         self._generator = torch.Generator().manual_seed(code.seed)
 
-    def predict(self, inputs: Tensor) -> FloatArray:
-        """Probabilities (1, m, K) under the running average of the weights, the only expert."""
-        return self.average.predict(inputs)[None]
+    def opinions(self, inputs: Tensor) -> Opinions:
+        """What the net with the running average of the weights says, the only expert."""
+        return opinions([self.average], inputs, self._shared.bins is not None)
 
     def learn(self, num_batches: int, past: IntArray) -> None:
         """One step on the newest of `num_batches` batches and one on each that is replayed."""
@@ -134,7 +135,7 @@ class _Trainer:
         inputs, targets = self._shared.known(past[ends[first] : ends[first + self._size]], first)
         self._learner.net.train()
         raw: Tensor = self._code.augment.apply(inputs.float(), self._generator)
-        descend(self._optimizer, F.cross_entropy(self._learner.logits(raw), targets.flatten()))
+        descend(self._optimizer, self._learner.loss(raw, targets.flatten()))
         self._ema.update_parameters(self._learner.net)
 
 

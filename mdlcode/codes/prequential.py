@@ -5,18 +5,20 @@ from itertools import pairwise
 from typing import Literal
 
 import numpy as np
-import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from mdlcode import parallel, progress
-from mdlcode.codes.base import Code, Received, uniform_rows
+from mdlcode.codelength import LABELS
+from mdlcode.codes.base import Code, Received, uniform_model
 from mdlcode.codes.calibration import Calibration, Identity
 from mdlcode.codes.forecast import Forecaster
 from mdlcode.codes.mixture import Mixture, Switch
+from mdlcode.codes.opinions import Opinions, joined, opinions
 from mdlcode.codes.schedule import Geometric, Schedule
 from mdlcode.coding.channel import Channel
+from mdlcode.coding.entropy_models import EntropyModel
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
 from mdlcode.learn import AnyLearner, Learner, NetLearner, Predictor
@@ -25,8 +27,8 @@ from mdlcode.parallel import Pending
 from mdlcode.typing import FloatArray, IntArray
 
 Block = tuple[int, int]  # the inputs from the first number up to the second
-# Experts, and their predictions (E, m, K) for the next block; None in a text, where they need its labels.
-Fit = tuple[list[Predictor], FloatArray | None]
+# Experts, and their predictions for the next block; None in a text, where they need its labels.
+Fit = tuple[list[Predictor], Opinions | None]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -53,16 +55,17 @@ class Prequential(Code):
         progress.start("prequential", sum(each.steps(int(ends[at])) for each in self.learners for at, _ in blocks))
         # Alice knows every past beforehand, so her blocks may run side by side; Bob's come one by one.
         ahead = {} if labels is None else {block: self._submit(shared, labels, block) for block in blocks[::-1]}
-        past = channel.send(_part(labels, 0, first), uniform_rows(first, shared.num_classes))
-        experts, forecaster = _Experts([]), None
+        past = channel.send_under(_part(labels, 0, first), uniform_model(first, shared), LABELS)
+        experts: list[Predictor] = []
+        forecaster, real = None, shared.bins is not None
         notes: dict[str, int] = {}  # with the number of labels up to which each holds
         for block in blocks:
             fits = [fit.result() for fit in ahead.pop(block, None) or self._submit(shared, past, block)]
-            experts = _Experts([predictor for path, _ in fits for predictor in path])
-            notes |= {each.note: int(ends[block[0]]) for each in experts.predictors if each.note}
-            told = [probs for _, probs in fits if probs is not None]
-            predict = partial(_as_told, told) if told else experts.predict_each
-            forecaster = forecaster or Forecaster(len(experts.predictors), self.calibration, self.mixture)
+            experts = [predictor for path, _ in fits for predictor in path]
+            notes |= {each.note: int(ends[block[0]]) for each in experts if each.note}
+            told = [each for _, each in fits if each is not None]
+            predict = partial(_as_told, told) if told else partial(opinions, experts, real=real)
+            forecaster = forecaster or Forecaster(len(experts), self.calibration, self.mixture)
             send = partial(forecaster.transmit, channel)
             past = np.concatenate([past, say_labels(shared, block, _part(labels, *ends[[*block]]), predict, send)])
         if forecaster is None:  # no label after the first block
@@ -70,7 +73,7 @@ class Prequential(Code):
         trace = np.concatenate([np.tile(forecaster.trace[0], (first, 1)), forecaster.trace])
         traces = {"expert_weights": trace, "block_stops": ends[stops].astype(np.float64)}
         said = tuple(f"{note} (up to {count:,} labels)" for note, count in notes.items())
-        return Received(past, _Final(experts, forecaster), traces, said)
+        return Received(past, _Final(experts, forecaster, real), traces, said)
 
     def _submit(self, shared: Shared, labels: IntArray, block: Block) -> list[Pending[Fit]]:
         # A copy, since a part of an array leads to the whole, by its `base`.
@@ -83,34 +86,28 @@ def fit_and_predict(learner: Learner, shared: Shared, past: IntArray, block: Blo
 
     A pure function of its arguments: it may run on another process, host or day.
     """
-    path = _Experts(learner.fit_path(shared, past))
-    return path.predictors, None if shared.is_text else path.predict_each(shared.inputs[slice(*block)])
-
-
-class _Experts:
-    """Several predictors side by side."""
-
-    def __init__(self, predictors: list[Predictor]) -> None:
-        self.predictors = predictors
-
-    def predict_each(self, inputs: Tensor) -> FloatArray:
-        """The predictions (E, m, K)."""
-        return np.stack([predictor.predict(inputs) for predictor in self.predictors])
+    path = learner.fit_path(shared, past)
+    return path, None if shared.is_text else opinions(path, shared.inputs[slice(*block)], shared.bins is not None)
 
 
 class _Final(Predictor):
     """The experts of the last block, calibrated and mixed as they were at the last label."""
 
-    def __init__(self, experts: _Experts, forecaster: Forecaster) -> None:
-        self._experts, self._forecaster = experts, forecaster
+    def __init__(self, experts: list[Predictor], forecaster: Forecaster, real: bool) -> None:
+        self._experts, self._forecaster, self._real = experts, forecaster, real
 
-    def predict(self, inputs: torch.Tensor) -> FloatArray:
-        return self._forecaster.predict(self._experts.predict_each(inputs))
+    def predict(self, inputs: Tensor) -> FloatArray:
+        said = opinions(self._experts, inputs, self._real)
+        return self._forecaster.model(said).rows() if isinstance(said, tuple) else self._forecaster.predict(said)
+
+    def model(self, inputs: Tensor) -> EntropyModel:
+        said = opinions(self._experts, inputs, self._real)
+        return self._forecaster.model(said) if isinstance(said, tuple) else super().model(inputs)
 
 
-def _as_told(probs: list[FloatArray], inputs: Tensor) -> FloatArray:
-    """The experts' predictions (E, m, K) that were made beforehand."""
-    return np.concatenate(probs)
+def _as_told(told: list[Opinions], inputs: Tensor) -> Opinions:
+    """The experts' predictions that were made beforehand."""
+    return joined(told)
 
 
 def _part(labels: IntArray | None, start: int, stop: int) -> IntArray | None:

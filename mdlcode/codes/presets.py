@@ -10,6 +10,7 @@ from mdlcode.codes.best_of import BestOf
 from mdlcode.codes.calibration import Temperature
 from mdlcode.codes.compressed import Compressed
 from mdlcode.codes.frequencies import Frequencies
+from mdlcode.codes.linear import Linear
 from mdlcode.codes.online import Online
 from mdlcode.codes.prequential import Prequential
 from mdlcode.codes.schedule import NAMED
@@ -24,8 +25,11 @@ from mdlcode.learn import (
     CheckpointedLearner,
     EstimatorLearner,
     FrequencyLearner,
+    LinearLearner,
     NetLearner,
+    QuantileLearner,
     RateAware,
+    RegressorLearner,
     Steps,
     SubspaceLearner,
     UniformLearner,
@@ -56,6 +60,10 @@ SPARSE = BayesLearner(
     kl=KlWeight(start=1.0, annealing=0.0),
 )
 
+# Densities are off by far larger factors than classes' probabilities: a net that knows few labels by heart is too sure.
+SCALES = Temperature(temperatures=(0.5, 0.7, 1.0, 1.4, 2.0, 3.0, 5.0, 8.0, 14.0, 25.0, 50.0, 100.0), width=2.0)
+REAL_NET = replace(NET, training=Steps(epochs=30.0, min_steps=30, batch_size=64))
+
 PRESETS: dict[str, Code] = {
     "uniform": Uniform(),
     "frequencies": Frequencies(),
@@ -75,8 +83,51 @@ PRESETS: dict[str, Code] = {
 }
 
 
-def preset(name: str) -> Code:
+# For real-valued targets in place of those above; the others serve both.
+REAL_PRESETS: dict[str, Code] = {
+    "linear": Linear(),
+    "prequential": Prequential((REAL_NET,), calibration=SCALES),
+    "switch": Prequential(
+        (
+            CheckpointedLearner(REAL_NET),
+            LinearLearner(),
+            RegressorLearner("sklearn.neighbors:KNeighborsRegressor", (("n_neighbors", 10), ("weights", "distance"))),
+            QuantileLearner(),
+            FrequencyLearner(),
+        ),
+        calibration=SCALES,
+    ),
+    "online": Online(calibration=SCALES),
+    "readout": Prequential(
+        (
+            replace(REAL_NET, arch="linear"),
+            REAL_NET,
+            LinearLearner(),
+            RegressorLearner("sklearn.neighbors:KNeighborsRegressor", (("n_neighbors", 10), ("weights", "distance"))),
+        ),
+        schedule=NAMED["probing"],
+        calibration=SCALES,
+    ),
+}
+
+
+def suited(named: list[tuple[str, Code]], real: bool) -> list[tuple[str, Code]]:
+    """The codes; where targets are real numbers, those of presets as they suit these, and `linear` beside all others.
+
+    >>> [name for name, _ in suited(list(PRESETS.items()), real=True)][-1], suited([("uniform", Uniform())], real=True)
+    ('linear', [('uniform', Uniform(kind='uniform'))])
+    """
+    if not real:
+        return named
+    if named == list(PRESETS.items()):
+        named = list((PRESETS | REAL_PRESETS).items())
+    return [(name, REAL_PRESETS.get(name, code) if code == PRESETS.get(name) else code) for name, code in named]
+
+
+def preset(name: str, real: bool = False) -> Code:
     """The code of that name, or of a class of one's own by `package.module:Class`, as it is by default.
+
+    With `real` it is the one for real-valued targets.
 
     Raises MdlError for an unknown name, with the nearest, and for a class that can't be imported.
 
@@ -87,11 +138,12 @@ def preset(name: str) -> Code:
         raise MdlError(f"a code is {shown(name)}: a code or the name of one is needed")
     if ":" in name:
         return from_config({"kind": name}, Code, "code")
-    if name not in PRESETS:
-        near = difflib.get_close_matches(name, PRESETS, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"names: {', '.join(PRESETS)}, or package.module:Class"
+    if name not in PRESETS | REAL_PRESETS:
+        near = difflib.get_close_matches(name, PRESETS | REAL_PRESETS, n=1)
+        names = ", ".join(PRESETS | REAL_PRESETS)
+        hint = f"did you mean '{near[0]}'?" if near else f"names: {names}, or package.module:Class"
         raise MdlError(f"no code named '{name}': {hint}")
-    return PRESETS[name]
+    return REAL_PRESETS[name] if name not in PRESETS or (real and name in REAL_PRESETS) else PRESETS[name]
 
 
 def adapted(code: Code, archs: list[str], seed: int) -> Code:

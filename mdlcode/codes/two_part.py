@@ -13,7 +13,7 @@ from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
 from mdlcode.learn import NetLearner, NetPredictor, NetTrainer, parse_learner
 from mdlcode.learn.subspace.net import SubspaceNet
-from mdlcode.learn.turns import say_labels, sending
+from mdlcode.learn.turns import say_all
 from mdlcode.nets.composed import baked
 from mdlcode.typing import IntArray
 from mdlcode.weights import AnyWeightCode, Float32
@@ -48,8 +48,7 @@ class NetCode(PreparedCode):
         if not isinstance(decoded.net, SubspaceNet):  # its weights move with what they are made of
             decoded.net = baked(decoded.net)
         self.weights.transmit(channel, decoded.net)
-        said = say_labels(shared, (0, len(shared)), labels, decoded.predict, sending(channel))
-        return Received(said, decoded)
+        return Received(say_all(channel, shared, labels, decoded), decoded)
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -5,7 +5,8 @@ from typing import ClassVar, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from mdlcode.codes.base import Code, Received, uniform_rows
+from mdlcode.codelength import LABELS
+from mdlcode.codes.base import Code, Received, uniform_model
 from mdlcode.coding.channel import Channel
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
@@ -14,11 +15,11 @@ from mdlcode.typing import IntArray
 
 @dataclass(frozen=True, config=STRICT)
 class Uniform(Code):
-    """Every label costs log2 K bits, whatever the inputs (Blier & Ollivier 2018, section 3.1)."""
+    """Every label costs log2 K bits, K classes or bins, whatever the inputs (Blier & Ollivier 2018, section 3.1)."""
 
     needs_same_environment: ClassVar[bool] = False
     kind: Literal["uniform"] = Field(default="uniform", kw_only=True)
 
     def transmit(self, channel: Channel, shared: Shared, labels: IntArray | None) -> Received:
         """The labels, one by one, at 1 / K each."""
-        return Received(channel.send(labels, uniform_rows(shared.num_labels, shared.num_classes)))
+        return Received(channel.send_under(labels, uniform_model(shared.num_labels, shared), LABELS))

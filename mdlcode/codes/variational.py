@@ -23,7 +23,7 @@ from mdlcode.coding.channel import Channel, Ledger, Sender
 from mdlcode.config import STRICT, kind_of
 from mdlcode.data.base import Data, Shared
 from mdlcode.errors import MdlError
-from mdlcode.learn.turns import say_labels, sending
+from mdlcode.learn.turns import say_all
 from mdlcode.nets.held import others
 from mdlcode.typing import BoolArray, FloatArray, IntArray
 from mdlcode.weights.others import send_others
@@ -93,7 +93,7 @@ class Variational(PreparedCode):
         start = others(net.net)
         net = with_weights(net, said.weights, NO_OTHERS if inference is None else inference.posterior.others)
         send_others(channel, net.net, start)
-        known = say_labels(shared, (0, len(shared)), labels, net.predict, sending(channel))
+        known = say_all(channel, shared, labels, net)
         said.settle(partial(self._infer_again, shared, known))
         return Received(known, net)
 

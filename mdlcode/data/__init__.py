@@ -2,6 +2,7 @@
 
 from mdlcode.data.arrays import from_arrays
 from mdlcode.data.base import Data, Shared
+from mdlcode.data.bins import Bins
 from mdlcode.data.classes import ClassList
 from mdlcode.data.load import DATASETS, load, load_shared
 from mdlcode.data.sequences import Sequences
@@ -12,6 +13,7 @@ from mdlcode.data.view import View
 
 __all__ = [
     "DATASETS",
+    "Bins",
     "ClassList",
     "Data",
     "Given",

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from mdlcode.data import tables, tokens
 from mdlcode.data.base import Data, Shared
+from mdlcode.data.bins import Bins
 from mdlcode.data.classes import ClassList, as_values
 from mdlcode.data.standardise import Standardise
 from mdlcode.data.view import View
@@ -34,12 +35,15 @@ def from_arrays(
     *,
     classes: Sequence[Any] | None = None,
     num_classes: int | None = None,
+    bins: Bins | None = None,
     standardise: Standardise = "auto",
     order_seed: int | None = 0,
     mask: Any = None,
     test_mask: Any = None,
 ) -> Data:
     """A data set from arrays, tensors, sparse matrices or tables, in copies of its own.
+
+    With `bins` labels are real numbers, told at that precision: `Bins(low, high, precision)`.
 
     Inputs are uint8 images (n, H, W[, C]) or (n, C, H, W), real images with a channel axis, series (n, T, F),
     features (n, F) real or whole, or a pandas DataFrame, whose columns of texts and categories become one
@@ -62,7 +66,7 @@ def from_arrays(
     if tables.is_frame(inputs):
         encoder = tables.FrameEncoder(inputs)
         inputs, test_inputs = (None if each is None else encoder.features(each) for each in (inputs, test_inputs))
-    data = assembled(name, inputs, labels, test_inputs, test_labels, classes, num_classes, (mask, test_mask))
+    data = assembled(name, inputs, labels, test_inputs, test_labels, classes, num_classes, (mask, test_mask), bins)
     return View(order_seed=order_seed).of(replace(data, shared=replace(data.shared, standardise=standardise)))
 
 
@@ -75,13 +79,22 @@ def assembled(
     classes: Sequence[Any] | None,
     num_classes: int | None,
     masks: tuple[Any, Any] = (None, None),
+    bins: Bins | None = None,
 ) -> Data:
-    """The data set of these parts in their order, with labels encoded by one class list.
+    """The data set of these parts in their order, with labels encoded by one class list, or in bins.
 
-    `masks` are those of tokens, in training and test. Raises MdlError where only one part of a test set is there.
+    `masks` are those of tokens, in training and test. Raises MdlError where only one part of a test set is there, and
+    for classes and bins, or bins and masks, together.
     """
     if (test_inputs is None) != (test_labels is None):
         raise MdlError("a test set needs inputs and labels: give both or neither")
+    if bins is not None:
+        if classes is not None or num_classes is not None or any(each is not None for each in masks):
+            raise MdlError("targets are real numbers in bins, classes, or labels of tokens: state one of these")
+        real = Shared(as_inputs(inputs), len(bins), bins=bins)
+        tested_inputs = None if test_inputs is None else as_inputs(test_inputs).clone()
+        numbers = None if test_labels is None else bins.encode(test_labels, "the test targets")
+        return Data(name, real, bins.encode(labels), tested_inputs, numbers)
     if tokens.are_rows(labels):
         train, tested = tokens.Tagged(inputs, labels, masks[0]), tokens.Tagged(test_inputs, test_labels, masks[1])
         return tokens.assembled(name, train, None if test_inputs is None else tested, classes, num_classes)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from mdlcode.data import sequences, standardise
+from mdlcode.data.bins import Bins
 from mdlcode.data.classes import require_few
 from mdlcode.data.sequences import Sequences
 from mdlcode.data.standardise import Given, Rule, Standardise
@@ -19,11 +20,15 @@ from mdlcode.validation import listed, shown
 
 
 class Described(Protocol):
-    """What a net must know of the inputs: shape, mean and standard deviation, and the number of classes."""
+    """What a net must know: shape, mean and standard deviation of the inputs, and the classes or bins."""
 
     @property
     def num_classes(self) -> int:
         """Number of classes."""
+
+    @property
+    def bins(self) -> Bins | None:
+        """The grid of real-valued targets; None where labels are classes."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -41,9 +46,10 @@ class Shared:
     Inputs are uint8 images (n, C, H, W), float32 features (n, F), series (n, T, F), or int64 tables and tokens
     (n, T). `class_names` are for display and empty where classes are plain numbers; `standardise` says how
     inputs are brought to mean 0 and deviation 1. `sequences` are there where each token has a label of its own:
-    then one input is a sequence. Training runs on the device where the inputs live. Raises MdlError for no inputs,
-    NaN or infinite values, another type, fewer than two classes or more than 65,536, and given moments or a mask of
-    tokens that do not fit.
+    then one input is a sequence. Real-valued targets have `bins` in place of classes: then label k is the k-th of
+    them, and `num_classes` is their number. Training runs on the device where the inputs live. Raises MdlError for no
+    inputs, NaN or infinite values, another type, fewer than two classes or more than 65,536, bins of another number,
+    and given moments or a mask of tokens that do not fit.
 
     >>> len(Shared(torch.zeros(3, 2), num_classes=2))
     3
@@ -54,6 +60,7 @@ class Shared:
     class_names: tuple[str, ...] = ()
     standardise: Standardise = "auto"
     sequences: Sequences | None = None
+    bins: Bins | None = None
 
     def __post_init__(self) -> None:
         check_inputs(self.inputs)
@@ -61,7 +68,10 @@ class Shared:
             sequences.check(self.sequences, self.inputs)
         if self.num_classes < 2:
             raise MdlError(f"{self.num_classes} class: at least two classes are needed")
-        require_few(self.num_classes)
+        if self.bins is None:
+            require_few(self.num_classes)
+        elif len(self.bins) != self.num_classes:
+            raise MdlError(f"{self.bins} make {len(self.bins):,} bins, not {self.num_classes:,}")
         if isinstance(self.standardise, Given):
             _ = self.moments  # raises where they do not fit the inputs
         elif self.standardise not in get_args(Rule):
@@ -117,19 +127,25 @@ class Shared:
 
     @property
     def classes_text(self) -> str:
-        """The number of classes, and their names where they are more than numbers.
+        """The number of classes, and their names where they are more than numbers; or what the bins are.
 
         >>> Shared(torch.zeros(3, 2), 2, ("cat", "dog")).classes_text
         '2 classes (cat, dog)'
         """
+        if self.bins is not None:
+            return f"{self.bins} ({self.num_classes:,} bins)"
         names = f" ({listed(self.class_names)})" if self.class_names else ""
         return f"{self.num_classes} classes{names}"
 
     def fingerprint(self) -> str:
-        """A hash of the inputs' values, shape, type and standardisation: which inputs a message belongs to."""
+        """A hash of the inputs' values, shape, type and standardisation: which inputs a message belongs to.
+
+        With real-valued targets, of their bins too.
+        """
         array = np.ascontiguousarray(self.inputs.cpu().numpy())
         how = standardise.resolved(self.standardise, self.inputs)
-        digest = hashlib.sha256(f"{array.shape}{array.dtype}{how}".encode() + array.data)
+        grid = "" if self.bins is None else repr(self.bins)
+        digest = hashlib.sha256(f"{array.shape}{array.dtype}{how}{grid}".encode() + array.data)
         if self.sequences is not None:
             digest.update(f"{self.sequences.vocabulary}{self.sequences.autoregressive}".encode())
             digest.update(np.packbits(self.sequences.mask).data)
@@ -192,8 +208,10 @@ class Data:
             raise MdlError(f"{self.name} has no test set: give one")
         return replace(self.shared, inputs=self.test_inputs, sequences=self.test_sequences)
 
-    def require_one_label_each(self, what: str) -> None:
-        """Raises MdlError for labels of tokens, which `what` is not made for."""
+    def require_one_class_each(self, what: str) -> None:
+        """Raises MdlError for labels of tokens and for real-valued targets, which `what` is not made for."""
+        if self.shared.bins is not None:
+            raise MdlError(f"{what} is for classes, and the targets of {self.name} are real numbers")
         if self.shared.sequences is not None:
             raise MdlError(f"{what} needs independent examples with one label each, and tokens of a sequence are none")
 

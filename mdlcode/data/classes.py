@@ -15,6 +15,7 @@ from mdlcode.validation import listed, short, shown
 _MOST_CLASSES = 2**16  # what the entropy coder's 24-bit probabilities tell apart with room to spare
 _MANY_CLASSES = 50
 _FEW_LABELS_A_CLASS = 4  # below which many classes look like measured values
+_STATE_BINS = "state the `precision` and `range` of measured values (in Python: bins=Bins(low, high, precision))"
 # Kinds of numpy's types that are no class labels.
 _UNFIT = {"c": "complex", "m": "time differences", "M": "dates", "V": "records"}
 
@@ -61,7 +62,7 @@ class ClassList:
         if len(seen) > _MANY_CLASSES and len(labels) < _FEW_LABELS_A_CLASS * len(seen):
             raise MdlError(
                 f"{len(seen):,} different values among {len(labels):,} labels look like measured values, not classes:"
-                " sort them into bins first (numpy.digitize), or name the classes if they are some"
+                f" {_STATE_BINS}, or name the classes if they are some"
             )
         return cls(tuple(str(each) for each in seen))
 
@@ -114,7 +115,7 @@ def as_values(labels: Any) -> NDArray[Any]:
         if np.isnan(array).any():
             raise MdlError("some labels are missing (NaN): drop those examples first")
         if not np.array_equal(array, np.floor(array)) or np.abs(array).max() >= 2.0**53:
-            raise MdlError("labels must be classes, texts or whole numbers: sort measured values into bins first")
+            raise MdlError(f"labels must be classes, texts or whole numbers: {_STATE_BINS}")
         return array.astype(np.int64)
     return array
 

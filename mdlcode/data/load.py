@@ -15,6 +15,7 @@ from mdlcode.archives import KEYS, npy_reader, npz_masks, npz_readers
 from mdlcode.data import folders, tables, text, tokens, vision
 from mdlcode.data.arrays import as_inputs, assembled
 from mdlcode.data.base import Data, Shared
+from mdlcode.data.bins import Bins
 from mdlcode.data.view import View
 from mdlcode.errors import MdlError
 from mdlcode.validation import short, shown
@@ -35,6 +36,7 @@ class Source:
     num_classes: int | None = None
     mask: Reader | None = None  # of labels of tokens, in training and test
     test_mask: Reader | None = None
+    bins: Bins | None = None
 
 
 def data_root() -> Path:
@@ -50,6 +52,7 @@ def load(
     test: str | None = None,
     classes: Sequence[Any] | None = None,
     num_classes: int | None = None,
+    bins: Bins | None = None,
     resize: Size | None = None,
     length: int | None = None,
 ) -> Data:
@@ -61,7 +64,8 @@ def load(
     such set whose examples are the test set. Images are brought to `resize` (height, width) where it is given.
     Labels of tokens are an array (n, T) in a `.npz` with a `mask_train` of that shape (and `mask_test`). A `.txt` file
     is a text, whose characters are the labels, in sequences of `length`, as `from_text` has it.
-    `classes` or `num_classes` state the classes, as in `from_arrays`.
+    `classes` or `num_classes` state the classes, as in `from_arrays`, and `bins` the range and precision of targets
+    that are real numbers.
 
     Raises MdlError for an unknown name (with the nearest one), a set that is not there (with how to
     get it), and contents that are no labelled data set.
@@ -86,7 +90,8 @@ def load(
         other = _source(test, target, resize)
         source = replace(source, test_inputs=other.inputs, test_labels=other.labels, test_mask=other.mask)
     if classes is None and num_classes is None:
-        num_classes = source.num_classes
+        bins = bins or source.bins
+        num_classes = source.num_classes if bins is None else None
     train, tested = source.inputs(), _read(source.test_inputs)
     if tables.is_frame(train):
         encoder = tables.FrameEncoder(train)
@@ -98,7 +103,7 @@ def load(
             f"{name} has labels of tokens and no `mask_train` (n, T), True where a token has a label: both sides need"
             " it, and Bob opens no label, so save both in one .npz"
         )
-    data = assembled(name, train, labels, tested, test_labels, classes, num_classes, (mask, test_mask))
+    data = assembled(name, train, labels, tested, test_labels, classes, num_classes, (mask, test_mask), bins)
     return (view or View()).of(data)
 
 
@@ -108,12 +113,13 @@ def load_shared(
     view: View | None = None,
     *,
     target: str | None = None,
+    bins: Bins | None = None,
     resize: Size | None = None,
     length: int | None = None,
 ) -> Shared:
     """What Bob holds of that data set: the inputs in their order; no label is opened, of a text its size is taken.
 
-    `target` is the labels' column, which is passed over where it is there.
+    `target` is the labels' column, which is passed over where it is there; `bins` are those of real-valued targets.
     """
     seen = view or View()
     if _is_text(name, length):
@@ -123,7 +129,7 @@ def load_shared(
     inputs, mask = source.inputs(), _read(source.mask)
     if mask is not None:
         return seen.of_shared(tokens.shared(inputs, mask, num_classes))
-    return seen.of_shared(Shared(as_inputs(inputs), num_classes))
+    return seen.of_shared(Shared(as_inputs(inputs), num_classes, bins=bins or source.bins))
 
 
 def _read(reader: Reader | None) -> Any:
@@ -149,6 +155,14 @@ def _digits() -> Source:
     return Source(pixels, lambda: load_digits().target, num_classes=10)
 
 
+def _diabetes() -> Source:
+    from sklearn.datasets import load_diabetes
+
+    # The targets' range is that of scikit-learn's description of the set: whole numbers from 25 to 346.
+    grid = Bins(low=25, high=346, precision=1)
+    return Source(lambda: load_diabetes().data, lambda: load_diabetes().target, bins=grid)
+
+
 def _torchvision(name: str) -> Callable[[], Source]:
     def source() -> Source:
         train, labels, test, test_labels = vision.readers(name, data_root())
@@ -159,6 +173,7 @@ def _torchvision(name: str) -> Callable[[], Source]:
 
 DATASETS: dict[str, Callable[[], Source]] = {
     "digits": _digits,
+    "diabetes": _diabetes,
     **{name: _torchvision(name) for name in vision.NUM_CLASSES},
 }
 

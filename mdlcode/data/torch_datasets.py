@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from mdlcode.data.arrays import from_arrays
 from mdlcode.data.base import Data
+from mdlcode.data.bins import Bins
 from mdlcode.data.classes import as_values
 from mdlcode.data.standardise import Standardise
 from mdlcode.errors import MdlError
@@ -39,6 +40,7 @@ def from_dataset(
     target: Key | None = None,
     classes: Sequence[Any] | None = None,
     num_classes: int | None = None,
+    bins: Bins | None = None,
     standardise: Standardise = "auto",
     order_seed: int | None = 0,
 ) -> Data:
@@ -61,7 +63,12 @@ def from_dataset(
             classes = [names[place] for place in np.unique(train)]
             train_labels = [names[place] for place in train]
             test_labels = None if tested is None else [names[place] for place in tested]
-    settings: dict[str, Any] = {"classes": classes, "num_classes": num_classes, "standardise": standardise}
+    settings: dict[str, Any] = {
+        "classes": classes,
+        "num_classes": num_classes,
+        "bins": bins,
+        "standardise": standardise,
+    }
     return from_arrays(train_inputs, train_labels, test_inputs, test_labels, name, order_seed=order_seed, **settings)
 
 

@@ -29,7 +29,7 @@ class View(Settings):
     of the classes, as Dziugaite & Roy 2017 tell the digits 0 to 4 from 5 to 9; noise comes after that.
     `mean` and `std` of each channel standardise the inputs in place of their own, as `Given` says, or `standardise`
     names the rule; "auto" keeps what the data set says. Raises MdlError where only one of `mean` and `std` is
-    given, or both and a rule.
+    given, or both and a rule, and for `binary` with real-valued targets.
 
     >>> View(limit=3, order_seed=None).order(1797)
     array([0, 1, 2])
@@ -69,6 +69,8 @@ class View(Settings):
         which = None if shared.sequences is None else shared.sequences[order]
         if which is not None and self.shuffle_pixels:
             raise MdlError("`shuffle_pixels` would tear tokens from their labels: leave it out for sequences")
+        if self.binary and shared.bins is not None:
+            raise MdlError("`binary` halves a list of classes, and these targets are real numbers: leave it out")
         seen = replace(shared, inputs=kept, standardise=how, sequences=which)
         return replace(seen, num_classes=2, class_names=("lower half", "upper half")) if self.binary else seen
 
@@ -83,7 +85,7 @@ class View(Settings):
         test = None if data.test_inputs is None else self._shuffled(data.test_inputs)
         noisy = self._noisy(labels, shared.num_classes)
         if shared.sequences is None:  # tags may well come in runs
-            _warn_if_sorted(noisy, data.name)
+            _warn_if_sorted(noisy, data.name, shared.bins is not None)
         seed = data.order_seed if self.order_seed is None else self.order_seed
         return Data(data.name, shared, noisy, test, test_labels, seed, data.test_sequences)
 
@@ -113,8 +115,17 @@ class View(Settings):
         return noisy
 
 
-def _warn_if_sorted(labels: IntArray, name: str) -> None:
-    """Warns where neighbours differ far less often than in a random order."""
+def _warn_if_sorted(labels: IntArray, name: str, real: bool) -> None:
+    """Warns where neighbours differ far less than in a random order: in class, or on average as real numbers."""
+    if real:
+        ranks = np.argsort(np.argsort(labels))
+        if len(labels) > _ENOUGH_CHANGES and np.abs(np.diff(ranks)).mean() < _SORTED_SHARE * len(labels) / 3:
+            warnings.warn(
+                f"{name}: the targets come almost sorted: codes that learn from the first labels suffer, so give an"
+                " order_seed",
+                stacklevel=4,
+            )
+        return
     shares = np.bincount(labels) / len(labels)
     expected = float((len(labels) - 1) * (1 - np.square(shares).sum()))
     changes = int(np.count_nonzero(np.diff(labels)))

@@ -13,9 +13,10 @@ from mdlcode import progress
 from mdlcode.certify.code import certify_sent
 from mdlcode.codelength import Codelength
 from mdlcode.codes.base import Code, Transmission
-from mdlcode.codes.frequencies import frequencies_bits
+from mdlcode.codes.frequencies import Frequencies, frequencies_bits
 from mdlcode.codes.prequential import Prequential
 from mdlcode.codes.presets import preset
+from mdlcode.coding.binned import Binned
 from mdlcode.coding.channel import Ledger
 from mdlcode.coding.message import envelope_bits
 from mdlcode.config import kind_of, to_config
@@ -27,7 +28,7 @@ from mdlcode.experiments.results import Result, ResultsFolder, command_line, ver
 from mdlcode.experiments.shown import Results
 from mdlcode.files import locked
 from mdlcode.learn import UniformLearner
-from mdlcode.learn.turns import say_labels, sending
+from mdlcode.learn.turns import say_all
 from mdlcode.proof.bob import Bob
 from mdlcode.proof.prove import transmit_and_prove
 
@@ -52,8 +53,8 @@ def compare(
     [5970]
     """
     require_data(data)
-    several = [codes] if isinstance(codes, str | Code) else codes
-    named = [(kind_of(each), each) if isinstance(each, Code) else (each, preset(each)) for each in several]
+    several, real = [codes] if isinstance(codes, str | Code) else codes, data.shared.bins is not None
+    named = [(kind_of(each), each) if isinstance(each, Code) else (each, preset(each, real)) for each in several]
     failures: list[tuple[str, MdlError]] = []
     results = Results(
         measure_each(data, named, out, force, failed=lambda name, error: failures.append((name, error)), prove=prove)
@@ -81,6 +82,7 @@ def measure_each(
     of `compare`, by one process that is started before the first code. An error of a code is handed to `failed` and
     ends that code alone; without `failed` it is raised.
     """
+    alone_bits = _frequencies_bits(data)
     with ExitStack() as stack:
         if out is not None:
             stack.enter_context(locked(out))
@@ -90,6 +92,11 @@ def measure_each(
             try:
                 with progress.shown():
                     result, transmission = _measured(name, code, data, bob, seed, candidates)
+                result = replace(
+                    result,
+                    frequencies_bits=alone_bits,
+                    saved_bits_against_frequencies=alone_bits - result.total_bits,
+                )
             except MdlError as error:
                 if failed is None:
                     raise
@@ -121,7 +128,6 @@ def _measured(
 
 def _result(name: str, code: Code, data: Data, transmission: Transmission, seconds: float, seed: int) -> Result:
     length = transmission.codelength
-    by_counts = frequencies_bits(np.bincount(data.labels, minlength=length.num_classes))
     return Result(
         code=name,
         dataset=data.name,
@@ -134,14 +140,15 @@ def _result(name: str, code: Code, data: Data, transmission: Transmission, secon
         compression_ratio=length.compression_ratio,
         bits_by_part=dict(length.bits_by_part),
         test_accuracy=_test_accuracy(data, transmission),
+        precision=None if (bins := data.shared.bins) is None else bins.precision,
+        target_range=None if bins is None else (bins.low, bins.high),
+        test_rmse=_test_rmse(data, transmission),
         seconds=seconds,
         seed=seed,
         device=Environment.here(data.shared.inputs.device).device,
         config=to_config(code),
         versions=versions(),
         command=command_line(),
-        frequencies_bits=by_counts,
-        saved_bits_against_frequencies=by_counts - length.total_bits,
         class_names=data.shared.class_names,
         order_seed=data.order_seed,
         standardise=str(resolved(data.shared.standardise, data.shared.inputs)),
@@ -178,11 +185,29 @@ def _bounded(result: Result, code: Code, message: bytes, data: Data, candidates:
     )
 
 
+def _frequencies_bits(data: Data) -> float:
+    """Length of the code `frequencies`: in closed form for classes."""
+    if data.shared.bins is not None:
+        return Frequencies().codelength(data).total_bits
+    return frequencies_bits(np.bincount(data.labels, minlength=data.shared.num_classes))
+
+
+def _test_rmse(data: Data, transmission: Transmission) -> float | None:
+    """Root mean square error of the predictive medians on the test set; None for classes, or without either."""
+    predictor, bins = transmission.received.predictor, data.shared.bins
+    if bins is None or predictor is None or data.test_inputs is None or data.test_labels is None:
+        return None
+    model = predictor.model(data.test_inputs)
+    assert isinstance(model, Binned)
+    missed = bins.decode(model.medians()) - bins.decode(data.test_labels)
+    return float(np.sqrt(np.square(missed).mean()))
+
+
 def _test_accuracy(data: Data, transmission: Transmission) -> float | None:
     """Share of test labels that are the likeliest under what Bob has at the end; None without either."""
     predictor = transmission.received.predictor
-    if predictor is None or data.test_inputs is None or data.test_labels is None:
+    if predictor is None or data.shared.bins is not None or data.test_inputs is None or data.test_labels is None:
         return None
     shared, ledger = data.test_shared, Ledger()
-    say_labels(shared, (0, len(shared)), data.test_labels, predictor.predict, sending(ledger))
+    say_all(ledger, shared, data.test_labels, predictor)
     return float(ledger.codelength(shared.num_classes).correct_by_label.mean())

@@ -33,7 +33,9 @@ class Result:
 
     `frequencies_bits` is the length of the `frequencies` code, which looks at class counts alone, and
     `saved_bits_against_frequencies` what this code saves of it: negative bits say that the inputs taught nothing.
-    `class_names` are empty where classes are plain numbers; `order_seed` is None where the stored order was kept.
+    `class_names` are empty where classes are plain numbers; `order_seed` is None where the stored order was kept. Of
+    targets that are real numbers `precision` and `target_range` say how they are told, and `test_rmse` is the root mean
+    square error of the predicted medians on the test set.
 
     `train_errors` and the four after it are of codes that send a net, None for others: its errors on the training
     labels, the bits that a bound pays, and the tightest bound on its risk, which fails with probability
@@ -71,6 +73,9 @@ class Result:
     notes: tuple[str, ...] = ()
     envelope_bits: int | None = None
     proof: Proof | None = None
+    precision: float | None = None
+    target_range: tuple[float, float] | None = None
+    test_rmse: float | None = None
     schema_version: int = SCHEMA_VERSION
 
     @property

@@ -13,11 +13,22 @@ if TYPE_CHECKING:
     import pandas
 
 HEADER = ("code", "model bits", "label bits", "total bits", "ratio", "saved bits", "test accuracy", "seconds")
-CAPTION = (
-    "ratio = total bits / bits of the uniform code: lower is better, 1 is no gain\n"
-    "saved bits = bits of the frequencies code - total bits: 0 or less is no gain over class counts alone"
-)
+REAL_HEADER = tuple("test RMSE" if name == "test accuracy" else name for name in HEADER)
 BOUNDS_HEADER = ("code", "train errors", "bits paid", "at most", "bound", "delta")
+
+
+def header(real: bool) -> tuple[str, ...]:
+    """The names of the columns; where targets are real numbers, with an error in their unit for the accuracy."""
+    return REAL_HEADER if real else HEADER
+
+
+def caption(real: bool) -> str:
+    """What ratio and saved bits are."""
+    alone = "the targets' marginal" if real else "class counts"
+    return (
+        "ratio = total bits / bits of the uniform code: lower is better, 1 is no gain\n"
+        f"saved bits = bits of the frequencies code - total bits: 0 or less is no gain over {alone} alone"
+    )
 
 
 def row(result: Result) -> tuple[str, ...]:
@@ -30,7 +41,7 @@ def row(result: Result) -> tuple[str, ...]:
         f"{result.total_bits:,.1f}",
         f"{result.compression_ratio:.4f}",
         "-" if (saved := result.saved_bits_against_frequencies) is None else f"{saved:z,.1f}",
-        percent(result.test_accuracy),
+        percent(result.test_accuracy) if result.test_rmse is None else f"{result.test_rmse:,.4g}",
         f"{result.seconds:.1f}",
     )
 
@@ -40,19 +51,24 @@ def title(results: Iterable[Result]) -> str:
     about = []
     for each in results:
         names = f" ({listed(each.class_names)})" if each.class_names else ""
-        about.append(f"{each.dataset}: {each.num_labels:,} labels, {each.num_classes} classes{names}")
+        kinds = f"{each.num_classes} classes{names}"
+        if each.precision is not None and each.target_range is not None:
+            low, high = each.target_range
+            kinds = f"targets from {low:g} to {high:g} at precision {each.precision:g} ({each.num_classes:,} bins)"
+        about.append(f"{each.dataset}: {each.num_labels:,} labels, {kinds}")
     return "; ".join(dict.fromkeys(about))
 
 
 def results_table(results: Iterable[Result]) -> Table:
     """One row a code, with the bound on the test error where some code has one."""
     results = tuple(results)
-    header: tuple[str, ...] = HEADER
+    real = any(each.precision is not None for each in results)
+    columns = header(real)
     rows: tuple[tuple[str, ...], ...] = tuple(map(row, results))
     if any(each.bound is not None for each in results):
-        header = (*HEADER, "bound on error")
+        columns = (*columns, "bound on error")
         rows = tuple((*cells, percent(each.bound)) for cells, each in zip(rows, results, strict=True))
-    return Table(f"{title(results)}\n{CAPTION}", header, rows)
+    return Table(f"{title(results)}\n{caption(real)}", columns, rows)
 
 
 def bounds_table(results: Iterable[Result]) -> Table:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -11,10 +11,11 @@ from pydantic import BeforeValidator, Field, ValidationError
 from pydantic.dataclasses import dataclass
 
 from mdlcode.codes.base import Code, parse_code
-from mdlcode.codes.presets import adapted, preset
+from mdlcode.codes.presets import adapted, preset, suited
 from mdlcode.coding.message import Header, held_to
 from mdlcode.config import STRICT, Seed, from_config
 from mdlcode.data.base import Data
+from mdlcode.data.bins import Bins
 from mdlcode.data.load import load
 from mdlcode.data.standardise import Rule
 from mdlcode.data.view import View
@@ -64,6 +65,7 @@ def _seed_or_none(value: Any) -> Any:
     return None if value == "none" else value
 
 
+Range = Annotated[tuple[float, float] | None, BeforeValidator(_split)]  # of real-valued targets
 Size = Annotated[tuple[int, int] | None, BeforeValidator(_sides)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
 
@@ -75,6 +77,7 @@ class Reading:
     target: str | None = None
     resize: Size = None
     length: int | None = Field(default=None, ge=2)
+    bins: Bins | None = None
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -140,12 +143,12 @@ class Task:
         """The data set on the device. Raises MdlError as `load` and `select_device` do."""
         device = select_device(self.device)
         stated: dict[str, Any] = {"classes": self.classes or None, "num_classes": self.num_classes}
-        return load(self.data, self.view, test=self.test, **stated, **asdict(self.reading)).to(device)
+        return load(self.data, self.view, test=self.test, **stated, **vars(self.reading)).to(device)
 
 
 @dataclass(frozen=True, config=STRICT)
 class Experiment(Task):
-    """Codes for a data set.
+    """Codes for a data set. Targets that are real numbers have their `precision` and `range` (lowest, highest).
 
     `candidates` is the number of settings among which those of the codes were chosen by looking at labels, which
     `chosen_on` names: bounds on these labels pay log2 of it.
@@ -154,16 +157,30 @@ class Experiment(Task):
     codes: Annotated[tuple[tuple[str, Code], ...], BeforeValidator(_named_codes)] = ()
     candidates: int = Field(default=1, ge=1)
     chosen_on: str = ""
+    precision: float | None = None
+    range: Range = None
 
-    def named_codes(self) -> list[tuple[str, Code]]:
-        """The codes by name, with this experiment's nets and seed."""
-        return [(name, adapted(code, list(self.arch), self.seed)) for name, code in self.codes]
+    @property
+    def bins(self) -> Bins | None:
+        """The grid of real-valued targets. Raises MdlError for a precision without range, and as `Bins` does."""
+        if (self.precision is None) != (self.range is None):
+            raise MdlError("`precision` and `range` go together: give both for targets that are real numbers")
+        return None if self.precision is None or self.range is None else Bins(*self.range, self.precision)
 
-    def single_code(self) -> tuple[str, Code]:
+    @property
+    def reading(self) -> Reading:
+        """As of `Task`."""
+        return Reading(self.target, self.resize, self.length, self.bins)
+
+    def named_codes(self, real: bool = False) -> list[tuple[str, Code]]:
+        """The codes by name, with this experiment's nets and seed; for real-valued targets as they suit these."""
+        return [(name, adapted(code, list(self.arch), self.seed)) for name, code in suited(list(self.codes), real)]
+
+    def single_code(self, real: bool = False) -> tuple[str, Code]:
         """The one code by its name. Raises MdlError for none, and for several."""
         if len(self.codes) != 1:
             raise MdlError(f"one code is needed, not {len(self.codes)}: name it with `code`")
-        return self.named_codes()[0]
+        return self.named_codes(real)[0]
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -4,6 +4,8 @@ from mdlcode.learn.base import AnyLearner, Learner, Predictor, parse_learner
 from mdlcode.learn.constant import FrequencyLearner, UniformLearner
 from mdlcode.learn.ensemble import EnsembleLearner
 from mdlcode.learn.estimator import EstimatorLearner
+from mdlcode.learn.families import Family, Laplace, Normal, StudentT
+from mdlcode.learn.linear import LinearLearner
 from mdlcode.learn.nets.augment import Affine, Crop, NoAugment
 from mdlcode.learn.nets.many import StackedLearner
 from mdlcode.learn.nets.muon import Muon
@@ -13,6 +15,8 @@ from mdlcode.learn.nets.regularisation import Regularisation
 from mdlcode.learn.nets.steps import Steps
 from mdlcode.learn.nets.training import CheckpointedLearner, NetLearner
 from mdlcode.learn.nets.unlabelled import FixMatch
+from mdlcode.learn.quantiles import QuantileLearner
+from mdlcode.learn.regressor import RegressorLearner
 from mdlcode.learn.squeeze.deep_compression import DeepCompression, Pruning
 from mdlcode.learn.squeeze.folding import fold_batch_norm
 from mdlcode.learn.squeeze.rate_aware import RateAware
@@ -31,19 +35,25 @@ __all__ = [
     "DeepCompression",
     "EnsembleLearner",
     "EstimatorLearner",
+    "Family",
     "FixMatch",
     "FrequencyLearner",
+    "Laplace",
     "Learner",
+    "LinearLearner",
     "Muon",
     "NetLearner",
     "NetPredictor",
     "NetTrainer",
     "NoAugment",
+    "Normal",
     "Prediction",
     "Predictor",
     "Pruning",
+    "QuantileLearner",
     "RateAware",
     "Real",
+    "RegressorLearner",
     "Regularisation",
     "Retrainer",
     "Sgd",
@@ -52,6 +62,7 @@ __all__ = [
     "StagedLearner",
     "Stepped",
     "Steps",
+    "StudentT",
     "SubspaceLearner",
     "UniformLearner",
     "VariationalDropout",

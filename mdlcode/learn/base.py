@@ -6,6 +6,9 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 from torch import Tensor
 
+from mdlcode.coding.binned import Binned
+from mdlcode.coding.channel import smooth
+from mdlcode.coding.entropy_models import Categories, EntropyModel
 from mdlcode.config import Configurable, parsed
 from mdlcode.data.base import Shared
 from mdlcode.typing import FloatArray, IntArray
@@ -14,8 +17,8 @@ from mdlcode.typing import FloatArray, IntArray
 class Predictor(ABC):
     """Gives each input, or each token of it where tokens have labels, a distribution over the classes.
 
-    `note` says what a person should know of how it was made, in one line that is the same for every number of labels;
-    it is empty where there is nothing to say.
+    Where targets are real numbers, it is one over their bins. `note` says what a person should know of how it was made,
+    in one line that is the same for every number of labels; it is empty where there is nothing to say.
     """
 
     note: str = ""
@@ -23,6 +26,22 @@ class Predictor(ABC):
     @abstractmethod
     def predict(self, inputs: Tensor) -> FloatArray:
         """Probabilities (m, K) in float64 for inputs (m, ...), on the CPU; for tokens (m T, K), row after row."""
+
+    def model(self, inputs: Tensor) -> EntropyModel:
+        """What labels of inputs (m, ...) are coded under: rows of `predict`, smoothed."""
+        return Categories(smooth(self.predict(inputs)))
+
+
+class DensityPredictor(Predictor):
+    """Gives each input a density, of which the bins get their masses: no row of all bins is made."""
+
+    @abstractmethod
+    def model(self, inputs: Tensor) -> Binned:
+        """The distributions over bins for inputs (m, ...)."""
+
+    def predict(self, inputs: Tensor) -> FloatArray:
+        """Their rows (m, K): for few bins."""
+        return self.model(inputs).rows()
 
 
 class Learner(Configurable, ABC):

@@ -7,6 +7,8 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
+from mdlcode.coding.binned import Binned, Mixed
+from mdlcode.coding.entropy_models import EntropyModel
 from mdlcode.config import STRICT, shifted_seeds
 from mdlcode.data.base import Shared
 from mdlcode.learn.base import AnyLearner, Learner, Predictor
@@ -24,6 +26,12 @@ class MeanPredictor(Predictor):
         """Mean probabilities (m, K)."""
         mean: FloatArray = np.mean([member.predict(inputs) for member in self._members], axis=0)
         return mean
+
+    def model(self, inputs: Tensor) -> EntropyModel:
+        """As of `Predictor`; of densities their mixture."""
+        models = [member.model(inputs) for member in self._members]
+        binned = [each for each in models if isinstance(each, Binned)]
+        return Mixed.evenly(binned) if len(binned) == len(models) else super().model(inputs)
 
 
 @dataclass(frozen=True, config=STRICT)

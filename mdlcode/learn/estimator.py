@@ -3,29 +3,22 @@
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from mdlcode.config import STRICT, Seed
+from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
 from mdlcode.data.sequences import UNLABELLED
 from mdlcode.errors import MdlError, TrainingError, in_one_line
-from mdlcode.learn.base import Learner, Predictor
-from mdlcode.learn.constant import FrequencyLearner
-from mdlcode.learn.estimator_settings import (
-    OwnEstimator,
-    Params,
-    described,
-    made,
-    parse_estimator,
-    parse_params,
-    whole_numbers,
-)
+from mdlcode.learn.base import Predictor
+from mdlcode.learn.constant import frequencies_of
+from mdlcode.learn.estimator_settings import AnyEstimator, OfEstimator, OwnEstimator, made, parse_params
+from mdlcode.learn.features import standardised
 from mdlcode.trust import imported, is_estimator
 from mdlcode.typing import FloatArray, IntArray
 
@@ -69,7 +62,7 @@ class EstimatorPredictor(Predictor):
 
 
 @dataclass(frozen=True, config=STRICT)
-class EstimatorLearner(Learner):
+class EstimatorLearner(OfEstimator):
     """A scikit-learn classifier on standardised flat inputs: an estimator, or its `module:Class` and parameters.
 
     Where tokens have labels, each is an example of its own, by its vector, or by 1 at its number among the vocabulary:
@@ -84,17 +77,7 @@ class EstimatorLearner(Learner):
     """
 
     kind: Literal["estimator"] = Field(default="estimator", kw_only=True)
-    estimator: Annotated[Any, BeforeValidator(parse_estimator)] = "sklearn.linear_model:LogisticRegression"
-    params: Annotated[Params | Mapping[str, Any], BeforeValidator(parse_params)] = ()
-    seed: Seed = 0
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.estimator, str | OwnEstimator):
-            if self.params:
-                raise MdlError("`params` go with the name of an estimator: set those of an object on the object")
-            name, params = described(self.estimator)
-            object.__setattr__(self, "estimator", name)
-            object.__setattr__(self, "params", params)
+    estimator: AnyEstimator = "sklearn.linear_model:LogisticRegression"
 
     def fit(self, shared: Shared, labels: IntArray) -> Predictor:
         """The fitted classifier, or class frequencies where the labels are too few for it.
@@ -113,19 +96,11 @@ class EstimatorLearner(Learner):
             raise
         except Exception as error:  # an estimator may raise anything
             if not self._learns_from_more(inputs, places, seen):
-                line = f"{self._name} can't learn from these {len(labels)} labels: {in_one_line(error)}"
+                line = f"{self.name} can't learn from these {len(labels)} labels: {in_one_line(error)}"
                 raise TrainingError(line) from None
-            note = f"class frequencies stand in for {self._name} where labels are too few"
-            return FrequencyLearner().fit(shared, labels).noted(note)
+            note = f"class frequencies stand in for {self.name} where labels are too few"
+            return frequencies_of(labels, shared).noted(note)
         return EstimatorPredictor(estimator, seen, len(labels), shared)
-
-    def steps(self, num_labels: int) -> int:
-        """The largest whole number among the parameters, such as that of trees or of iterations; 1 without any."""
-        return max([1, *whole_numbers(self.params)])
-
-    @property
-    def _name(self) -> str:
-        return str(self.estimator).rpartition(":")[2]
 
     def _fitted(self, inputs: FloatArray, places: IntArray, seen: IntArray) -> Any:
         """The estimator, fitted, and found to predict."""
@@ -193,18 +168,3 @@ def _probabilities(estimator: Any, inputs: FloatArray, num_seen: int) -> tuple[F
     if not np.isin(places, np.arange(num_seen)).all():
         raise TrainingError(f"{name} knows classes that are none of the labels: {places[:3].tolist()}")
     return np.asarray(found, dtype=np.float64), places.astype(np.int64)
-
-
-def standardised(inputs: Tensor, shared: Shared) -> FloatArray:
-    """Inputs (m, features) in float64, flat, of mean 0 and deviation 1 over the shared inputs' channels.
-
-    Of sequences they are rows for each token (m T, features): its vector, or 1 at its number.
-    """
-    if shared.sequences is not None and shared.sequences.vocabulary:
-        ones: FloatArray = np.eye(shared.sequences.vocabulary)[inputs.cpu().numpy().ravel()]
-        return ones
-    mean, std = shared.moments
-    scaled = (inputs.float() - mean) / std
-    rows = scaled.flatten(1) if shared.sequences is None else scaled.flatten(0, 1)
-    flat: FloatArray = rows.double().cpu().numpy()
-    return flat

@@ -4,12 +4,15 @@ import inspect
 import pickle
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import BeforeValidator
+from pydantic.dataclasses import dataclass as pydantic_dataclass
 
-from mdlcode.config import Kept, require_written
+from mdlcode.config import STRICT, Kept, Seed, require_written
 from mdlcode.errors import MdlError
+from mdlcode.learn.base import Learner
 from mdlcode.trust import imported, name_of
 from mdlcode.validation import shown
 
@@ -93,6 +96,35 @@ def described(estimator: Any) -> tuple[str | OwnEstimator, Params]:
         return nested.estimator, nested.params
     except _NotPlain:
         return OwnEstimator(_pickled(estimator)), ()
+
+
+AnyEstimator = Annotated[Any, BeforeValidator(parse_estimator)]
+
+
+@pydantic_dataclass(frozen=True, config=STRICT)
+class OfEstimator(Learner):
+    """A learner that fits an estimator: one by `module:Class` and its parameters, or an object with `get_params`."""
+
+    estimator: AnyEstimator
+    params: Annotated[Params | Mapping[str, Any], BeforeValidator(parse_params)] = ()
+    seed: Seed = 0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.estimator, str | OwnEstimator):
+            if self.params:
+                raise MdlError("`params` go with the name of an estimator: set those of an object on the object")
+            name, params = described(self.estimator)
+            object.__setattr__(self, "estimator", name)
+            object.__setattr__(self, "params", params)
+
+    @property
+    def name(self) -> str:
+        """Its class, for notes and errors."""
+        return str(self.estimator).rpartition(":")[2]
+
+    def steps(self, num_labels: int) -> int:
+        """The largest whole number among the parameters, such as that of trees or of iterations; 1 without any."""
+        return max([1, *whole_numbers(self.params)])
 
 
 def made(name: str, params: Params) -> Any:

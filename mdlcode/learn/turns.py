@@ -1,22 +1,33 @@
 """The labels of some inputs, said in turns: in a text a token is predicted once those before it are known."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from torch import Tensor
 
+from mdlcode.codelength import LABELS
 from mdlcode.coding.channel import Channel
 from mdlcode.data.base import Shared
 from mdlcode.data.sequences import UNLABELLED
-from mdlcode.typing import FloatArray, IntArray
+from mdlcode.learn.base import Predictor
+from mdlcode.typing import IntArray
 
-Predict = Callable[[Tensor], FloatArray]  # inputs (m, ...) -> (..., m, K), or (..., m T, K) where tokens have labels
-Send = Callable[[FloatArray, IntArray | None], IntArray]  # rows (..., t, K) and labels (t,) -> labels (t,)
+# Inputs (m, ...) -> (..., m, K), or (..., m T, K) where tokens have labels; models of real-valued targets.
+Predict = Callable[[Tensor], Any]
+Send = Callable[[Any, IntArray | None], IntArray]  # rows (..., t, K), or models, and labels (t,) -> labels (t,)
 
 
 def sending(channel: Channel) -> Send:
     """Sends each turn's labels under its rows as they are."""
     return lambda rows, labels: channel.send(labels, rows)
+
+
+def say_all(channel: Channel, shared: Shared, labels: IntArray | None, predictor: Predictor) -> IntArray:
+    """All labels, sent under what one predictor makes of the inputs."""
+    if shared.bins is not None:
+        return channel.send_under(labels, predictor.model(shared.inputs), LABELS)
+    return say_labels(shared, (0, len(shared)), labels, predictor.predict, sending(channel))
 
 
 def say_labels(

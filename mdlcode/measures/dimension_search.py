@@ -53,7 +53,7 @@ class DimensionSearch(Settings):
 
         Raises MdlError where accuracies are asked for on a test set that the data have not got.
         """
-        data.require_one_label_each("an intrinsic dimension")
+        data.require_one_class_each("an intrinsic dimension")
         if self.accuracy_on == "test" and data.test_labels is None:
             raise MdlError(
                 f"{data.name} has no test set: take the accuracy on the training labels, `accuracy_on` train"

@@ -71,7 +71,7 @@ class Trained:
     learner: Learner | None = field(default=None)
 
     def __post_init__(self) -> None:
-        self.data.require_one_label_each("a measure of a net")
+        self.data.require_one_class_each("a measure of a net")
         net = deepcopy(self.net).to(self.data.shared.inputs.device).eval().requires_grad_(False)
         if len(self.data.shared.shape) == 3:
             net = net.to(memory_format=torch.channels_last)  # convolutions are faster so

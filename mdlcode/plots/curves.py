@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
 from mdlcode.codelength import uniform_bits
+from mdlcode.errors import MdlError
 from mdlcode.experiments.stored import Stored
 from mdlcode.plots.style import COLOURS, MARKERS, log_ticks
 from mdlcode.typing import FloatArray, IntArray
@@ -59,7 +60,12 @@ def bits_by_block(axes: Axes, runs: Sequence[Stored]) -> Axes:
 
 
 def accuracy_by_block(axes: Axes, runs: Sequence[Stored]) -> Axes:
-    """Draws the share of each block's labels that were the likeliest when sent, against the labels seen before."""
+    """Draws the share of each block's labels that were the likeliest when sent, against the labels seen before.
+
+    Raises MdlError for real-valued targets, which are never told exactly.
+    """
+    if any(run.result.precision is not None for run in runs):
+        raise MdlError("real-valued targets have no accuracy: plot 'blocks', 'ratio' or 'regret'")
     for run, colour, marker in _styled(runs):
         starts, means = _block_means(run, 100.0 * run.arrays["correct_by_label"])
         axes.plot(starts, means, label=run.name, color=colour, marker=marker)

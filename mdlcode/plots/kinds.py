@@ -27,11 +27,16 @@ if TYPE_CHECKING:
 
 
 def four_panels(runs: Sequence[Stored]) -> Figure:
-    """Figure 2 of Blier & Ollivier 2018: bits and accuracy of each block, regret to uniform, compression ratio."""
+    """Figure 2 of Blier & Ollivier 2018: bits and accuracy of each block, regret to uniform, compression ratio.
+
+    Real-valued targets have no accuracy, and its panel is empty.
+    """
     panels = bits_by_block, regret_to_uniform, accuracy_by_block, compression_ratio
     with drawing(2, 2) as (figure, axes):
         for each, panel in zip(axes, panels, strict=True):
-            if legend := panel(each, runs).get_legend():
+            if panel is accuracy_by_block and any(run.result.precision is not None for run in runs):
+                each.set_axis_off()
+            elif legend := panel(each, runs).get_legend():
                 legend.remove()
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right upper")
         figure.suptitle(about(runs))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from mdlcode.data.base import Data, Shared
-from mdlcode.learn.estimator import standardised
+from mdlcode.learn.features import standardised
 from mdlcode.typing import IntArray
 
 TRUE, RENAMED, RANDOM, PERMUTED, PLANTED = "true", "renamed", "random", "permuted", "planted"
@@ -25,10 +25,15 @@ def permuted(data: Data, seed: int) -> IntArray:
 def renamed(data: Data, seed: int) -> IntArray:
     """The true labels (n,) with the classes' numbers exchanged, each for another one: as learnable as before.
 
+    Real-valued targets are mirrored at the middle of their range.
+
     >>> from mdlcode.data import from_arrays
     >>> renamed(from_arrays([[0.0], [1.0], [2.0]], [0, 1, 1], order_seed=None), seed=0)
     array([1, 0, 0])
     """
+    if data.shared.bins is not None:
+        mirrored: IntArray = data.shared.num_classes - 1 - data.labels
+        return mirrored
     circle = _generator(5, seed).permutation(data.shared.num_classes)
     names = np.empty_like(circle)
     names[circle] = np.roll(circle, 1)
@@ -37,8 +42,16 @@ def renamed(data: Data, seed: int) -> IntArray:
 
 
 def planted(shared: Shared, seed: int) -> IntArray:
-    """Labels (n,) by a rule: which of K random linear functions of the standardised inputs is the largest."""
+    """Labels (n,) by a rule: which of K random linear functions of the standardised inputs is the largest.
+
+    Real-valued targets are one such function, spread over the range.
+    """
     inputs = standardised(shared.inputs, shared)
+    if shared.bins is not None:
+        values = inputs @ _generator(6, seed).standard_normal(inputs.shape[1])
+        share = (values - values.min()) / max(np.ptp(values), np.finfo(float).tiny)
+        spread: IntArray = np.rint(share * (shared.num_classes - 1)).astype(np.int64)
+        return spread
     scores = inputs @ _generator(6, seed).standard_normal((inputs.shape[1], shared.num_classes))
     largest: IntArray = (scores - scores.mean(axis=0)).argmax(axis=1).astype(np.int64)
     return largest if shared.sequences is None else largest[shared.sequences.mask.ravel()]

@@ -69,6 +69,10 @@ class NetHeader:
         return tuple(self.input_shape)
 
     @property
+    def bins(self) -> None:
+        """A file holds a classifier."""
+
+    @property
     def moments(self) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation, shaped to broadcast over a batch."""
         return torch.tensor(self.mean, dtype=torch.float32), torch.tensor(self.std, dtype=torch.float32)

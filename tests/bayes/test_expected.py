@@ -12,6 +12,7 @@ from mdlcode.bayes import ExpectedLength, Layout
 from mdlcode.bayes.expected import label_bits
 from mdlcode.bayes.posterior import Sampled
 from mdlcode.data import Shared
+from mdlcode.learn import Predictor
 from mdlcode.typing import FloatArray
 
 RUNS, KEPT, CONFIDENCE, WEIGHTS = 500, 16, 0.95, 1000
@@ -67,7 +68,7 @@ class Inferred:
 
 
 @dataclass(frozen=True, eq=False)
-class Net:
+class Net(Predictor):
     """The coins with one draw of the weights."""
 
     drawn: FloatArray

@@ -14,7 +14,7 @@ import pytest
 
 from conftest import Run
 from mdlcode import View, compare, load, names
-from mdlcode.codes.presets import PRESETS
+from mdlcode.codes.presets import PRESETS, REAL_PRESETS
 from mdlcode.data import DATASETS
 from mdlcode.experiments.stored import read_results
 from mdlcode.nets import NETS, TOKEN_NETS
@@ -83,7 +83,7 @@ def test_names_bounds_of_numbers_and_stored_results_need_no_torch(tmp_path: Path
 
 
 def test_names_that_are_listed_are_those_there_are() -> None:
-    assert tuple(PRESETS) == names.CODES
+    assert tuple(PRESETS | REAL_PRESETS) == names.CODES
     assert tuple(DATASETS) == names.DATA
     assert tuple(NETS) == names.NETS
     assert (TOKEN_NETS["auto"],) == names.TOKEN_NETS

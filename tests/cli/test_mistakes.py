@@ -106,7 +106,7 @@ DATA: list[tuple[Callable[[], Any], str]] = [
     (lambda: arrays([[1, None]] * 20, Y), "NaN or infinite"),
     (lambda: arrays(X, [0, float("nan")] * 10), "missing"),
     (lambda: arrays(X, [0, None] * 10), "missing"),
-    (lambda: arrays(X, np.linspace(0, 1, 20)), "sort measured values into bins"),
+    (lambda: arrays(X, np.linspace(0, 1, 20)), "state the `precision` and `range` of measured values"),
     (lambda: arrays(X, Y[:10]), "20 inputs but 10 labels"),
     (
         lambda: arrays(X, Y, np.ones((4, 2)), [0, 1, 0, 1]),

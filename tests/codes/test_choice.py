@@ -16,8 +16,7 @@ from mdlcode.coding.channel import Ledger, Sender
 from mdlcode.coding.message import unpack
 from mdlcode.data import Data, Shared
 from mdlcode.errors import PrunedError
-from mdlcode.learn import FrequencyLearner, NetLearner, NetPredictor, RateAware, Steps
-from mdlcode.learn.constant import ConstantPredictor
+from mdlcode.learn import FrequencyLearner, NetLearner, NetPredictor, Predictor, RateAware, Steps
 from mdlcode.typing import IntArray
 from mdlcode.weights import AsTrained, Quantised
 
@@ -32,7 +31,7 @@ class CountedNet(NetLearner):
 
 
 class CountedFrequencies(FrequencyLearner):
-    def fit(self, shared: Shared, labels: IntArray) -> ConstantPredictor:
+    def fit(self, shared: Shared, labels: IntArray) -> Predictor:
         FITS.append("frequencies")
         return super().fit(shared, labels)
 

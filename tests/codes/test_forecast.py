@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from mdlcode.codes import Bayes, FixedShare, Forecaster, Identity, Switch, Temperature
 from mdlcode.codes import forecast as forecast_module
+from mdlcode.codes.opinions import RowVariants
 from mdlcode.coding.channel import Receiver, Sender
 from mdlcode.typing import FloatArray
 
@@ -24,8 +25,8 @@ def test_a_mixed_row_has_the_same_bits_alone_and_among_others(
     variants = Temperature().variants(rows(seed, num_experts, num_labels, classes))
     weights = np.random.default_rng(seed + 1).dirichlet(np.ones(variants[:, :, 0, 0].size), size=num_labels)
     weights = weights.reshape(num_labels, *variants.shape[:2])
-    together = forecast_module._mixed(weights, variants)
-    alone = [forecast_module._mixed(weights[[i]], variants[:, :, i : i + 1]) for i in range(num_labels)]
+    together = RowVariants(variants).mixed(weights)
+    alone = [RowVariants(variants[:, :, i : i + 1]).mixed(weights[[i]]) for i in range(num_labels)]
     assert np.array_equal(together, np.concatenate(alone))
     assert together.sum(axis=1) == pytest.approx(1.0)
 

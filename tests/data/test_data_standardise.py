@@ -12,7 +12,7 @@ from mdlcode.data import Given, Shared, View, from_arrays, load
 from mdlcode.data.standardise import Standardise
 from mdlcode.errors import MdlError
 from mdlcode.learn import AdamW, EstimatorLearner, NetLearner, Steps
-from mdlcode.learn.estimator import standardised
+from mdlcode.learn.features import standardised
 
 GENERATOR = np.random.default_rng(0)
 

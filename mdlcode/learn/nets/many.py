@@ -130,5 +130,7 @@ class StackedLearner(GradientLearner):
 
 
 def _require_dense(arch: Arch, shared: Shared) -> None:
+    if shared.bins is not None:
+        raise MdlError("nets are stacked for classes, and these targets are real numbers: take an EnsembleLearner")
     if not can_stack(arch, shared):
         raise MdlError(f"net '{arch}' has layers other than dense ones: only dense nets are trained stacked")

@@ -6,8 +6,8 @@ from copy import deepcopy
 from functools import cache
 from typing import Annotated, Literal
 
-import numpy as np
 import torch
+import torch.nn.functional as F
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Generator, Tensor, nn
@@ -15,10 +15,13 @@ from torch.func import functional_call
 from torch.optim.swa_utils import AveragedModel
 
 from mdlcode import nets
+from mdlcode.coding.binned import Binned, Mixed
+from mdlcode.coding.entropy_models import EntropyModel
 from mdlcode.config import STRICT, Settings
 from mdlcode.data.base import Described, Shared
 from mdlcode.errors import MdlError
 from mdlcode.learn.base import Learner, Predictor
+from mdlcode.learn.families import DensityHead, Family, Normal
 from mdlcode.learn.nets.augment import Affine, Crop
 from mdlcode.learn.nets.determinism import bf16_is_fast, reproducible, seeded
 from mdlcode.nets.arch import Arch
@@ -30,6 +33,7 @@ from mdlcode.typing import FloatArray, IntArray
 _PREDICT_BATCH = 500  # large enough for speed, small beside the resident data
 _WHITENING_INPUTS = 5000
 Forward = Callable[[dict[str, Tensor], Tensor], Tensor]
+_NORMAL: Family = Normal()
 Precision = Literal["auto", "fp32", "bf16"]
 
 
@@ -46,19 +50,24 @@ class Views(Settings):
 
 @dataclass(frozen=True, config=STRICT)
 class Prediction(Settings):
-    """How a trained net predicts: on several views, with averaged weights, in which precision.
+    """How a trained net predicts: on several views, with averaged weights, in which precision, by which densities.
 
     `ema_decay` > 0 takes an exponential average of the weights along the training. `precision` "auto" is bfloat16
-    autocast, while training too, for convolutional nets where the device has it.
+    autocast, while training too, for convolutional nets where the device has it. `family` is that of the densities of
+    real-valued targets, whose location and scale are the net's outputs.
     """
 
     views: Views | None = None
     ema_decay: float = Field(default=0.0, ge=0, lt=1)
     precision: Precision = "auto"
+    family: Family = Normal()
 
 
 class NetPredictor(Predictor):
-    """A net behind the standardisation of its inputs; it predicts in evaluation mode, the mean over its `views`."""
+    """A net behind the standardisation of its inputs; it predicts in evaluation mode, the mean over its `views`.
+
+    Its outputs are logits of classes, or what a `DensityHead` reads as densities of real-valued targets.
+    """
 
     def __init__(
         self,
@@ -67,11 +76,13 @@ class NetPredictor(Predictor):
         bf16: bool,
         views: Views | None = None,
         compiled: Arch | None = None,
+        family: Family = _NORMAL,
     ) -> None:
         """With its architecture in `compiled`, the net trains as one compiled function."""
         self.net = net
         self._compiled = compiled
-        self._shapes = shared.shape, shared.num_classes
+        self.family, self.head = family, density_head(shared, family)
+        self._shapes = shared.shape, num_outputs(shared, family)
         self.bf16 = bf16
         self.moments, self._tokens = shared.moments, nets.takes_tokens(net)
         self._memory = torch.channels_last if len(shared.shape) == 3 else torch.contiguous_format
@@ -98,12 +109,36 @@ class NetPredictor(Predictor):
         weights = {**dict(self.net.named_parameters()), **dict(self.net.named_buffers())}
         return forward(weights, x)
 
-    @torch.no_grad()
+    def loss(self, raw: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
+        """What a training minimises, in nats a label: the cross-entropy, or -log density, of a batch (m, ...)."""
+        if self.head is None:
+            return F.cross_entropy(self.logits(raw), targets, label_smoothing=label_smoothing)
+        if label_smoothing:
+            raise MdlError("label smoothing is for classes, and these targets are real numbers: leave it out")
+        return self.head.nats(self.logits(raw), targets).mean()
+
+    def model(self, inputs: Tensor) -> EntropyModel:
+        """As of `Predictor`; of real-valued targets the densities that the outputs stand for."""
+        return super().model(inputs) if self.head is None else self._densities(inputs, self.head)
+
+    def _densities(self, inputs: Tensor, head: DensityHead) -> Binned:
+        views = [torch.cat(each) for each in zip(*self._outputs(inputs), strict=True)]
+        return Mixed.evenly([head.model(each) for each in views]) if len(views) > 1 else head.model(views[0])
+
     def predict(self, inputs: Tensor) -> FloatArray:
-        """Probabilities (m, K) in float64: the mean over the views of softmax(logits).
+        """Probabilities (m, K) in float64: the mean over the views of softmax(logits), or the densities' masses.
 
         A net that draws random numbers draws the same ones at every call.
         """
+        if self.head is not None:
+            return self._densities(inputs, self.head).rows()
+        chunks = [torch.stack([each.double().softmax(1) for each in views]).mean(0) for views in self._outputs(inputs)]
+        probs: FloatArray = torch.cat(chunks).cpu().numpy()
+        return probs
+
+    @torch.no_grad()
+    def _outputs(self, inputs: Tensor) -> list[list[Tensor]]:
+        """The outputs of each view, batch by batch."""
         self.net.eval()
         generator = Generator().manual_seed(0)
         chunks = []
@@ -112,9 +147,8 @@ class NetPredictor(Predictor):
                 views = [chunk.float()]
                 if self.views is not None:
                     views += [self.views.augment.apply(views[0], generator) for _ in range(self.views.count - 1)]
-                chunks.append(torch.stack([self.logits(view).double().softmax(1) for view in views]).mean(0))
-        probs: FloatArray = torch.cat(chunks).cpu().numpy()
-        return probs
+                chunks.append([self.logits(view) for view in views])
+        return chunks
 
 
 class NetTrainer(Learner):
@@ -134,12 +168,12 @@ class NetTrainer(Learner):
 
 
 @cache
-def compiled_forward(arch: Arch, input_shape: tuple[int, ...], num_classes: int) -> Forward:
+def compiled_forward(arch: Arch, input_shape: tuple[int, ...], outputs: int) -> Forward:
     """The compiled forward pass (weights, inputs) -> logits of a net in training.
 
     The weights are arguments, so that what is compiled for one block of a batch shape serves all others.
     """
-    template = nets.build(arch, input_shape, num_classes)
+    template = nets.build(arch, input_shape, outputs)
 
     def forward(weights: dict[str, Tensor], x: Tensor) -> Tensor:
         logits: Tensor = functional_call(template, weights, (x,))
@@ -148,14 +182,26 @@ def compiled_forward(arch: Arch, input_shape: tuple[int, ...], num_classes: int)
     return torch.compile(forward, dynamic=False)
 
 
-def new_net(arch: Arch, shared: Shared, seed: int, precision: Precision) -> tuple[nn.Module, bool]:
+def density_head(shared: Described, family: Family) -> DensityHead | None:
+    """How outputs are read as densities; None where labels are classes."""
+    return None if shared.bins is None else DensityHead(family, len(shared.bins))
+
+
+def num_outputs(shared: Described, family: Family) -> int:
+    """How many outputs a net has: one for each class, or the numbers of a density."""
+    return shared.num_classes if shared.bins is None else family.num_outputs
+
+
+def new_net(
+    arch: Arch, shared: Shared, seed: int, precision: Precision, family: Family = _NORMAL
+) -> tuple[nn.Module, bool]:
     """A net with weights drawn from `seed`, on the inputs' device, and whether it runs in bfloat16.
 
     Raises MdlError for one that predicts NaN before any training.
     """
     device = shared.inputs.device
     with reproducible(seed, device):
-        net = nets.build(arch, shared.shape, shared.num_classes, shared.sequences)
+        net = nets.build(arch, shared.shape, num_outputs(shared, family), shared.sequences)
     for layer in net.modules():
         if isinstance(layer, PatchWhitening | RandomPatches):
             mean, std = shared.moments
@@ -169,17 +215,18 @@ def new_net(arch: Arch, shared: Shared, seed: int, precision: Precision) -> tupl
         if not any(map(is_trained, net.parameters())):
             raise MdlError(f"all parameters of the net are frozen: nothing in '{arch}' can be trained")
         bf16 = bf16 and (precision == "bf16" or _runs_in_bf16(net, shared))
-        _check_first(arch, net, shared, bf16)
+        _check_first(arch, net, shared, bf16, family)
     return net, bf16
 
 
-def _check_first(arch: Arch, net: nn.Module, shared: Shared, bf16: bool) -> None:
+def _check_first(arch: Arch, net: nn.Module, shared: Shared, bf16: bool, family: Family) -> None:
     """Raises MdlError for a net that gives no probabilities for the first inputs."""
     try:
-        probs = NetPredictor(net, shared, bf16).predict(shared.inputs[:2])
+        first = NetPredictor(net, shared, bf16, family=family)
+        outputs = torch.cat([views[0] for views in first._outputs(shared.inputs[:2])])
     except (TypeError, ValueError, RuntimeError, IndexError) as error:
         raise MdlError(f"net '{arch}' does not take the data's inputs: {str(error).splitlines()[0]}") from None
-    if not np.isfinite(probs).all():
+    if not bool(torch.isfinite(outputs).all()):
         raise MdlError(f"net '{arch}' predicts NaN for the first inputs, before any training: look at its first layers")
     net.train()
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-import torch.nn.functional as F
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Generator, Tensor
@@ -36,6 +35,8 @@ class Regularisation(Settings):
         if self.unlabelled is not None and shared.sequences is not None:
             raise MdlError("FixMatch is for images of one label each, not for tokens: leave `unlabelled` out")
         consistency = None
+        if self.unlabelled is not None and shared.bins is not None:
+            raise MdlError("FixMatch is for classes, and these targets are real numbers: leave `unlabelled` out")
         if self.unlabelled is not None:
             consistency = Consistency(self.unlabelled, shared.inputs, shared.num_classes, self.augment)
 
@@ -43,6 +44,6 @@ class Regularisation(Settings):
             changed = self.augment.apply(raw, generator)
             if consistency is not None:
                 return consistency.loss(learned, changed, targets, generator, self.label_smoothing)
-            return F.cross_entropy(learned.logits(changed), targets, label_smoothing=self.label_smoothing)
+            return learned.loss(changed, targets, self.label_smoothing)
 
         return loss

@@ -65,8 +65,9 @@ class NetLearner(GradientLearner, NetTrainer):
         """The net before training, the same for everybody: what a decoder fills with weights."""
         if self.compiled and shared.sequences is not None:
             raise MdlError("nets for labels of tokens can't be trained compiled: set `compiled: false`")
-        net, bf16 = new_net(self.arch, shared, self.seed, self.prediction.precision)
-        return NetPredictor(net, shared, bf16, self.prediction.views, self.arch if self.compiled else None)
+        how = self.prediction
+        net, bf16 = new_net(self.arch, shared, self.seed, how.precision, how.family)
+        return NetPredictor(net, shared, bf16, how.views, self.arch if self.compiled else None, how.family)
 
     def path(self, shared: Shared, labels: IntArray, checkpoints: tuple[float, ...] = ()) -> list[NetPredictor]:
         """The net after these shares of its training, and at its end; there may be NaN in any of them."""

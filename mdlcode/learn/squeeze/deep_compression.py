@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-import torch.nn.functional as F
 from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 from torch import nn, optim
@@ -72,7 +71,7 @@ class DeepCompression(Retrainer):
         masked = MaskedNet(learned.net, self.pruning.shares(learned.net), self.pruning.method, ramp)
         optimizer = optim.Adam(masked.weights.values(), lr=self.lr)
         for step, (raw, targets) in enumerate(self.minibatches(self.training, optimizer, shared, labels), start=1):
-            F.cross_entropy(learned.logits(raw), targets).backward()
+            learned.loss(raw, targets).backward()
             masked.backward()
             optimizer.step()
             if step == ramp or (step < ramp and step % self.pruning.refresh_steps == 0):
@@ -83,7 +82,7 @@ class DeepCompression(Retrainer):
         coded = CodebookNet(learned.net, self.levels)
         optimizer = optim.Adam(coded.centres, lr=self.lr)
         for raw, targets in self.minibatches(self.codebook, optimizer, shared, labels):
-            F.cross_entropy(learned.logits(raw), targets).backward()
+            learned.loss(raw, targets).backward()
             coded.backward()
             optimizer.step()
             coded.write()

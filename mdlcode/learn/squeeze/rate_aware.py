@@ -3,7 +3,6 @@
 import math
 from typing import Literal
 
-import torch.nn.functional as F
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import optim
@@ -46,7 +45,7 @@ class RateAware(Squeezer):
         for step, (raw, targets) in enumerate(self.minibatches(self.training, optimizer, shared, labels)):
             if step % _STEPS_PER_ESTIMATE == 0:
                 weights.estimate()
-            F.cross_entropy(learned.logits(raw), targets).backward()
+            learned.loss(raw, targets).backward()
             weights.backward(nats_per_label * pressure(step / steps, self.overshoot))
             optimizer.step()
             weights.write()

@@ -48,7 +48,7 @@ class Retrainer(NetTrainer):
     def initial(self, shared: Shared) -> NetPredictor:
         """The net before training, its batch norms folded."""
         learned = self.start.initial(shared)
-        return NetPredictor(fold_batch_norm(learned.net), shared, learned.bf16, learned.views)
+        return NetPredictor(fold_batch_norm(learned.net), shared, learned.bf16, learned.views, family=learned.family)
 
     def fit(self, shared: Shared, labels: IntArray) -> NetPredictor:
         """The trained and squeezed net. Raises TrainingError where it ran to NaN or infinity."""

@@ -63,7 +63,7 @@ class VariationalDropout(Squeezer):
             drawn = means + noise * (log_variances / 2).exp()
             weights.copy_(drawn.detach())
             gradients.zero_()
-            F.cross_entropy(learned.logits(raw), targets).backward()
+            learned.loss(raw, targets).backward()
             price = self.bit_price * min(1.0, step / (_RISE * steps)) / len(labels)
             divergence = (divergence_nats(_log_alpha(means, log_variances)) * noisy).sum()
             descend(optimizer, drawn @ gradients + price * divergence)

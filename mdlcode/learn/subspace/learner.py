@@ -4,7 +4,6 @@ import math
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Generator, Tensor, nn
@@ -62,8 +61,7 @@ class SubspaceLearner(GradientLearner, NetTrainer):
         generator = Generator().manual_seed(self.seed)
         with reproducible(self.seed, shared.inputs.device):
             for raw, targets in self.training.minibatches(optimizer, shared, labels, generator):
-                loss = F.cross_entropy(learned.logits(raw), targets)
-                descend(optimizer, loss + self.price(learned.net, len(labels)))
+                descend(optimizer, learned.loss(raw, targets) + self.price(learned.net, len(labels)))
         self.finish(learned, shared, len(labels))
         return learned
 
