@@ -64,7 +64,7 @@ class RegressorLearner(OfEstimator):
         require_bins(shared, "a regressor")
         regressor = self._new()
         marginal = marginal_of(
-            labels, shared.num_classes, f"the marginal stands in for {self.name} where labels are too few"
+            labels, shared.num_classes, f"the targets' marginal stands in for {self.name} where labels are too few"
         )
         if len(labels) < _FEWEST:
             return marginal
