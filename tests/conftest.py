@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -46,7 +47,14 @@ def mdlcode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         words = ["mdlcode", *map(str, arguments)]
         out, err, status = io.StringIO(), io.StringIO(), None
         # What `main` changes of the process is put back afterwards.
-        with monkeypatch.context() as patched, warnings.catch_warnings(), redirect_stdout(out), redirect_stderr(err):
+        streams = redirect_stdout(out), redirect_stderr(err)
+        with (
+            monkeypatch.context() as patched,
+            warnings.catch_warnings(),
+            patch.dict(os.environ),
+            streams[0],
+            streams[1],
+        ):
             patched.setattr(sys, "argv", words)
             patched.setattr(sys, "path", [*sys.path])
             for name, value in {"MDLCODE_DATA": str(tmp_path / "none"), **environment}.items():

@@ -20,7 +20,7 @@ _LATEX = str.maketrans(
     {each: rf"\{each}" for each in "%&_#${}"}
     | {">": "$>$", "<": "$<$", "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 )
-_MARKDOWN = str.maketrans({each: f"\\{each}" for each in "\\`*_[]|"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"})
+_MARKDOWN = str.maketrans({each: f"\\{each}" for each in "\\`*[]|"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"})
 # What a spreadsheet takes for a formula; a number with a sign is none.
 _FORMULA = re.compile(r"(?![+-]?[\d.,]+ ?%?$|-$)[=+@\t\r-]")
 
@@ -40,9 +40,9 @@ class Table:
     def markdown(self) -> str:
         """A Markdown table under its caption."""
         rule = ["---", *["---:"] * (len(self.header) - 1)]
-        header, *rows = ([_one_line(cell).translate(_MARKDOWN) for cell in row] for row in (self.header, *self.rows))
+        header, *rows = ([_as_markdown(_one_line(cell)) for cell in row] for row in (self.header, *self.rows))
         lines = [f"| {' | '.join(row)} |" for row in (header, rule, *rows)]
-        return f"{printable(self.caption).translate(_MARKDOWN)}\n\n" + "\n".join(lines) + "\n"
+        return f"{_as_markdown(printable(self.caption))}\n\n" + "\n".join(lines) + "\n"
 
     def latex(self) -> str:
         r"""A LaTeX table with plain \hline rules."""
@@ -108,6 +108,11 @@ class Table:
         caption = f"<caption>{_lines(self.caption)}</caption>"
         table = f"<table>{caption}\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody></table>\n"
         return table + "".join(f"<p>{_lines(line)}</p>\n" for line in below)
+
+
+def _as_markdown(text: str) -> str:
+    """The text, shown as it is. An underscore inside a word, as in a file's name, means nothing in Markdown."""
+    return re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", text.translate(_MARKDOWN))
 
 
 def _one_line(text: str) -> str:

@@ -127,7 +127,7 @@ def test_a_users_spare_bits_travel_with_the_message(digits: Data) -> None:
     header, words = message.unpack(sent)
     assert header.spare_words == len(spare) < len(words)
     assert np.array_equal(code.decode(digits.shared, sent), digits.labels)
-    spoiled = message.pack(replace(header, spare_checksum="0"), words)
+    spoiled = message.pack(replace(header, spare_checksum="0" * 16), words)
     with pytest.raises(MessageError, match="spare bits"):
         code.decode(digits.shared, spoiled)
 
