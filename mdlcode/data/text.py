@@ -48,7 +48,7 @@ def assembled(
     tokens = as_values(list(text))
     test_tokens = None if test_text is None else as_values(list(test_text))
     seen = tokens if test_tokens is None else np.concatenate([tokens, test_tokens])
-    vocabulary = ClassList.of(seen, np.unique(seen).tolist() if classes is None else classes)
+    vocabulary = ClassList.of(seen, np.unique(seen).tolist() if classes is None else list(classes))
     names = vocabulary.display_names
     shared = blank_text(len(tokens), len(vocabulary.names), length, names)
     data = Data(name, shared, vocabulary.encode(tokens, "the text"))
