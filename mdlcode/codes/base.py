@@ -12,12 +12,11 @@ from pydantic import BeforeValidator
 from pydantic.dataclasses import dataclass
 
 from mdlcode import progress
-from mdlcode.codelength import Codelength
+from mdlcode.codelength import LABELS, Codelength
 from mdlcode.codes.last_run import MOST_BYTES, LastRun, Remembered
 from mdlcode.coding import message as envelope
 from mdlcode.coding.binned import even_bins
-from mdlcode.coding.channel import UNDECODABLE, Channel, Ledger, Receiver, Sender, Words, smooth
-from mdlcode.coding.entropy_models import Categories, EntropyModel
+from mdlcode.coding.channel import UNDECODABLE, Channel, Ledger, Receiver, Sender, Words
 from mdlcode.config import STRICT, Configurable, parsed, to_config
 from mdlcode.data.base import Data, Shared, require_data
 from mdlcode.environment import Environment
@@ -207,11 +206,11 @@ def require_rows(shared: Shared) -> None:
     require_memory(num_bytes, f"a code of {len(shared):,} labels of {shared.num_classes:,} classes")
 
 
-def uniform_model(count: int, shared: Shared) -> EntropyModel:
-    """The uniform distribution over classes or bins, `count` times."""
+def say_uniformly(channel: Channel, labels: IntArray | None, count: int, shared: Shared) -> IntArray:
+    """So many labels under the uniform distribution over classes or bins."""
     if shared.bins is not None:
-        return even_bins(count, shared.num_classes)
-    return Categories(smooth(uniform_rows(count, shared.num_classes)))
+        return channel.send_under(labels, even_bins(count, shared.num_classes), LABELS)
+    return channel.send(labels, uniform_rows(count, shared.num_classes))
 
 
 def uniform_rows(count: int, num_classes: int) -> FloatArray:

@@ -10,8 +10,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from mdlcode import progress
-from mdlcode.codelength import LABELS
-from mdlcode.codes.base import Code, Received, uniform_model
+from mdlcode.codes.base import Code, Received, say_uniformly
 from mdlcode.codes.calibration import Calibration, Temperature
 from mdlcode.codes.forecast import Forecaster
 from mdlcode.codes.mixture import Switch
@@ -93,7 +92,7 @@ class Online(Code):
         progress.start("online", len(blocks) * (1 + self.replay.count))
         first = int(ends[blocks[0][1]])
         past = np.zeros(shared.num_labels, dtype=np.int64)
-        past[:first] = channel.send_under(_part(labels, 0, first), uniform_model(first, shared), LABELS)
+        past[:first] = say_uniformly(channel, _part(labels, 0, first), first, shared)
         trainer = _Trainer(self, shared, size)
         forecaster = Forecaster(1, self.calibration, Switch())
         send = partial(forecaster.transmit, channel)

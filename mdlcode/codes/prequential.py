@@ -10,8 +10,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from mdlcode import parallel, progress
-from mdlcode.codelength import LABELS
-from mdlcode.codes.base import Code, Received, uniform_model
+from mdlcode.codes.base import Code, Received, say_uniformly
 from mdlcode.codes.calibration import Calibration, Identity
 from mdlcode.codes.forecast import Forecaster
 from mdlcode.codes.mixture import Mixture, Switch
@@ -55,7 +54,7 @@ class Prequential(Code):
         progress.start("prequential", sum(each.steps(int(ends[at])) for each in self.learners for at, _ in blocks))
         # Alice knows every past beforehand, so her blocks may run side by side; Bob's come one by one.
         ahead = {} if labels is None else {block: self._submit(shared, labels, block) for block in blocks[::-1]}
-        past = channel.send_under(_part(labels, 0, first), uniform_model(first, shared), LABELS)
+        past = say_uniformly(channel, _part(labels, 0, first), first, shared)
         experts: list[Predictor] = []
         forecaster, real = None, shared.bins is not None
         notes: dict[str, int] = {}  # with the number of labels up to which each holds

@@ -5,8 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from mdlcode.codelength import LABELS
-from mdlcode.codes.base import Code, Received, uniform_model
+from mdlcode.codes.base import Code, Received, say_uniformly
 from mdlcode.coding.channel import Channel
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
@@ -22,4 +21,4 @@ class Uniform(Code):
 
     def transmit(self, channel: Channel, shared: Shared, labels: IntArray | None) -> Received:
         """The labels, one by one, at 1 / K each."""
-        return Received(channel.send_under(labels, uniform_model(shared.num_labels, shared), LABELS))
+        return Received(say_uniformly(channel, labels, shared.num_labels, shared))

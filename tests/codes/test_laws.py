@@ -51,7 +51,7 @@ class Peeks(Code):
     kind = "peeks"
 
     def transmit(self, channel: Channel, shared: Shared, labels: IntArray | None) -> Received:
-        rows = uniform_rows(len(shared), shared.num_classes)
+        rows = uniform_rows(len(shared), shared.num_classes).copy()
         if labels is not None:
             rows[np.arange(len(labels)), labels] += 1.0
             rows /= 2.0
