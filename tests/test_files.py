@@ -136,7 +136,7 @@ def test_a_process_that_is_killed_leaves_no_lock(tmp_path: Path) -> None:
         with locked(tmp_path / "out"):
             os.write(told, b"x")
             os.kill(os.getpid(), 9)
-    os.read(held, 1)
-    os.waitpid(child, 0)
+    assert os.read(held, 1) == b"x"
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == 9
     with locked(tmp_path / "out"):
         pass
