@@ -1,11 +1,10 @@
-"""Figures 1, 3 and 4 of Kuhn et al. 2021: measures along a double descent."""
+"""Figures 1 and 3 of Kuhn et al. 2021: measures along a double descent."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from mdlcode.experiments.tables import Table
 from mdlcode.papers import Job
 from mdlcode.papers.kuhn.made import models
 from mdlcode.papers.kuhn.settings import grids
@@ -32,15 +31,6 @@ def fig1(job: Job) -> None:
 def fig3(job: Job) -> None:
     """All measures by width."""
     _draw(job, "fig3", "descent", _FIGURE3, "Figure 3 of Kuhn et al. 2021: all measures along a double descent.")
-
-
-def fig4(job: Job) -> None:
-    """The same for ResNet18 on CIFAR-100, where it fits: at full scale."""
-    if "resnet18" in grids(job.scale):
-        _draw(job, "fig4", "resnet18", _FIGURE3, "Figure 4 of Kuhn et al. 2021: a double descent of ResNet18.")
-        return
-    why = "left out at this scale: the 160 nets of 18 layers take a GPU hours"
-    job.store.table("fig4", Table("Figure 4 of Kuhn et al. 2021: ResNet18 on CIFAR-100.", ("figure",), ((why,),)))
 
 
 def _draw(job: Job, name: str, grid: str, columns: Sequence[str], title: str) -> None:
