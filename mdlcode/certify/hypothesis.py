@@ -9,7 +9,8 @@ import torch
 from mdlcode.codelength import LABELS, Codelength
 from mdlcode.codes.base import Code, code_of
 from mdlcode.codes.variational import Variational
-from mdlcode.coding.channel import CountingReceiver, Receiver, Sender, Words
+from mdlcode.coding.channel import Receiver, Sender, Words
+from mdlcode.coding.counting import CountingReceiver
 from mdlcode.coding.message import unpack, words_checksum
 from mdlcode.config import kind_of, to_config
 from mdlcode.data.base import Data, Shared
