@@ -13,7 +13,7 @@ from mdlcode.errors import MdlError
 from mdlcode.learn.squeeze.folding import fold_batch_norm
 from mdlcode.measures.base import Measure, Value
 from mdlcode.measures.output import margin
-from mdlcode.measures.prunability import BETA, masked, pruned
+from mdlcode.measures.prunability import masked, pruned, tolerated
 from mdlcode.measures.trained import Trained, Weights
 
 Kind = Literal[
@@ -58,7 +58,7 @@ class Norm(Measure):
         """The natural logarithm of the norm."""
         weights: Weights = trained.weights
         if self.on_pruned:
-            weights = masked(trained, pruned(trained, (1 + BETA) * trained.loss).smallest_feasible)
+            weights = masked(trained, pruned(trained, tolerated(trained)).smallest_feasible)
         value = self._log(trained, weights)
         if self.over_margin:
             least = margin(trained)

@@ -49,7 +49,8 @@ class Perturbation(Measure):
         stack = {name: weight + self._scale(weight, sigma) * noise[name] for name, weight in trained.weights.items()}
         if self.criterion == "accuracy":
             return float(trained.accuracies(stack).mean()) >= trained.accuracy - _ACCURACY
-        return float(trained.losses(stack).mean()) <= (1 + _BETA) * trained.loss
+        limit = (1 + _BETA) * trained.loss
+        return trained.mean_loss(stack, limit) <= limit
 
     def _scale(self, weight: Tensor, sigma: float) -> Tensor:
         if not self.magnitude_aware:

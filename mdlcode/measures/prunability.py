@@ -43,7 +43,7 @@ def pruned(trained: Trained, limit: float, seed: int | None = None) -> Pruned:
 def _searched(trained: Trained, limit: float, seed: int | None) -> Pruned:
     ranks = _ranks(trained, seed)
     shares = torch.tensor(_SHARES)
-    good = _losses(trained, ranks, shares) <= limit
+    good = _good(trained, ranks, shares, limit)
     smallest = _smallest(trained, ranks, shares, good, limit)
     failing = shares[:-1][~good[:-1]]
     return Pruned(smallest, float(failing.max()) if len(failing) else 0.0)
@@ -64,12 +64,17 @@ class Prunability(Measure):
 
     def of(self, trained: Trained) -> Value:
         """The least share, with a standard error over the random masks."""
-        tolerance = BETA * trained.loss if self.tolerance_nats is None else self.tolerance_nats
+        limit = tolerated(trained) if self.tolerance_nats is None else trained.loss + self.tolerance_nats
         seeds: tuple[int | None, ...] = (None,) if self.method == "magnitude" else tuple(range(_RANDOM_MASKS))
-        found = [pruned(trained, trained.loss + tolerance, seed) for seed in seeds]
+        found = [pruned(trained, limit, seed) for seed in seeds]
         shares = torch.tensor([each.first_failure if self.first_failure else each.smallest_feasible for each in found])
         error = float(shares.std() / math.sqrt(len(shares))) if len(shares) > 1 else math.nan
         return Value(float(shares.mean()), error)
+
+
+def tolerated(trained: Trained) -> float:
+    """(1 + beta) CE in nats: the training loss up to which pruning counts as harmless."""
+    return (1 + BETA) * trained.loss
 
 
 def masked(trained: Trained, share: float) -> dict[str, Tensor]:
@@ -100,8 +105,9 @@ def _stack(trained: Trained, ranks: dict[str, Tensor], shares: Tensor) -> dict[s
     return {name: kept(name, weight) for name, weight in trained.kernels.items()}
 
 
-def _losses(trained: Trained, ranks: dict[str, Tensor], shares: Tensor) -> Tensor:
-    parts = [trained.losses(_stack(trained, ranks, part)) for part in torch.split(shares, 16)]
+def _good(trained: Trained, ranks: dict[str, Tensor], shares: Tensor, limit: float) -> Tensor:
+    """Whether each share (S,) keeps the training loss within the limit."""
+    parts = [trained.losses(_stack(trained, ranks, part), limit) <= limit for part in torch.split(shares, 16)]
     return torch.cat(parts).cpu()
 
 
@@ -112,5 +118,5 @@ def _smallest(trained: Trained, ranks: dict[str, Tensor], shares: Tensor, good: 
     first = int(good.int().argmax()) if bool(good.any()) else len(shares) - 1
     low, high = float(shares[first - 1]), float(shares[first])
     finer = torch.linspace(low, high, _REFINEMENT + 2)[1:-1]
-    fine = _losses(trained, ranks, finer) <= limit
+    fine = _good(trained, ranks, finer, limit)
     return float(finer[int(fine.int().argmax())]) if bool(fine.any()) else high

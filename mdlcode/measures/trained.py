@@ -1,5 +1,6 @@
 """A trained net with its data: what every generalization measure looks at, many sets of weights at once."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -19,8 +20,7 @@ from mdlcode.typing import FloatArray
 
 Weights = Mapping[str, Tensor]
 Score = Callable[[Tensor, Tensor], Tensor]  # (m, K), (m,) -> (m,)
-_INPUTS_AT_ONCE = 1000
-_INPUTS_OF_CONVOLUTIONS = 250  # whose activations stay near the processor
+_INPUTS_AT_ONCE = 250  # whose activations stay near the processor
 _WEIGHTS_AT_ONCE = 1 << 24  # numbers of all sets of weights that are held at once
 
 
@@ -129,30 +129,45 @@ class Trained:
         """Share of training labels that are the likeliest class."""
         return float((self.logits.argmax(1) == self.targets).double().mean())
 
-    def losses(self, stack: Weights) -> Tensor:
+    def losses(self, stack: Weights, limit: float = math.inf) -> Tensor:
         """Mean cross-entropy (S,) in nats under S sets of weights, each tensor of `stack` being (S, ...).
 
-        Tensors that `stack` leaves out are the net's own. All sets go through one vectorised forward pass.
+        Tensors that `stack` leaves out are the net's own. All sets go through one vectorised forward pass. A set
+        above `limit` is given up as soon as that is certain, since no input's loss is negative: its value then is
+        some number above the limit.
         """
-        return self._over_stack(stack, lambda logits, y: F.cross_entropy(logits, y, reduction="none"))
+        return self._over_stack(stack, _cross_entropies, lambda losses: losses <= limit)
+
+    def mean_loss(self, stack: Weights, limit: float = math.inf) -> float:
+        """The mean of the `losses` of all sets; some number above `limit` where it is above it."""
+        most = limit * _sets(stack)
+        return float(self._over_stack(stack, _cross_entropies, lambda losses: losses.sum() <= most).mean())
 
     def accuracies(self, stack: Weights) -> Tensor:
         """Training accuracy (S,) under S sets of weights."""
         return self._over_stack(stack, lambda logits, y: (logits.argmax(1) == y).float())
 
-    def _over_stack(self, stack: Weights, each: Score) -> Tensor:
+    def _over_stack(self, stack: Weights, each: Score, goes_on: Callable[[Tensor], Tensor] = torch.isfinite) -> Tensor:
         with torch.no_grad():
-            return torch.cat([self._score(part, each) for part in _parts(stack)])
+            return torch.cat([self._score(part, each, goes_on) for part in _parts(stack)])
 
-    def _score(self, stack: Weights, each: Score) -> Tensor:
+    def _score(self, stack: Weights, each: Score, goes_on: Callable[[Tensor], Tensor]) -> Tensor:
+        """Mean scores (S,); a set for whose mean so far, others' inputs at 0, `goes_on` is false keeps that."""
+
         def summed(weights: Weights, x: Tensor, y: Tensor) -> Tensor:
             return each(functional_call(self.net, dict(weights), (x,)), y).double().sum()
 
         over = torch.vmap(summed, in_dims=(0, None, None)) if self._stacks else partial(_one_by_one, summed)
-        at_once = _INPUTS_AT_ONCE if self._stacks else _INPUTS_OF_CONVOLUTIONS
-        inputs, targets = (torch.split(whole, at_once) for whole in (self.inputs, self.targets))
-        sums = [over(dict(stack), x, y) for x, y in zip(inputs, targets, strict=True)]
-        return torch.stack(sums).sum(0) / len(self.targets)
+        means = torch.zeros(_sets(stack), dtype=torch.float64, device=self.inputs.device)
+        left, weights = torch.ones_like(means, dtype=torch.bool), dict(stack)
+        for x, y in zip(*(torch.split(whole, _INPUTS_AT_ONCE) for whole in (self.inputs, self.targets)), strict=True):
+            means[left] += over(weights, x, y) / len(self.targets)
+            going = left & goes_on(means)
+            if not bool(going.any()):
+                break
+            if bool((going != left).any()):
+                weights, left = {name: value[going] for name, value in stack.items()}, going
+        return means
 
     @cached_property
     def _stacks(self) -> bool:
@@ -165,7 +180,7 @@ class Trained:
 
 def _parts(stack: Weights) -> Iterator[dict[str, Tensor]]:
     """The sets of weights, as many at once as memory allows."""
-    sets = len(next(iter(stack.values())))
+    sets = _sets(stack)
     size = sum(each.numel() for each in stack.values()) // sets
     at_once = max(1, _WEIGHTS_AT_ONCE // max(1, size))
     for start in range(0, sets, at_once):
@@ -173,5 +188,12 @@ def _parts(stack: Weights) -> Iterator[dict[str, Tensor]]:
 
 
 def _one_by_one(summed: Callable[[Weights, Tensor, Tensor], Tensor], stack: Weights, x: Tensor, y: Tensor) -> Tensor:
-    sets = len(next(iter(stack.values())))
-    return torch.stack([summed({name: each[i] for name, each in stack.items()}, x, y) for i in range(sets)])
+    return torch.stack([summed({name: each[i] for name, each in stack.items()}, x, y) for i in range(_sets(stack))])
+
+
+def _cross_entropies(logits: Tensor, labels: Tensor) -> Tensor:
+    return F.cross_entropy(logits, labels, reduction="none")
+
+
+def _sets(stack: Weights) -> int:
+    return len(next(iter(stack.values())))

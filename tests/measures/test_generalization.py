@@ -72,6 +72,21 @@ def test_stacked_losses_are_those_of_each_set_of_weights(trained: Trained) -> No
     assert float(trained.accuracies(stack)[0]) == pytest.approx(trained.accuracy)
 
 
+def test_a_limit_ends_the_work_on_sets_above_it_and_changes_no_verdict(trained: Trained) -> None:
+    many = Trained(trained.net, blobs(600))
+    scales = (1, 0.9, 0.5, 0, -1)
+    stack = {name: torch.stack([scale * value for scale in scales]) for name, value in many.weights.items()}
+    whole = many.losses(stack)
+    for limit in (1.1 * many.loss, 1.0, 2.0):
+        cut = many.losses(stack, limit)
+        below = whole <= limit
+        assert torch.equal(cut <= limit, below)
+        assert torch.equal(cut[below], whole[below])
+        assert (many.mean_loss(stack, limit) <= limit) == (float(whole.mean()) <= limit)
+    assert float(many.losses(stack, 0.1)[-1]) < float(whole[-1])  # given up early
+    assert many.mean_loss(stack) == pytest.approx(float(whole.mean()))
+
+
 def test_convolutions_take_their_weights_one_by_one_to_the_same_losses() -> None:
     random = np.random.default_rng(0)
     data = Data("images", Shared(torch.rand(20, 1, 6, 6), 3), random.integers(3, size=20))
