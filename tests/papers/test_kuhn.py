@@ -28,14 +28,15 @@ _FEW = (
 
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
-    for table in (settings._A, settings._DESCENT):
-        nets = table["smoke"]
-        axes = (
-            {"width": (2, 6), "dropout": (0.0, 0.3), "seed": (0, 1)} if table is settings._A else {"width": (1, 3, 6)}
-        )
+    few = {"width": (1, 3, 6)}
+    for table, axes, measures in (
+        (settings._A, {"width": (2, 6), "dropout": (0.0, 0.3), "seed": (0, 1)}, _FEW),
+        (settings._CODES, few, (*_FEW, "subspace-bits")),
+        (settings._DESCENT, few, _FEW),
+    ):
         fixed = {"depth": 1, "train_size": 80, "label_noise": 0.2, "batch_size": 20}
-        grid = replace(nets.grid, training=Training(steps=20), axes=axes, fixed=fixed)
-        monkeypatch.setitem(table, "smoke", Nets("digits", grid, _FEW, "tiny nets"))
+        grid = replace(table["smoke"].grid, training=Training(steps=20), axes=axes, fixed=fixed)
+        monkeypatch.setitem(table, "smoke", Nets("digits", grid, measures, "tiny nets"))
 
 
 @pytest.mark.usefixtures("tiny")
@@ -48,7 +49,9 @@ def test_every_table_and_figure_is_made_and_nothing_is_made_twice(tmp_path: Path
     told = {name: json.loads((tmp_path / "out" / f"{name}.json").read_text()) for name in names}
     assert all(told[f"fig{number}"]["figure"].endswith(".png") for number in (1, 2, 3, 5))
     assert "In the paper 0.3613 for prunability" in told["fig1"]["caption"]
-    rows = {row[0]: row for row in told["codelengths"]["table"][2]}
+    table = told["codelengths"]["table"][2]
+    assert [row[:3] for row in table if row[0] == "subspace-bits"] == [["subspace-bits", "codes", "3"]]
+    rows = {row[0]: row for row in table if row[1] == "A"}
     assert rows["prequential-bits"][2] == "4"  # nets of the first seed alone
     assert {"control: random", "control: -train CE", "control: noisy oracle"} <= rows.keys()
     assert [row[0] for row in told["table3"]["table"][2]][:2] == ["perturbation-magnitude", "sotl"]
@@ -60,9 +63,9 @@ def test_every_table_and_figure_is_made_and_nothing_is_made_twice(tmp_path: Path
 
 def test_scales_are_those_of_the_issue() -> None:
     sizes = {scale: {name: len(nets.grid.settings) for name, nets in grids(scale).items()} for scale in settings._A}
-    assert sizes["smoke"] == {"A": 32, "descent": 8}
-    assert sizes["cpu"] == {"A": 324, "B": 96, "descent": 80}
-    assert sizes["full"] == {"A": 324, "descent": 160}
+    assert sizes["smoke"] == {"A": 32, "codes": 8, "descent": 8}
+    assert sizes["cpu"] == {"A": 324, "B": 96, "codes": 54, "descent": 80}
+    assert sizes["full"] == {"A": 324, "codes": 54, "descent": 160}
 
 
 def test_pruned_and_perturbed_weights_move_as_far() -> None:

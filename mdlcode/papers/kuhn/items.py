@@ -10,4 +10,8 @@ ITEMS = {
     **{"fig1": fig1, "fig2": fig2, "fig3": fig3, "fig5": fig5},
     **{"codelengths": codelengths, "tail": tail},
 }
-DATA: dict[str, tuple[str, ...]] = {"smoke": ("digits",), "cpu": ("mnist", "cifar10"), "full": ("cifar10", "cifar100")}
+DATA: dict[str, tuple[str, ...]] = {
+    "smoke": ("digits",),
+    "cpu": ("mnist", "cifar10"),
+    "full": ("cifar10", "cifar100", "mnist"),
+}

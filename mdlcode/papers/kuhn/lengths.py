@@ -7,7 +7,7 @@ import numpy as np
 from mdlcode.experiments.tables import Table
 from mdlcode.papers import Job
 from mdlcode.papers.kuhn.made import models
-from mdlcode.papers.kuhn.settings import CODELENGTHS
+from mdlcode.papers.kuhn.settings import CODELENGTHS, RETRAINED
 from mdlcode.papers.kuhn.tables import CONTROLS, about, label, main_grids, ranked
 from mdlcode.ranking import Models, Row, partial_tau, regression
 from mdlcode.typing import FloatArray
@@ -31,11 +31,11 @@ class Added:
 
 def codelengths(job: Job) -> None:
     """tau of codelengths and of other measures with gap, test error and test loss, on nets that have them all."""
-    rows = []
-    for grid in main_grids(job):
+    rows, names, compared = [], (*CODELENGTHS, *RETRAINED, *_BESIDE), [*main_grids(job), "codes"]
+    for grid in compared:
         table = coded(models(job, grid))
-        found = {target: ranked(table, target, (*CODELENGTHS, *_BESIDE)) for target in TARGETS}
-        for name in (*CODELENGTHS, *_BESIDE, *CONTROLS):
+        found = {target: ranked(table, target, names) for target in TARGETS}
+        for name in (*names, *CONTROLS):
             if name in found["gap"]:
                 first = found["gap"][name]
                 shown = [_tau(found[target][name]) for target in TARGETS]
@@ -44,7 +44,7 @@ def codelengths(job: Job) -> None:
         "Codelengths as generalization measures: tau-a with the gap, the test error and the test loss (95 %, bootstrap"
         " over configurations), and for the test error what is left of tau when the training loss is known, and"
         f" conditional mutual information with what noise reaches. Only nets with a prequential code: one seed."
-        f" {about(job, main_grids(job))}"
+        f" {about(job, compared)}"
     )
     header = (
         *("measure", "grid", "nets", *(f"tau: {target.replace('_', ' ')}" for target in TARGETS)),

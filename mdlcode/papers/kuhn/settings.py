@@ -36,6 +36,8 @@ CODELENGTHS = (
     *("prequential-bits", "prequential-errors", "prequential-tail-bits"),
     *("two-part-bits", "two-part-bound"),
 )
+# Codes that train each net again, for hundreds of steps: on a grid of their own.
+RETRAINED = ("compressed-bits", "variational-bits", "subspace-bits", "d-int90")
 _DEAREST = {"perturbation-magnitude-accuracy", "perturbation"}
 MEASURES = (
     *_PRUNED,
@@ -127,6 +129,40 @@ _B = Nets(
     "96 NiN on 1,000 labels of CIFAR-10 at 16 x 16, trained to a loss of 0.1",
     halved=True,
 )
+_CODES_MEASURES = (
+    *("prunability", "perturbation-magnitude", "sotl", "cross-entropy", "sum-of-frobenius"),
+    *(*MARGINS, *CODELENGTHS, *RETRAINED),
+)
+_CODES = {
+    "smoke": Nets(
+        "digits",
+        Grid(
+            training=Training(steps=300),
+            axes={"width": (16, 48), "dropout": (0.0, 0.3), "l2": (0.0, 0.005)},
+            fixed={"depth": 1, "train_size": 300, "label_noise": 0.2, "batch_size": 32, "lr": 0.05},
+            prequential_seeds=(0,),
+        ),
+        _CODES_MEASURES,
+        "the 8 MLPs of A of depth 1 and one seed, under every code",
+    ),
+    "cpu": Nets(
+        "mnist",
+        Grid(
+            training=Training(steps=3000),
+            axes={
+                "width": (32, 64, 128),
+                "dropout": (0.0, 0.1, 0.3),
+                "l2": (0.0, 0.001, 0.005),
+                "augment": ("none", "shift"),
+            },
+            fixed={"depth": 2, "train_size": 1000, "label_noise": 0.2, "batch_size": 32, "lr": 0.02},
+            prequential_seeds=(0,),
+        ),
+        _CODES_MEASURES,
+        "the 54 MLPs of A of depth 2 and one seed, under every code",
+    ),
+}
+_CODES["full"] = _CODES["cpu"]  # the paper has no such nets
 _DESCENT = {
     "smoke": Nets(
         "digits",
@@ -165,9 +201,9 @@ _DESCENT = {
 
 
 def grids(scale: str) -> dict[str, Nets]:
-    """The grids A, B (at cpu scale alone) and "descent" of a scale, by name."""
+    """The grids A, B (at cpu scale alone), "codes" and "descent" of a scale, by name."""
     second = {"B": _B} if scale == "cpu" else {}
-    return {"A": _A[scale], **second, "descent": _DESCENT[scale]}
+    return {"A": _A[scale], **second, "codes": _CODES[scale], "descent": _DESCENT[scale]}
 
 
 def halved(data: Data) -> Data:
