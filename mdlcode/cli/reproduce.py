@@ -11,7 +11,7 @@ from mdlcode.cli.show import out
 if TYPE_CHECKING:
     import torch
 
-Paper = Annotated[str, typer.Argument(help="blier-ollivier, zhou, li or kuhn.")]
+Paper = Annotated[str, typer.Argument(help="blier-ollivier, zhou, li, kuhn or denis.")]
 OutFolder = Annotated[Path, typer.Option("--out", "-o", help="Folder; what is there already is not done again.")]
 Only = Annotated[str | None, typer.Option(help="Tables and figures by name, with commas: table1,fig2.")]
 Scale = Annotated[str, typer.Option(help="smoke (a minute or two), cpu (hours on two cores) or full (a GPU).")]

@@ -12,7 +12,7 @@ from mdlcode.data import Data, View, load
 from mdlcode.errors import MdlError
 from mdlcode.report.reproduction import Reproduction
 
-PAPERS = {"blier-ollivier": "blier_ollivier", "zhou": "zhou", "li": "li", "kuhn": "kuhn"}
+PAPERS = {"blier-ollivier": "blier_ollivier", "zhou": "zhou", "li": "li", "kuhn": "kuhn", "denis": "denis"}
 SCALES = ("smoke", "cpu", "full")
 
 
