@@ -11,6 +11,7 @@ import torch
 from mdlcode.learn import NetLearner, Steps
 from mdlcode.papers import Job, items
 from mdlcode.papers.denis.common import by_seed, verdict
+from mdlcode.papers.denis.memorise import MEMORISE
 from mdlcode.papers.denis.random import RANDOM
 from mdlcode.report.reproduction import Reproduction
 
@@ -39,6 +40,12 @@ def made(job: Job, name: str) -> str:
 def test_random(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(RANDOM, "smoke", replace(RANDOM["smoke"], labels=40, learner=TINY, seeds=1))
     assert "random labels inf epochs" in made(job, "random")  # two epochs are too few
+
+
+def test_memorise(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    size = replace(MEMORISE["smoke"], labels=40, learner=TINY, shares=(0.0, 0.5, 1.0), first_epochs=2, seeds=2)
+    monkeypatch.setitem(MEMORISE, "smoke", size)
+    assert "with 50 % redrawn" in made(job, "memorise")
 
 
 def test_a_piece_for_each_seed_goes_on_where_it_stopped(job: Job) -> None:

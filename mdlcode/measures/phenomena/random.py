@@ -32,16 +32,6 @@ class Fit:
     num_labels: int
     saved_bits: float
 
-    def epochs_to(self, share: float = 1.0) -> int | None:
-        """The first whole epoch from which on at least that share of the training labels is right; None for never.
-
-        >>> Fit([0.1, 1.0, 0.9, 1.0, 1.0], 0.5, 10, 0.0).epochs_to()
-        3
-        """
-        missed = [epoch for epoch, reached in enumerate(self.train_accuracies) if reached < share]
-        after = missed[-1] + 1 if missed else 0
-        return after if after < len(self.train_accuracies) else None
-
 
 def corrupted(data: Data, kind: str, seed: int = 0) -> Data:
     """The data set with one kind of structure taken away, one of `KINDS`; test inputs go the same way.
@@ -81,8 +71,8 @@ def fit(learner: NetLearner, data: Data, code: Code | None = None) -> Fit:
     >>> from mdlcode.learn import Steps
     >>> learner = NetLearner("linear", Steps(epochs=3, min_steps=1, batch_size=50))
     >>> found = fit(learner, corrupted(split(load("digits", View(limit=300)), 200), "random labels"), Uniform())
-    >>> len(found.train_accuracies), found.epochs_to(), round(found.saved_bits, 3)
-    (4, None, -0.0)
+    >>> len(found.train_accuracies), round(found.saved_bits, 3)
+    (4, -0.0)
     """
     inputs, labels = held_out(data)
     nets = after_epochs(learner, data, whole_epochs(learner, data))

@@ -15,10 +15,9 @@ _EARLY = (0.1, 0.3)  # shares of a training after which its net is an expert too
 
 
 def after_epochs(learner: NetLearner, data: Data, epochs: Sequence[float]) -> dict[float, NetPredictor]:
-    """The net of one training after each of these epochs, 0 for before it, and at its end.
+    """The net of one training after each of these epochs, 0 for before it, and after its last, in their order.
 
-    The keys are epochs as they were reached, in whole steps. Raises MdlError for epochs before the training or after
-    its end.
+    Each is taken at the nearest whole step. Raises MdlError for epochs before the training or after its end.
 
     >>> from mdlcode.data import View, load
     >>> from mdlcode.learn import Steps
@@ -26,15 +25,21 @@ def after_epochs(learner: NetLearner, data: Data, epochs: Sequence[float]) -> di
     >>> list(after_epochs(learner, load("digits", View(limit=100)), [0, 1]))
     [0.0, 1.0, 4.0]
     """
-    steps, an_epoch = learner.steps(len(data)), len(data) / learner.training.size(len(data))
-    stops = sorted({round(epoch * an_epoch) for epoch in epochs} | {steps})
-    if stops[0] < 0 or stops[-1] > steps:
-        raise MdlError(
-            f"the training has epochs 0 to {steps / an_epoch:g}: {_outside(epochs, steps / an_epoch):g} is none"
-        )
-    path = learner.path(data.shared, data.labels, tuple(stop / steps for stop in stops if 0 < stop < steps))
-    first = [learner.initial(data.shared)] if stops[0] == 0 else []
-    return {stop / an_epoch: net for stop, net in zip(stops, [*first, *path], strict=True)}
+    steps, last = learner.steps(len(data)), last_epoch(learner, data)
+    if outside := [epoch for epoch in epochs if not 0 <= epoch <= last]:
+        raise MdlError(f"the training has epochs 0 to {last:g}: {outside[0]:g} is none")
+    stops = {float(epoch): round(epoch / last * steps) for epoch in sorted({*epochs, last})}
+    shares = tuple(stop / steps for stop in {*stops.values()} - {0, steps})
+    path = learner.path(data.shared, data.labels, shares)
+    reached = dict(zip(sorted({*stops.values()} - {0} | {steps}), path, strict=True)) | {
+        0: learner.initial(data.shared)
+    }
+    return {epoch: reached[stop] for epoch, stop in stops.items()}
+
+
+def last_epoch(learner: NetLearner, data: Data) -> float:
+    """How many epochs a training has: its steps times the size of a batch, over the labels."""
+    return learner.steps(len(data)) * learner.training.size(len(data)) / len(data)
 
 
 def whole_epochs(learner: NetLearner, data: Data) -> list[float]:
@@ -45,8 +50,18 @@ def whole_epochs(learner: NetLearner, data: Data) -> list[float]:
     >>> whole_epochs(NetLearner("linear", Steps(epochs=2, min_steps=1)), load("digits", View(limit=100)))
     [0.0, 1.0, 2.0]
     """
-    last = learner.steps(len(data)) * learner.training.size(len(data)) / len(data)
-    return [float(epoch) for epoch in range(int(last + 1e-9) + 1)]
+    return [float(epoch) for epoch in range(int(last_epoch(learner, data)) + 1)]
+
+
+def epochs_to(share: float, accuracies: Sequence[float]) -> int | None:
+    """The first epoch from which on the accuracies, of epoch 0, 1, ..., are at least `share`; None for never.
+
+    >>> epochs_to(1.0, [0.1, 1.0, 0.9, 1.0, 1.0])
+    3
+    """
+    missed = [epoch for epoch, reached in enumerate(accuracies) if reached < share]
+    after = missed[-1] + 1 if missed else 0
+    return after if after < len(accuracies) else None
 
 
 def structure_code(learner: NetLearner) -> Prequential:
@@ -72,7 +87,3 @@ def held_out(data: Data) -> tuple[Tensor, IntArray]:
             f"{data.name} has no labelled test set, which is needed here: `mdlcode.data.view.split` makes one"
         )
     return data.test_inputs, data.test_labels
-
-
-def _outside(epochs: Sequence[float], last: float) -> float:
-    return next(epoch for epoch in sorted(epochs) if epoch < 0 or epoch > last)

@@ -2,19 +2,24 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 from scipy.special import stdtrit
 
 from mdlcode.data import Data, View
 from mdlcode.data.view import split
 from mdlcode.experiments.pieces import Values
+from mdlcode.learn import NetLearner
+from mdlcode.measures.phenomena.training import held_out
 from mdlcode.papers import Job
 
 LEVEL = 0.95
 _TEST_SHARE = 1 / 3  # of a data set without a test set
+_MOST_TESTED = {"smoke": 600, "cpu": 2000, "full": None}  # test labels: nets are tested after each epoch
 
 
 def dataset(job: Job, wanted: str) -> str:
@@ -23,11 +28,16 @@ def dataset(job: Job, wanted: str) -> str:
 
 
 def sample(job: Job, name: str, size: int | None, seed: int) -> Data:
-    """So many labels of a data set, drawn by `seed`, or all; the test set is its own, or always the same third."""
+    """So many labels of a data set, drawn by `seed`, or all; the test set is its own, or always the same third.
+
+    Below full scale no more than the first 2,000 labels of it are kept.
+    """
     data = job.data(name)()
     if data.test_labels is None:
         data = split(data, len(data) - round(_TEST_SHARE * len(data)))
-    return View(limit=size, order_seed=seed).of(data)
+    inputs, labels = held_out(data)
+    most = _MOST_TESTED[job.scale]
+    return View(limit=size, order_seed=seed).of(replace(data, test_inputs=inputs[:most], test_labels=labels[:most]))
 
 
 def by_seed(
@@ -61,6 +71,17 @@ def shown_interval(values: Sequence[float], form: str = ",.1f") -> str:
     """
     mean, low, high = mean_interval(values)
     return f"{mean:{form}}" if len(values) < 2 else f"{mean:{form}} ({low:{form}} .. {high:{form}})"
+
+
+def titled(figure: Figure, found: Mapping[str, Any]) -> None:
+    """Writes above a figure which data and how many labels it is of, and which net."""
+    figure.suptitle(f"{found['data']}, n = {found['num_labels']:,}, {found['arch']}")
+
+
+def about(data: Data, learner: NetLearner) -> dict[str, Any]:
+    """What is stored of the data and the net beside what was found."""
+    classes = data.shared.num_classes
+    return {"data": data.name, "num_labels": len(data), "num_classes": classes, "arch": str(learner.arch)}
 
 
 def verdict(found: Sequence[bool], sentence: str) -> str:

@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 
 from mdlcode.config import to_config
 from mdlcode.learn import AdamW, NetLearner, Sgd, Steps
-from mdlcode.measures.phenomena.random import KINDS, Fit, corrupted, fit
+from mdlcode.measures.phenomena.random import KINDS, corrupted, fit
+from mdlcode.measures.phenomena.training import epochs_to
 from mdlcode.papers import Job, sizes
-from mdlcode.papers.denis.common import by_seed, dataset, sample, shown_interval, verdict
+from mdlcode.papers.denis.common import about, by_seed, dataset, sample, shown_interval, titled, verdict
 from mdlcode.papers.denis.drawn import band, points
 from mdlcode.plots.style import COLOURS, drawing
 
@@ -35,7 +36,7 @@ def _learner(arch: str, epochs: float, optimizer: AdamW | Sgd, batch_size: int) 
 
 
 RANDOM = {
-    "smoke": Size("digits", 200, _learner("mlp-2x128", 40, AdamW(lr=3e-3, weight_decay=0.0), 32), 2),
+    "smoke": Size("digits", 200, _learner("mlp-2x128", 60, AdamW(lr=3e-3, weight_decay=0.0), 32), 2),
     "cpu": Size("mnist", 1000, _learner("mlp-3x256", 60, AdamW(lr=1e-3, weight_decay=0.0), 32), 3),
     "full": Size("cifar10", None, _learner("mlp-3x512", 200, Sgd(lr=0.02, weight_decay=0.0), 128), 3),
 }
@@ -55,8 +56,7 @@ def random(job: Job) -> None:
         axes[2].set(xlabel="bits saved a label, prequential code")
         for each in axes[1:]:
             each.grid(visible=False, axis="y")
-        first = found[KINDS[0]][0]
-        figure.suptitle(f"{first['data']}, n = {first['num_labels']:,}, {size.learner.arch}")
+        titled(figure, found[KINDS[0]][0])
     job.store.figure("random", figure, _caption(job, size, found))
 
 
@@ -69,11 +69,7 @@ def _fits(job: Job, size: Size, kind: str) -> list[dict[str, Any]]:
 def _fit(job: Job, size: Size, kind: str, seed: int) -> dict[str, Any]:
     data = corrupted(sample(job, dataset(job, size.data), size.labels, seed), kind, seed)
     found = fit(replace(size.learner, seed=seed), data)
-    values = {
-        "data": data.name,
-        "num_classes": data.shared.num_classes,
-    }
-    return values | asdict(found)
+    return about(data, size.learner) | asdict(found)
 
 
 def _draw_training(axes: Axes, found: Mapping[str, Sequence[Mapping[str, Any]]], colours: Mapping[str, str]) -> None:
@@ -90,7 +86,7 @@ def _saved(seeds: Sequence[Mapping[str, Any]]) -> list[float]:
 
 def _epochs(seeds: Sequence[Mapping[str, Any]]) -> list[float]:
     """Epochs to `FITTED` of each seed; infinite where it is never reached."""
-    reached = [Fit(each["train_accuracies"], 0.0, 0, 0.0).epochs_to(FITTED) for each in seeds]
+    reached = [epochs_to(FITTED, each["train_accuracies"]) for each in seeds]
     return [np.inf if each is None else float(each) for each in reached]
 
 

@@ -12,8 +12,8 @@ from mdlcode.data import Data, View, load
 from mdlcode.data.view import split
 from mdlcode.errors import MdlError
 from mdlcode.learn import AdamW, NetLearner, Steps
-from mdlcode.measures.phenomena.random import KINDS, Fit, corrupted, fit
-from mdlcode.measures.phenomena.training import after_epochs, held_out, whole_epochs
+from mdlcode.measures.phenomena.random import KINDS, corrupted, fit
+from mdlcode.measures.phenomena.training import after_epochs, epochs_to, held_out, whole_epochs
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_a_net_of_ones_own_fits_noise_and_the_code_saves_nothing(data: Data) -> 
     real, fake = (fit(learner, corrupted(data, kind)) for kind in ("true labels", "random labels"))
     assert real.train_accuracies[-1] == fake.train_accuracies[-1] == 1.0
     assert len(real.train_accuracies) == 61
-    fast, slow = real.epochs_to(), fake.epochs_to()
+    fast, slow = epochs_to(1.0, real.train_accuracies), epochs_to(1.0, fake.train_accuracies)
     assert fast is not None
     assert slow is not None
     assert fast < slow
@@ -83,8 +83,7 @@ def test_nets_along_a_training_are_those_of_the_learner(data: Data) -> None:
 
 
 def test_epochs_to_a_share_are_those_it_is_kept_from() -> None:
-    found = Fit([0.1, 0.9, 0.8, 0.95], 0.0, 10, 0.0)
-    assert [found.epochs_to(share) for share in (0.05, 0.75, 0.9, 1.0)] == [0, 1, 3, None]
+    assert [epochs_to(share, [0.1, 0.9, 0.8, 0.95]) for share in (0.05, 0.75, 0.9, 1.0)] == [0, 1, 3, None]
 
 
 def test_bad_data_give_one_clear_line(data: Data) -> None:
