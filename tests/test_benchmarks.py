@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import runpy
+import subprocess
 import sys
 from pathlib import Path
 from unittest.mock import patch
@@ -12,6 +13,7 @@ import pytest
 
 from mdlcode import Uniform, View, compare, load
 from mdlcode.data.load import data_root
+from mdlcode.proof.proof import Proof
 
 ROOT = Path(__file__).parent.parent / "benchmarks"
 # Its arguments at smoke size, and what it needs beside the library: a file of MDLCODE_DATA, or a package.
@@ -29,7 +31,7 @@ SMOKE = {
     "stacked": ("--sizes 2 --steps 5", None),
     "variational_peer": ("--limit 100 --epochs 1 --seeds 1", "pyvarinf"),
 }
-TOOLS = {"readme_table", "record"}  # of the table in README, tested apart
+TOOLS = {"full_table", "readme_table", "record"}  # of the table in README, tested apart
 
 
 def test_no_benchmark_is_left_out() -> None:
@@ -58,3 +60,16 @@ def test_a_results_folder_becomes_a_record(monkeypatch: pytest.MonkeyPatch, tmp_
     made["main"]()
     record = json.loads((tmp_path / "small.json").read_text())
     assert (record["order"], record["data"], record["code"], record["total_bits"]) == (3, "digits", "uniform", 166.1)
+
+    monkeypatch.syspath_prepend(ROOT)
+    again = runpy.run_path(str(ROOT / "full_table.py"))
+    monkeypatch.setitem(again["main"].__globals__, "RECORDS", tmp_path)
+    record["command"] = "mdlcode compare digits --limit 50 --codes uniform --threads 1"
+    (tmp_path / "small.json").write_text(json.dumps(record))
+    monkeypatch.setattr(sys, "argv", ["full_table.py", str(tmp_path / "runs"), "--only", "small", "--seeds", "2"])
+    again["main"]()
+    remade = json.loads((tmp_path / "small.json").read_text())
+    assert remade["total_bits_by_seed"] == {"0": 166.1}  # the uniform code draws nothing: one seed
+    assert Proof(**remade["proof"]).proved
+    monkeypatch.setattr(subprocess, "run", None)  # what is whole is not made again
+    again["main"]()
