@@ -37,10 +37,6 @@ class Identity(Settings):
         """Nothing of the uniform distribution."""
         return (0.0,)
 
-    def variants(self, probs: FloatArray) -> FloatArray:
-        """The predictions (E, m, K) as their only variant: (E, 1, m, K)."""
-        return probs[:, None]
-
 
 _GRID = Field(min_length=1, max_length=100)
 _Temperatures = Annotated[tuple[Annotated[float, Field(ge=0.01, le=100)], ...], _GRID]
@@ -74,15 +70,6 @@ class Temperature(Settings):
         both = np.repeat(over_t, len(self.uniform_shares))
         weights: FloatArray = both / both.sum()
         return weights
-
-    def variants(self, probs: FloatArray) -> FloatArray:
-        """All variants (E, G, m, K) of predictions (E, m, K), which must be positive."""
-        logs = np.log(probs)[:, None]  # (E, 1, m, K)
-        powers = 1.0 / np.array(self.temperatures)[None, :, None, None]
-        scaled = np.exp((logs - logs.max(axis=3, keepdims=True)) * powers)
-        tempered = scaled / scaled.sum(axis=3, keepdims=True)
-        mixed = [(1 - share) * tempered + share / probs.shape[2] for share in self.uniform_shares]
-        return np.stack(mixed, axis=2).reshape(len(probs), -1, *probs.shape[1:])
 
 
 Calibration = Annotated[Identity | Temperature, Field(discriminator="kind")]

@@ -1,9 +1,10 @@
 """From experts' predictions to one: calibrate each on the labels sent so far, then mix them."""
 
 import warnings
+from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mdlcode.codelength import LABELS
 from mdlcode.codes.calibration import Calibration
@@ -12,9 +13,9 @@ from mdlcode.codes.opinions import BinnedVariants, Opinions, RowsHeard, Variants
 from mdlcode.coding.binned import Binned
 from mdlcode.coding.channel import Channel
 from mdlcode.errors import TrainingError
-from mdlcode.typing import FloatArray, IntArray
+from mdlcode.typing import BoolArray, FloatArray, IntArray
 
-_HELD = 1 << 22  # probabilities of calibrated variants that are held at once
+_HELD = 1 << 18  # probabilities that are held at once: few enough for a processor's cache
 
 
 class Forecaster:
@@ -35,7 +36,9 @@ class Forecaster:
         self._variants = Weights(calibration.rule, prior)  # (E, G)
         self._experts = Weights(mixture, np.full((1, num_experts), 1.0 / num_experts))  # (1, E)
         self._dead = np.zeros(num_experts, dtype=bool)
-        self.trace: list[FloatArray] = []  # expert_weights at each label sent
+        self._adapts = prior.size > 1
+        self._num_rows = num_experts * len(calibration.temperatures)  # a label
+        self.trace: list[FloatArray] = []  # expert_weights (m, E) at the labels sent, in pieces
 
     @property
     def expert_weights(self) -> FloatArray:
@@ -50,15 +53,14 @@ class Forecaster:
         """
         said = heard(experts)
         bad, count = said.broken(), len(said)
-        if not (self._variants.now.size > 1 or bad.any()):  # nothing to adapt: the block goes at once
-            self.trace += [self.expert_weights] * count
+        if not (self._adapts or bad.any()):  # the block goes at once
+            self.trace.append(np.tile(self.expert_weights, (count, 1)))
             return channel.send_under(labels, said.first(), LABELS)
-        step = self._step(said.width)
         sent = []
-        for part in (slice(start, min(start + step, count)) for start in range(0, count, step)):
+        for part in self._pieces(bad, self._step(said.width)):
+            self._bury(bad[:, part.start])
             variants = said.variants(self._calibration, part)
-            known = None if labels is None else labels[part]
-            sent.append(self._adapting(channel, variants, bad[:, part], known))
+            sent.append(self._adapting(channel, variants, None if labels is None else labels[part]))
         return np.concatenate(sent)
 
     def predict(self, experts: FloatArray) -> FloatArray:
@@ -73,49 +75,44 @@ class Forecaster:
         variants = BinnedVariants.of(experts, self._calibration)
         return variants.model(self._standing(len(variants)))
 
-    def _adapting(
-        self, channel: Channel, variants: Variants, bad: NDArray[np.bool_], labels: IntArray | None
-    ) -> IntArray:
+    def _adapting(self, channel: Channel, variants: Variants, labels: IntArray | None) -> IntArray:
         """The labels (m,), each under the weights that those before it left. Alice, who knows them, mixes at once."""
         if labels is None:
-            return np.array([self._receive(channel, variants.at(i), each) for i, each in enumerate(bad.T)])
-        likelihoods = variants.likelihoods(labels)
-        weights = np.stack([self._weigh(*each) for each in zip(likelihoods, bad.T, strict=True)])
+            return np.concatenate([self._receive(channel, variants.at(i)) for i in range(len(variants))])
+        weights = self._learn(variants.likelihoods(labels))
         return channel.send_under(labels, variants.model(weights), LABELS)
 
-    def _weigh(self, likelihood: FloatArray, bad: NDArray[np.bool_]) -> FloatArray:
-        """The weights (E, G) for a label, which the experts' variants then give this likelihood (E, G)."""
-        weights = self._ready(bad)
-        self._learn(likelihood)
-        return weights
+    def _receive(self, channel: Channel, variants: Variants) -> IntArray:
+        """The next label (1,), from its variants alone."""
+        label = channel.send_under(None, variants.model(self._standing(1)), LABELS)
+        self._learn(variants.likelihoods(label))
+        return label
 
-    def _receive(self, channel: Channel, variants: Variants, bad: NDArray[np.bool_]) -> int:
-        """The next label, from its variants alone."""
-        label = channel.send_under(None, variants.model(self._ready(bad)[None]), LABELS)
-        self._learn(variants.likelihoods(label)[0])
-        return int(label[0])
-
-    def _ready(self, bad: NDArray[np.bool_]) -> FloatArray:
-        """The weights (E, G) for the next label, without the experts that are bad at it."""
-        self._bury(bad)
-        self.trace.append(self.expert_weights)
-        return self._weights()
-
-    def _learn(self, likelihood: FloatArray) -> None:
-        self._experts.learn(self._variants.learn(likelihood)[None])
-
-    def _weights(self) -> FloatArray:
-        weights: FloatArray = self.expert_weights[:, None] * self._variants.now  # (E, G)
-        return weights
+    def _learn(self, likelihoods: FloatArray) -> FloatArray:
+        """The weights (m, E, G) for labels to which the variants give these likelihoods (m, E, G)."""
+        variants, evidence = self._variants.learn(likelihoods)
+        experts = self._experts.learn(evidence[:, None])[0][:, 0]  # (m, E)
+        self.trace.append(experts)
+        return experts[..., None] * variants
 
     def _standing(self, count: int) -> FloatArray:
-        return np.broadcast_to(self._weights(), (count, *self._variants.now.shape))
+        """The weights (count, E, G) as they are."""
+        weights = self.expert_weights[:, None] * self._variants.now
+        return np.broadcast_to(weights, (count, *weights.shape))
 
     def _step(self, width: int) -> int:
-        return max(1, _HELD // (self._variants.now.size * width))
+        """How many labels at once."""
+        return max(1, _HELD // (self._num_rows * width))
 
-    def _bury(self, bad: NDArray[np.bool_]) -> None:
-        if bad.any() and (newly := bad & ~self._dead).any():
+    def _pieces(self, bad: BoolArray, step: int) -> Iterator[slice]:
+        """The labels in pieces. An expert that breaks does so at the start of one."""
+        count = bad.shape[1]
+        breaks = np.argmax(bad, axis=1)[bad.any(axis=1)]
+        cuts = np.unique([*range(0, count, step), *breaks, count]).tolist()
+        return (slice(*each) for each in pairwise(cuts))
+
+    def _bury(self, bad: BoolArray) -> None:
+        if (newly := bad & ~self._dead).any():
             self._dead |= newly
             if self._dead.all():
                 raise TrainingError("every expert gave NaN: lower the learning rate, or name another learner")

@@ -36,19 +36,17 @@ class Remembered(Rehearsal):
         """Whether all of it can be said again."""
         return self.held_bytes <= self._most_bytes
 
-    def send_under(self, symbols: IntArray | None, model: EntropyModel, part: str) -> IntArray:
-        """As of `Rehearsal`, as long as there is room."""
-        known = super().send_under(symbols, model, part)
-        self._hold(known, model)
-        return known
-
     def borrow(self, model: EntropyModel, part: str) -> IntArray:
         """As of `Rehearsal`, as long as there is room."""
         drawn = super().borrow(model, part)
-        self._hold(drawn, model)
+        self._count(drawn, model)
         return drawn
 
-    def _hold(self, symbols: IntArray, model: EntropyModel) -> None:
+    def _hold(self, symbols: IntArray, told: EntropyModel, part: str) -> None:
+        super()._hold(symbols, told, part)
+        self._count(symbols, told)
+
+    def _count(self, symbols: IntArray, model: EntropyModel) -> None:
         self.held_bytes += symbols.nbytes
         self.held_bytes += sum(each.nbytes for each in vars(model).values() if isinstance(each, np.ndarray))
         if not self.whole:

@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from mdlcode.codes.calibration import Calibration
+from mdlcode.codes.mixture import sums_of
 from mdlcode.coding.binned import Binned
 from mdlcode.coding.channel import smooth
 from mdlcode.coding.entropy_models import Categories, EntropyModel
@@ -21,6 +22,9 @@ Opinions: TypeAlias = FloatArray | tuple[Binned, ...]  # (E, m, K), or E models 
 
 class Variants(ABC):
     """The G calibrated variants of what E experts say of m labels."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
 
     @abstractmethod
     def likelihoods(self, labels: IntArray) -> FloatArray:
@@ -86,27 +90,47 @@ class RowsHeard(Heard):
     def variants(self, calibration: Calibration, part: slice) -> "RowVariants":
         """As of `Heard`, of smoothed rows; one that is broken becomes uniform (its expert has no weight)."""
         rows = np.where(self._bad[:, part, None], 1.0 / self.width, self._probs[:, part])
-        return RowVariants(calibration.variants(smooth(rows.reshape(-1, self.width)).reshape(rows.shape)))
+        return RowVariants.of(smooth(rows.reshape(-1, self.width)).reshape(rows.shape), calibration)
 
 
 @dataclass(frozen=True, eq=False)
 class RowVariants(Variants):
-    """Rows of classes (E, G, m, K)."""
+    """Each expert's rows at T temperatures, (E, T, K, m), and the uniform distribution's shares (S,).
+
+    A variant is one of G = T x S. Labels stand last, so that work on many labels runs along them.
+    """
 
     rows: FloatArray
+    shares: FloatArray
+
+    @classmethod
+    def of(cls, probs: FloatArray, calibration: Calibration) -> "RowVariants":
+        """Those of a calibration's grid: softmax(log p / T) of rows (E, m, K), which must be positive."""
+        rows, temperatures = np.ascontiguousarray(probs.transpose(0, 2, 1))[:, None], calibration.temperatures
+        if temperatures != (1.0,):
+            logs = np.log(rows)
+            powers = 1.0 / np.array(temperatures)[None, :, None, None]
+            rows = np.exp((logs - logs.max(axis=2, keepdims=True)) * powers)
+            rows /= rows.sum(axis=2, keepdims=True)
+        return cls(rows, np.array(calibration.uniform_shares))
 
     def __len__(self) -> int:
-        return int(self.rows.shape[2])
+        return int(self.rows.shape[3])
 
     def likelihoods(self, labels: IntArray) -> FloatArray:
         """As of `Variants`."""
-        return np.ascontiguousarray(np.moveaxis(self.rows[:, :, np.arange(len(labels)), labels], 2, 0))
+        masses = self.rows[:, :, labels, np.arange(len(labels))].transpose(2, 0, 1)[..., None]  # (m, E, T, 1)
+        return _with_uniform(masses, self.shares, 1 / self.rows.shape[2])
 
     def mixed(self, weights: FloatArray) -> FloatArray:
         """The rows (m, K) of the mixtures."""
-        shares = weights.reshape(len(weights), -1).T[:, :, None] * self.rows.reshape(-1, *self.rows.shape[2:])
-        mixed: FloatArray = shares.sum(axis=0)  # one variant after another, since the first axis is the outermost
-        return mixed
+        count, num_classes = len(self), self.rows.shape[2]
+        own, uniform = _apart(weights, self.shares)
+        shares = own.reshape(count, -1).T[:, None]  # (E T, 1, m)
+        mixed = (shares * self.rows.reshape(-1, num_classes, count)).sum(
+            axis=0
+        )  # in order: the first axis is outermost
+        return np.ascontiguousarray((mixed + uniform / num_classes).T)
 
     def model(self, weights: FloatArray) -> Categories:
         """As of `Variants`."""
@@ -114,7 +138,7 @@ class RowVariants(Variants):
 
     def at(self, row: int) -> "RowVariants":
         """As of `Variants`."""
-        return RowVariants(self.rows[:, :, row : row + 1])
+        return RowVariants(self.rows[..., row : row + 1], self.shares)
 
 
 class BinnedHeard(Heard):
@@ -170,15 +194,11 @@ class BinnedVariants(Variants):
         uniform = 1 / self.experts[0].num_bins
         each = [np.where(model.broken(), uniform, model.masses(symbols)) for model in self.experts]
         masses = np.stack([one.reshape(len(labels), -1) for one in each], axis=1)[..., None]  # (m, E, T, 1)
-        likely = (1 - self.shares) * masses + self.shares * uniform
-        return np.ascontiguousarray(likely.reshape(len(labels), len(self.experts), -1))
+        return _with_uniform(masses, self.shares, uniform)
 
     def model(self, weights: FloatArray) -> "Pooled":
         """As of `Variants`."""
-        apart = weights.reshape(len(weights), len(self.experts), self.num_temperatures, -1)  # (m, E, T, S)
-        return Pooled(
-            self.experts, _sums(apart * (1 - self.shares)), _sums((apart * self.shares).reshape(len(weights), -1))
-        )
+        return Pooled(self.experts, *_apart(weights, self.shares))
 
     def at(self, row: int) -> "BinnedVariants":
         """As of `Variants`."""
@@ -225,9 +245,16 @@ class Pooled(Binned):
         return np.logical_not(np.isfinite(self.uniform))
 
 
-def _sums(values: FloatArray) -> FloatArray:
-    """Sums over the last axis, one value after another however many rows there are."""
-    return np.cumsum(values, axis=-1)[..., -1]
+def _with_uniform(masses: FloatArray, shares: FloatArray, uniform: float) -> FloatArray:
+    """Likelihoods (m, E, G) of variants, from the temperatures' (m, E, T, 1) and the uniform distribution's."""
+    likely = (1 - shares) * masses + shares * uniform  # (m, E, T, S)
+    return likely.reshape(*likely.shape[:2], -1)
+
+
+def _apart(weights: FloatArray, shares: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The weights (m, E, T) of the temperatures and (m,) of the uniform distribution, from variants' (m, E, G)."""
+    apart = weights.reshape(*weights.shape[:2], -1, len(shares))  # (m, E, T, S)
+    return sums_of(apart * (1 - shares)), sums_of((apart * shares).reshape(len(weights), -1))
 
 
 def opinions(predictors: Sequence[Predictor], inputs: Tensor, real: bool) -> Opinions:

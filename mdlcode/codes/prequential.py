@@ -69,8 +69,11 @@ class Prequential(Code):
             past = np.concatenate([past, say_labels(shared, block, _part(labels, *ends[[*block]]), predict, send)])
         if forecaster is None:  # no label after the first block
             return Received(past)
-        trace = np.concatenate([np.tile(forecaster.trace[0], (first, 1)), forecaster.trace])
-        traces = {"expert_weights": trace, "block_stops": ends[stops].astype(np.float64)}
+        trace = np.concatenate(forecaster.trace)
+        traces = {
+            "expert_weights": np.concatenate([np.tile(trace[0], (first, 1)), trace]),
+            "block_stops": ends[stops].astype(np.float64),
+        }
         said = tuple(f"{note} (up to {count:,} labels)" for note, count in notes.items())
         return Received(past, _Final(experts, forecaster, real), traces, said)
 

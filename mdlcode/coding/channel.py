@@ -3,7 +3,8 @@
 A code is one conversation over a `Channel`. The Ledger turns it into a codelength, the Sender into the
 words of a message, the Receiver into the labels. This file, `cells` and `entropy_models` alone know the coder,
 an ANS stack (Duda 2013; `constriction`). The stack is last in, first out, so the Sender keeps what it
-is told and pushes it in reverse order at the end; the Receiver pops in the order of the conversation.
+is told (of a label and its row of probabilities the few bytes that the coder needs) and pushes it in reverse order at
+the end; the Receiver pops in the order of the conversation.
 
 Bits-back (Hinton & van Camp 1993): Alice has spare bits, any other words that she also wants to send to Bob. Decoding
 symbols from them under a distribution draws from that distribution, and the message is written on top of the spare
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdlcode.codelength import LABELS, Codelength
-from mdlcode.coding.entropy_models import Categories, EntropyModel, Even
+from mdlcode.coding.entropy_models import Categories, EntropyModel, Even, Told
 from mdlcode.errors import MdlError
 from mdlcode.typing import BoolArray, FloatArray, IntArray
 
@@ -155,10 +156,15 @@ class Ledger(Channel):
     def send_under(self, symbols: IntArray | None, model: EntropyModel, part: str) -> IntArray:
         """The symbols again; -log2 of their probabilities are counted."""
         known = _known(symbols, model)
-        self._bits[part].append(model.bits(known))
-        if part == LABELS and isinstance(model, Categories):
-            self._correct.append(model.probs.argmax(axis=1) == known)
+        told = model.told(known)
+        self._bits[part].append(told.bits(known))
+        if part == LABELS and isinstance(told, Told):
+            self._correct.append(told.hits)
+        self._hold(known, told, part)
         return known
+
+    def _hold(self, symbols: IntArray, told: EntropyModel, part: str) -> None:
+        """A ledger forgets what it counted."""
 
     def scramble(self, key: int) -> None:
         """The spare bits that are there, and all lent later, get the pad."""
@@ -221,11 +227,8 @@ class Rehearsal(Ledger):
         super().__init__(spare, seed)
         self._said: list[Callable[[Channel], object]] = []
 
-    def send_under(self, symbols: IntArray | None, model: EntropyModel, part: str) -> IntArray:
-        """The symbols again; they are counted and remembered."""
-        known = super().send_under(symbols, model, part)
-        self._said.append(methodcaller("send_under", known, model, part))
-        return known
+    def _hold(self, symbols: IntArray, told: EntropyModel, part: str) -> None:
+        self._said.append(methodcaller("send_under", symbols, told, part))
 
     def scramble(self, key: int) -> None:
         """As of `Ledger`, and remembered."""
@@ -256,11 +259,8 @@ class Sender(Ledger):
         super().__init__(spare, seed)
         self._sent: list[tuple[IntArray, EntropyModel]] = []
 
-    def send_under(self, symbols: IntArray | None, model: EntropyModel, part: str) -> IntArray:
-        """The symbols again; they are counted and kept for the message."""
-        known = super().send_under(symbols, model, part)
-        self._sent.append((known, model))
-        return known
+    def _hold(self, symbols: IntArray, told: EntropyModel, part: str) -> None:
+        self._sent.append((symbols, told))
 
     def words(self) -> Words:
         """The message: 32-bit words, to be read by a `Receiver` in the order of the conversation.

@@ -11,13 +11,15 @@ from typing import TypeAlias
 
 import constriction
 import numpy as np
+from numpy.typing import NDArray
 
 from mdlcode.errors import MdlError
-from mdlcode.typing import FloatArray, IntArray
+from mdlcode.typing import BoolArray, FloatArray, IntArray
 
 Coder: TypeAlias = "constriction.stream.stack.AnsCoder"
 PRECISION_BITS = 24
 PARTS = 1 << PRECISION_BITS  # the parts that all symbols of one distribution share
+_TOLD_AT_ONCE = 1 << 16
 _CATEGORICAL = constriction.stream.model.Categorical(perfect=False)
 
 
@@ -43,6 +45,10 @@ class EntropyModel(ABC):
     def pop(self, coder: Coder) -> IntArray:
         """Takes the symbols (n,) from an ANS stack; from random words it is a draw of them."""
 
+    def told(self, symbols: IntArray) -> "EntropyModel":
+        """What is to be held of it once these symbols (n,) are told: enough for their `bits` and to `push` them."""
+        return self
+
 
 @dataclass(frozen=True, eq=False)
 class Categories(EntropyModel):
@@ -63,13 +69,22 @@ class Categories(EntropyModel):
 
     def bits(self, symbols: IntArray) -> FloatArray:
         """As of `EntropyModel`."""
+        return bits_of_parts(self._reach(symbols)[1])
+
+    def told(self, symbols: IntArray) -> "Told":
+        """As of `EntropyModel`: 9 bytes a symbol, however many others there are."""
+        below, parts = (each.astype(np.uint32) for each in self._reach(symbols))
+        return Told(below, parts, self.probs.argmax(axis=1) == symbols, min(self.probs.shape[1], 3))
+
+    def _reach(self, symbols: IntArray) -> tuple[FloatArray, FloatArray]:
+        """How many of the parts of 2^24 lie below each symbol (n,), and how many it has."""
         num_symbols = self.probs.shape[1]
         _check_range(symbols, num_symbols)
         sums = np.add.accumulate(self.probs, axis=1)  # (n, K), one after another as the coder adds them
         share, row = (PARTS - num_symbols) / sums[:, -1], np.arange(len(symbols))
         below = np.where(symbols > 0, np.floor(sums[row, symbols - 1] * share) + symbols, 0)
         last = symbols == num_symbols - 1
-        return bits_of_parts(np.where(last, PARTS, np.floor(sums[row, symbols] * share) + symbols + 1) - below)
+        return below, np.where(last, PARTS, np.floor(sums[row, symbols] * share) + symbols + 1) - below
 
     def entropy_bits(self) -> float:
         """As of `EntropyModel`."""
@@ -82,6 +97,54 @@ class Categories(EntropyModel):
     def pop(self, coder: Coder) -> IntArray:
         """As of `EntropyModel`."""
         return np.asarray(coder.decode(_CATEGORICAL, self.probs), dtype=np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Told(EntropyModel):
+    """Symbols (n,) that were told under `Categories`: the parts of 2^24 `below` each of them, and its own `parts`.
+
+    `hits` says which of them were the likeliest. They are pushed as the middle one of `num_symbols` = 3 (or as the
+    first or last, where nothing lies below or above), in parts that the coder shares out to the same reach.
+
+    >>> rows = np.array([[0.1, 0.2, 0.3, 0.4], [0.7, 0.1, 0.1, 0.1]])
+    >>> told = Categories(rows).told(np.array([2, 0]))
+    >>> told.bits(np.array([2, 0])).round(3).tolist(), told.hits.tolist()
+    ([1.737, 0.515], [False, True])
+    """
+
+    below: NDArray[np.uint32]
+    parts: NDArray[np.uint32]
+    hits: BoolArray
+    num_symbols: int
+
+    def __len__(self) -> int:
+        return len(self.parts)
+
+    def bits(self, symbols: IntArray) -> FloatArray:
+        """As of `EntropyModel`, of the symbols that were told."""
+        return bits_of_parts(self.parts.astype(np.float64))
+
+    def entropy_bits(self) -> float:
+        """As of `EntropyModel`: their bits, of what is known here."""
+        return float(bits_of_parts(self.parts.astype(np.float64)).sum())
+
+    def push(self, coder: Coder, symbols: IntArray) -> None:
+        """As of `EntropyModel`, of the symbols that were told."""
+        for start in reversed(range(0, len(self), _TOLD_AT_ONCE)):
+            piece = slice(start, start + _TOLD_AT_ONCE)
+            below, parts = (each[piece].astype(np.float64) for each in (self.below, self.parts))
+            above = PARTS - below - parts
+            first, last = below == 0, above == 0
+            place = np.where(first, 0, np.where(last, self.num_symbols - 1, 1))
+            # The coder gives each symbol one part of its own, so a middle one that is not meant takes a neighbour's.
+            others = [below, above] if self.num_symbols == 2 else [below - last, first | last, above - first]
+            rows = np.stack(others, axis=1)
+            rows[np.arange(len(rows)), place] += parts
+            coder.encode_reverse(place.astype(np.int32), _CATEGORICAL, rows - 1)
+
+    def pop(self, coder: Coder) -> IntArray:
+        """Raises MdlError: what the others were is forgotten."""
+        raise MdlError("what was told can't be received under what is left of its distribution")
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,12 @@ def test_a_mixed_row_has_the_same_bits_alone_and_among_others(
     seed: int, num_experts: int, num_labels: int, classes: int
 ) -> None:
     """Bob mixes label by label what Alice mixes at once: one bit apart, and he would read other labels."""
-    variants = Temperature().variants(rows(seed, num_experts, num_labels, classes))
-    weights = np.random.default_rng(seed + 1).dirichlet(np.ones(variants[:, :, 0, 0].size), size=num_labels)
-    weights = weights.reshape(num_labels, *variants.shape[:2])
-    together = RowVariants(variants).mixed(weights)
-    alone = [RowVariants(variants[:, :, i : i + 1]).mixed(weights[[i]]) for i in range(num_labels)]
+    variants = RowVariants.of(rows(seed, num_experts, num_labels, classes), Temperature())
+    num_variants = len(Temperature().prior)
+    weights = np.random.default_rng(seed + 1).dirichlet(np.ones(num_experts * num_variants), size=num_labels)
+    weights = weights.reshape(num_labels, num_experts, num_variants)
+    together = variants.mixed(weights)
+    alone = [variants.at(i).mixed(weights[[i]]) for i in range(num_labels)]
     assert np.array_equal(together, np.concatenate(alone))
     assert together.sum(axis=1) == pytest.approx(1.0)
 
@@ -37,7 +38,8 @@ def test_a_mixed_row_has_the_same_bits_alone_and_among_others(
 def test_bob_reads_what_alice_sent_in_pieces_and_with_an_expert_that_breaks(
     calibration: Identity | Temperature, mixture: Switch | Bayes | FixedShare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forecast_module, "_HELD", 7 * 3 * calibration.prior.size * 5)  # pieces of seven labels
+    pieces_of_seven = 7 * 3 * len(calibration.temperatures) * 5
+    monkeypatch.setattr(forecast_module, "_HELD", pieces_of_seven)
     experts = rows(0, 3, 60, 5)
     experts[1, 33:] = np.nan
     labels = np.random.default_rng(1).integers(5, size=60)
@@ -47,5 +49,7 @@ def test_bob_reads_what_alice_sent_in_pieces_and_with_an_expert_that_breaks(
     assert np.array_equal(bob.transmit(Receiver(sender.words()), experts, None), labels)
     assert np.array_equal(alice.expert_weights, bob.expert_weights)
     assert alice.expert_weights[1] == 0.0
-    assert len(alice.trace) == 60
-    assert alice.trace[32][1] > 0 == alice.trace[33][1]
+    trace = np.concatenate(alice.trace)
+    assert np.array_equal(trace, np.concatenate(bob.trace))
+    assert len(trace) == 60
+    assert trace[32, 1] > 0 == trace[33, 1]

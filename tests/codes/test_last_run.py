@@ -85,7 +85,7 @@ def test_what_is_remembered_is_bounded_and_goes_with_its_code(few: Data, monkeyp
     del code
     gc.collect()
     assert held() is None
-    monkeypatch.setattr("mdlcode.codes.base.MOST_BYTES", 1000)
+    monkeypatch.setattr("mdlcode.codes.base.MOST_BYTES", 100)
     large = Prequential((Counted(),))
     FITS.clear()
     bits = large.codelength(few).total_bits

@@ -1,5 +1,7 @@
 """The bits that are counted are those of the probabilities that the coder really uses."""
 
+import tracemalloc
+
 import constriction
 import numpy as np
 import pytest
@@ -140,3 +142,30 @@ def test_more_classes_than_the_coder_takes_are_refused() -> None:
         with pytest.raises(MdlError, match="too many for the coder: give it 1,048,576 at most"):
             Ledger().send(np.zeros(1, dtype=np.int64), np.full((1, size), 1 / size))
     assert smooth(np.full((1, 1 << 20), 2.0**-20)).min() == 2.0**-20
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), size=st.integers(2, 40), sharp=SHARP)
+def test_what_was_told_is_pushed_as_the_same_words_without_its_rows(seed: int, size: int, sharp: float) -> None:
+    random = np.random.default_rng(seed)
+    model = Categories(smooth(probabilities(size, sharp, random, rows=50)))
+    symbols = random.integers(size, size=50)
+    symbols[:2] = 0, size - 1
+    told = model.told(symbols)
+    coders = [constriction.stream.stack.AnsCoder(np.array([1, 1], dtype=np.uint32)) for _ in range(2)]
+    for one, coder in zip((model, told), coders, strict=True):
+        one.push(coder, symbols)
+    words, again = (coder.get_compressed().tolist() for coder in coders)
+    assert words == again
+    assert told.bits(symbols).tolist() == model.bits(symbols).tolist()
+    assert told.hits.tolist() == (model.probs.argmax(axis=1) == symbols).tolist()
+
+
+def test_a_sender_keeps_a_few_bytes_of_each_label_however_many_classes() -> None:
+    tracemalloc.start()
+    sender, rows = Sender(), np.full((100, 1000), 1e-3)
+    for _ in range(50):
+        sender.send(np.zeros(100, dtype=np.int64), rows)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 100 * 1000 * 8 + 5000 * 64
