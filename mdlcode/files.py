@@ -18,6 +18,7 @@ from mdlcode.limits import require_plain
 
 _LARGEST_JSON = 256 << 20
 _OURS = ".mdlcode"  # begins the names of locks, and of files that are not whole yet
+_NOTE = f"{_OURS}.unfinished"
 
 
 def write_json(path: Path, values: Any) -> None:
@@ -99,6 +100,8 @@ def _replace(place: Path, write: Callable[[BinaryIO], object], mode: int | None)
     try:
         with os.fdopen(descriptor, "wb") as file:
             write(file)
+            file.flush()
+            os.fsync(file.fileno())  # else a power cut may leave the new name with nothing in it
         if mode is not None:
             os.chmod(temporary, mode)
         os.replace(temporary, place)
@@ -136,6 +139,23 @@ def locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def was_stopped(folder: Path, command: str) -> bool:
+    """Whether work in a folder was ended before it was done, and was the same as this, whatever its text may be."""
+    try:
+        return (folder / _NOTE).read_text() == command
+    except (OSError, ValueError):
+        return False
+
+
+@contextmanager
+def at_work(folder: Path, command: str) -> Iterator[None]:
+    """Until the work inside is done a note in the folder says which it is, so that it may go on after a kill."""
+    write_text(folder / _NOTE, command)
+    yield
+    with suppress(OSError):
+        (folder / _NOTE).unlink()
 
 
 def is_scratch(path: Path) -> bool:

@@ -5,10 +5,11 @@
 
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -24,6 +25,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
+_told: set[str] = set()  # our variables of the environment that the process which asks for work has set here
 _executor: ContextVar[Executor | None] = ContextVar("executor", default=None)
 
 
@@ -44,6 +46,49 @@ class _Deferred(Generic[T]):
         return self._work()
 
 
+class _ByValue(Generic[T]):
+    """A result that travels as its bytes: a tensor by itself would travel as an open file, and files run out."""
+
+    def __init__(self, value: T) -> None:
+        self.value = value
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _unpickled, (pickle.dumps(self.value),)
+
+
+def _unpickled(pickled: bytes) -> "_ByValue[Any]":
+    return _ByValue(pickle.loads(pickled))
+
+
+class _Elsewhere(Generic[T]):
+    """Work that an executor does."""
+
+    def __init__(self, future: "Future[_ByValue[T]]") -> None:
+        self._future = future
+
+    def result(self) -> T:
+        return self._future.result().value
+
+
+def _settings() -> tuple[int, dict[str, str]]:
+    """What a process has been told that works for this one: its threads, and our variables of the environment."""
+    told = {name: value for name, value in os.environ.items() if name.startswith("MDLCODE_")}
+    return torch.get_num_threads(), told
+
+
+def _as_there(settings: tuple[int, dict[str, str]], work: Callable[[], T]) -> "_ByValue[T]":
+    """The result of work under the settings of the process that asks for it."""
+    threads, told = settings
+    if torch.get_num_threads() != threads:
+        torch.set_num_threads(threads)
+    for name in _told - told.keys():  # by the task before
+        os.environ.pop(name, None)
+    os.environ.update(told)
+    _told.clear()
+    _told.update(told)
+    return _ByValue(work())
+
+
 def submit(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Pending[T]:
     """The pending result of a function, from the executor in use; without one it waits to be asked for.
 
@@ -52,7 +97,7 @@ def submit(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Pendi
     """
     executor = _executor.get()
     work = partial(function, *args, **kwargs)
-    return _Deferred(work) if executor is None else executor.submit(work)
+    return _Deferred(work) if executor is None else _Elsewhere(executor.submit(_as_there, _settings(), work))
 
 
 @contextmanager

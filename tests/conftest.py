@@ -19,6 +19,7 @@ from mdlcode.proof.bob import Bob
 # Small nets are fastest on one thread, and never slowed down by a busy second core.
 torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["MDLCODE_CACHE"] = ""  # nothing that a test did is taken for another
 
 # How long one example takes says nothing on a shared machine.
 settings.register_profile("mdlcode")

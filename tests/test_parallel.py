@@ -6,6 +6,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -124,3 +126,59 @@ def _until(there: Callable[[], bool]) -> None:
     while not there():
         assert time.monotonic() < end, "the words did not arrive"
         time.sleep(0.05)
+
+
+_FEW_FILES = """
+import resource
+import numpy as np
+import torch
+from mdlcode import parallel
+from mdlcode.codes import Listed, Prequential
+from mdlcode.data import from_arrays
+from mdlcode.learn import Learner, Predictor
+
+class Holding(Predictor):
+    def __init__(self, rows):
+        self.rows = [rows.clone() for _ in range(4)]  # a net's tensors
+    def predict(self, inputs):
+        return self.rows[0].expand(len(inputs), 2).numpy()
+
+class Constant(Learner):
+    def fit(self, shared, labels):
+        return Holding(torch.full((1, 2), 0.5, dtype=torch.float64))
+
+if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
+    data = from_arrays(np.zeros((600, 1), dtype=np.float32), np.arange(600) % 2)
+    code = Prequential((Constant(),), schedule=Listed(tuple(range(8, 508))))
+    with parallel.processes(2, threads=1) as pool, parallel.using(pool):
+        received = code.measure(data).received
+    print(len(received.traces["block_stops"]), received.predictor.predict(data.shared.inputs[:1]).tolist())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of open files are told otherwise")
+def test_five_hundred_blocks_on_two_workers_take_few_open_files(tmp_path: Path) -> None:
+    script = tmp_path / "few.py"
+    script.write_text(_FEW_FILES)
+    ran = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=300, check=False)
+    assert ran.stdout == "501 [[0.5, 0.5]]\n", ran.stderr
+
+
+def settings_here() -> tuple[int, str | None, str | None]:
+    return torch.get_num_threads(), os.environ.get("MDLCODE_CACHE"), os.environ.get("MDLCODE_MAX_STEPS")
+
+
+def test_workers_have_the_threads_and_limits_of_whoever_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one that is started by somebody else, such as another machine's."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool, parallel.using(pool):
+        before = torch.get_num_threads()
+        torch.set_num_threads(3)
+        try:
+            monkeypatch.setenv("MDLCODE_CACHE", "there")
+            monkeypatch.setenv("MDLCODE_MAX_STEPS", "7")
+            assert parallel.submit(settings_here).result() == (3, "there", "7")
+            monkeypatch.delenv("MDLCODE_MAX_STEPS")
+            assert parallel.submit(settings_here).result() == (3, "there", None)
+        finally:
+            torch.set_num_threads(before)

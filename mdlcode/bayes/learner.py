@@ -13,6 +13,8 @@ from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
+from mdlcode import finished
+from mdlcode.bayes.densities import Normals, TwoNormals
 from mdlcode.bayes.fresh import FreshNet
 from mdlcode.bayes.guides import Guide, MeanFieldGuide
 from mdlcode.bayes.inference import Inference
@@ -22,14 +24,16 @@ from mdlcode.bayes.priors import AnyPrior, CodedPrior, Gaussian, SparsePrior
 from mdlcode.bayes.refinement import Rates, Refinement
 from mdlcode.coding.channel import Ledger
 from mdlcode.coding.entropy_models import EntropyModel
-from mdlcode.config import STRICT, Seed, Settings
+from mdlcode.config import STRICT, Seed, Settings, to_config
 from mdlcode.data.base import Shared
 from mdlcode.errors import MdlError
 from mdlcode.learn.base import Learner, Predictor, parse_learner
 from mdlcode.learn.ensemble import MeanPredictor
+from mdlcode.learn.nets.kept import learned_key
 from mdlcode.learn.nets.predictor import NetPredictor, NetTrainer
 from mdlcode.learn.nets.steps import Steps
 from mdlcode.nets.held import fill, others
+from mdlcode.packing import Packing
 from mdlcode.typing import BoolArray, FloatArray, IntArray
 from mdlcode.weights.others import send_others
 
@@ -41,6 +45,8 @@ _SIZE_OF_NONE = 0.1  # of the weights of a tensor that is all 0
 Estimator = Literal["local", "flipout", "mixed", "one-draw"]
 Watch = Callable[[int, "BayesPredictor"], None]
 _NO_SD = 1e-12  # of a weight that is 0
+_POSTERIORS = Packing[MeanField | Sampled](MeanField, Sampled, Layout, Others, Normals, TwoNormals)
+_REFITTED = Packing[tuple[FloatArray, FloatArray]]()
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -114,7 +120,13 @@ class BayesLearner(Learner):
         Raises TrainingError where the ELBO was never finite; where it ran to NaN later, the last good state is kept
         with a warning.
         """
-        return self.watched(shared, labels, lambda step, state: None, every=0)
+        key = learned_key("posterior", self, shared, labels)
+        infer = partial(self._inferred, shared, labels)
+        posterior = finished.once(key, infer, _POSTERIORS.pack, _POSTERIORS.unpack, self.steps(len(labels)))
+        return BayesPredictor(self, shared, posterior)
+
+    def _inferred(self, shared: Shared, labels: IntArray) -> MeanField | Sampled:
+        return self.watched(shared, labels, lambda step, state: None, every=0).posterior
 
     def watched(self, shared: Shared, labels: IntArray, watch: Watch, every: int) -> "BayesPredictor":
         """As `fit`; after each `every` steps `watch` is told the step and the posterior so far."""
@@ -160,6 +172,18 @@ class BayesLearner(Learner):
         self, shared: Shared, labels: IntArray, posterior: MeanField, how: Refinement, known: FloatArray
     ) -> MeanField:
         """The posterior trained on, given the weights `known` (P,), which are NaN where they are not."""
+        kept = [] if posterior.kept is None else [posterior.kept]
+        prior = [each for pair in posterior.prior.components for each in pair]
+        read = finished.digest(posterior.mean, posterior.sd, known, *prior, *kept, *posterior.others.tensors.values())
+        key = learned_key("refitted", self, shared, labels, to_config(how), read)
+        refit = partial(self._refitted, shared, labels, posterior, how, known)
+        mean, sd = finished.once(key, refit, _REFITTED.pack, _REFITTED.unpack)
+        return replace(posterior, mean=mean, sd=sd)
+
+    def _refitted(
+        self, shared: Shared, labels: IntArray, posterior: MeanField, how: Refinement, known: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Its means and deviations (P,)."""
         from mdlcode.bayes.fitting import Fitting
         from mdlcode.bayes.models import Given
         from mdlcode.bayes.svi import PartlyKnown
@@ -187,7 +211,7 @@ class BayesLearner(Learner):
         mean, deviation = posterior.mean.copy(), posterior.sd.copy()
         assert isinstance(guide, PartlyKnown)
         mean[rest], deviation[rest] = _array(guide.loc), np.exp(_array(guide.log_scale))
-        return replace(posterior, mean=mean, sd=deviation)
+        return mean, deviation
 
     def _start(self, learned: NetPredictor, layout: Layout) -> tuple[Tensor, Tensor, Tensor]:
         """Means, posterior deviations and prior scales (P,) to start from."""

@@ -9,7 +9,20 @@ import warnings
 
 import typer
 
-from mdlcode.cli import bound, compare, dimension, figures, grid, listing, measure, messages, nets, rank, reproduce
+from mdlcode.cli import (
+    bound,
+    cache,
+    compare,
+    dimension,
+    figures,
+    grid,
+    listing,
+    measure,
+    messages,
+    nets,
+    rank,
+    reproduce,
+)
 from mdlcode.cli.options import option
 from mdlcode.cli.show import err
 from mdlcode.errors import MdlError, in_one_line
@@ -39,6 +52,7 @@ app.command()(dimension.dimension)
 app.command()(measure.measure)
 app.command()(grid.grid)
 app.command()(rank.rank)
+app.command()(cache.cache)
 app.command("list")(listing.list_names)
 
 

@@ -1,6 +1,6 @@
 """`mdlcode dimension`."""
 
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -58,15 +58,16 @@ class Search(o.View):
 def dimension(given: Search, out_folder: OutFolder = None, force: Force = False) -> None:
     """The intrinsic dimension: in how many random directions the net must move to learn the task."""
     from mdlcode.config import to_config
-    from mdlcode.experiments.dimension_file import DimensionFile
+    from mdlcode.experiments.dimension_file import DimensionFile, dimension_file
     from mdlcode.experiments.tasks import Dimension
-    from mdlcode.files import locked
 
     chosen = o.read(Dimension, given)
     loaded = chosen.load()
     search = chosen.search(loaded)
-    with nullcontext() if out_folder is None else locked(out_folder), o.computing(chosen.threads, chosen.workers):
-        file = None if out_folder is None else DimensionFile(out_folder, force, loaded, search, to_config(chosen.view))
+    place: AbstractContextManager[DimensionFile | None] = nullcontext()
+    if out_folder is not None:
+        place = dimension_file(out_folder, force, loaded, search, to_config(chosen.view))
+    with place as file, o.computing(chosen.threads, chosen.workers):
         found = search.run(loaded, lambda so_far: None if file is None else file.save(so_far))
     out.print(f"{loaded.name}, {search.accuracy_on} accuracy")
     print_table(dimension_table(found.report()))

@@ -69,6 +69,15 @@ Threads = Annotated[
     int | None, typer.Option(help="Threads of torch in each process; decoding needs the encoder's.", min=1)
 ]
 Workers = Annotated[int | None, typer.Option(help="Processes that train side by side; 1 by default.", min=1)]
+Cache = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of finished work, which is not done again; MDLCODE_CACHE or the user's cache by default."
+    ),
+]
+NoCache = Annotated[
+    bool | None, typer.Option("--no-cache", help="Do everything anew, and leave nothing behind but the results.")
+]
 MaxSteps = Annotated[
     int | None, typer.Option(help="Refuse work of more steps than this: 100,000,000 by default.", min=1)
 ]
@@ -128,6 +137,8 @@ class View:
     length: Length = None
     threads: Threads = None
     workers: Workers = None
+    cache: Cache = None
+    no_cache: NoCache = None
     max_steps: MaxSteps = None
     max_memory: MaxMemory = None
 
@@ -179,7 +190,7 @@ def read(kind: "type[T]", given: View, codes: str = "") -> "T":
     Raises MdlError with one line for keys that are unknown or mean nothing to the command at hand, and for
     values out of range.
     """
-    from mdlcode import limits
+    from mdlcode import finished, limits
     from mdlcode.experiments import tasks
 
     config = {} if given.config is None else tasks.read_config(given.config)
@@ -192,6 +203,7 @@ def read(kind: "type[T]", given: View, codes: str = "") -> "T":
     default = {"codes": codes} if codes else {}
     task = tasks.checked(kind, default | config | asked, given.config)
     limits.allow(task.max_steps, task.max_memory)
+    finished.choose(task.cache, task.no_cache)
     if replaced := sorted(asked.keys() & config.keys()):
         plain = tasks.checked(kind, config, given.config)
         for name in replaced:

@@ -30,15 +30,19 @@ def reproduce(
     device: o.Device = None,
     threads: o.Threads = None,
     workers: Workers = None,
+    cache: o.Cache = None,
+    no_cache: o.NoCache = None,
 ) -> None:
     """A paper's tables and figures, published values beside ours."""
     from importlib import import_module
 
+    from mdlcode import finished
     from mdlcode.environment import select_device
     from mdlcode.files import locked
     from mdlcode.papers import PAPERS, SCALES, Job, items, nearest
     from mdlcode.report.reproduction import Reproduction
 
+    finished.choose(cache, bool(no_cache))
     known = items(paper)
     chosen = [nearest(name.strip(), known, "table or figure") for name in (only or ",".join(known)).split(",")]
     default = import_module(f"mdlcode.papers.{PAPERS[paper]}").DATA[nearest(scale, SCALES, "scale")]

@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import BeforeValidator
 from pydantic.dataclasses import dataclass
 
-from mdlcode import progress
+from mdlcode import finished, progress
 from mdlcode.codelength import LABELS, Codelength
 from mdlcode.codes.last_run import MOST_BYTES, LastRun, Remembered
 from mdlcode.coding import message as envelope
@@ -161,6 +161,8 @@ class Code(Configurable, ABC):
     def _spoken(self, channel: Ledger, data: Data) -> Transmission:
         require_data(data)
         require_rows(data.shared)
+        if finished.in_use() is not None:
+            data.shared.fingerprint()  # anew, since arrays may be changed in place
         with progress.shown():
             received = self.transmit(channel, data.shared, data.labels.copy())
         return Transmission(channel.codelength(data.shared.num_classes), received, channel.spare)
@@ -168,7 +170,7 @@ class Code(Configurable, ABC):
     def _received(self, shared: Shared, words: Words) -> tuple[IntArray, Words]:
         try:
             receiver = Receiver(words)
-            with progress.shown():
+            with progress.shown(), finished.using(None):  # nothing of Alice's may reach Bob but her words
                 return self.transmit(receiver, shared, None).labels, receiver.rest()
         except UNDECODABLE as error:
             raise MessageError(f"the message does not decode: {in_one_line(error)}") from None

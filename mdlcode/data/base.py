@@ -149,7 +149,13 @@ class Shared:
         if self.sequences is not None:
             digest.update(f"{self.sequences.vocabulary}{self.sequences.autoregressive}".encode())
             digest.update(np.packbits(self.sequences.mask).data)
-        return digest.hexdigest()[:16]
+        self.__dict__["content"] = found = digest.hexdigest()[:16]
+        return found
+
+    @cached_property
+    def content(self) -> str:
+        """`fingerprint` as it was last computed: by each conversation at its start, and once for all its trainings."""
+        return self.fingerprint()
 
     @cached_property
     def moments(self) -> tuple[Tensor, Tensor]:
@@ -167,6 +173,11 @@ class Shared:
         Alice and Bob both hold the inputs, so that a code has these for free; a bound on new inputs pays.
         """
         return standardise.moment_bits(self.inputs, self.standardise)
+
+    def __getstate__(self) -> dict[str, object]:
+        """What goes to other processes: moments too, so that none of them works these out again."""
+        _ = self.moments
+        return self.__dict__
 
     def to(self, device: torch.device) -> "Shared":
         """The same on another device."""

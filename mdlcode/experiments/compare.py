@@ -1,15 +1,17 @@
 """Several codes on one data set."""
 
+import json
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from mdlcode import progress
+from mdlcode import finished, progress
 from mdlcode.certify.code import certify_sent
 from mdlcode.codelength import Codelength
 from mdlcode.codes.base import Code, Transmission
@@ -26,9 +28,10 @@ from mdlcode.environment import Environment
 from mdlcode.errors import MdlError
 from mdlcode.experiments.results import Result, ResultsFolder, command_line, versions
 from mdlcode.experiments.shown import Results
-from mdlcode.files import locked
-from mdlcode.learn import UniformLearner
+from mdlcode.files import at_work, locked, was_stopped
+from mdlcode.learn import CheckpointedLearner, Learner, NetLearner, UniformLearner
 from mdlcode.learn.turns import say_all
+from mdlcode.packing import Packing
 from mdlcode.proof.bob import Bob
 from mdlcode.proof.prove import transmit_and_prove
 
@@ -82,13 +85,15 @@ def measure_each(
     of `compare`, by one process that is started before the first code. An error of a code is handed to `failed` and
     ends that code alone; without `failed` it is raised.
     """
-    alone_bits = _frequencies_bits(data)
+    alone_bits, named = _frequencies_bits(data), list(codes)
     with ExitStack() as stack:
-        if out is not None:
-            stack.enter_context(locked(out))
-        folder = None if out is None else ResultsFolder(out, force)
+        folder = None if out is None else stack.enter_context(_folder(out, force, data, named, seed))
+        stack.enter_context(finished.at_least_temporary())
         bob = stack.enter_context(Bob(data.shared)) if prove else None
-        for name, code in codes:
+        waiting: dict[int, tuple[Result, Transmission] | None] = {}  # by place, None for a code that failed
+        following = 0
+        for place in _order_of_work([code for _, code in named]):
+            name, code = named[place]
             try:
                 with progress.shown():
                     result, transmission = _measured(name, code, data, bob, seed, candidates)
@@ -97,14 +102,47 @@ def measure_each(
                     frequencies_bits=alone_bits,
                     saved_bits_against_frequencies=alone_bits - result.total_bits,
                 )
+                waiting[place] = result, transmission
             except MdlError as error:
                 if failed is None:
                     raise
                 failed(name, error)
-                continue
-            if folder is not None:
-                folder.save(result, transmission)
-            yield result
+                waiting[place] = None
+            while following in waiting:
+                done = waiting.pop(following)
+                following += 1
+                if done is not None:
+                    if folder is not None:
+                        folder.save(*done)
+                    yield done[0]
+
+
+@contextmanager
+def _folder(out: Path, force: bool, data: Data, codes: list[tuple[str, Code]], seed: int) -> Iterator[ResultsFolder]:
+    """The folder of results, which nobody else may write into; the same work that was ended there goes on."""
+    about = [data.name, data.shared.fingerprint(), finished.digest(data.labels), seed]
+    command = json.dumps([about, [[name, to_config(code)] for name, code in codes]])
+    with locked(out):
+        folder = ResultsFolder(out, force or was_stopped(out, command))
+        with at_work(out, command):
+            yield folder
+
+
+def _order_of_work(codes: Sequence[Code]) -> list[int]:
+    """The places of codes, a code with checkpoints of a training before one with its end alone: both train once."""
+    order: list[int] = []
+    for place, code in enumerate(codes):
+        ends = {each for each in _learners(code) if isinstance(each, NetLearner)}
+        for later in range(place, len(codes)):
+            members = {each.member for each in _learners(codes[later]) if isinstance(each, CheckpointedLearner)}
+            if later not in order and members & ends:
+                order.append(later)
+        order += [] if place in order else [place]
+    return order
+
+
+def _learners(code: Code) -> tuple[Learner, ...]:
+    return code.learners if isinstance(code, Prequential) else ()
 
 
 def _measured(
@@ -127,7 +165,7 @@ def _measured(
 
 
 def _result(name: str, code: Code, data: Data, transmission: Transmission, seconds: float, seed: int) -> Result:
-    length = transmission.codelength
+    length, (test_accuracy, test_rmse) = transmission.codelength, _on_test(code, data, transmission)
     return Result(
         code=name,
         dataset=data.name,
@@ -139,10 +177,10 @@ def _result(name: str, code: Code, data: Data, transmission: Transmission, secon
         uniform_bits=length.uniform_bits,
         compression_ratio=length.compression_ratio,
         bits_by_part=dict(length.bits_by_part),
-        test_accuracy=_test_accuracy(data, transmission),
+        test_accuracy=test_accuracy,
         precision=None if (bins := data.shared.bins) is None else bins.precision,
         target_range=None if bins is None else (bins.low, bins.high),
-        test_rmse=_test_rmse(data, transmission),
+        test_rmse=test_rmse,
         seconds=seconds,
         seed=seed,
         device=Environment.here(data.shared.inputs.device).device,
@@ -190,6 +228,27 @@ def _frequencies_bits(data: Data) -> float:
     if data.shared.bins is not None:
         return Frequencies().codelength(data).total_bits
     return frequencies_bits(np.bincount(data.labels, minlength=data.shared.num_classes))
+
+
+def _on_test(code: Code, data: Data, transmission: Transmission) -> tuple[float | None, float | None]:
+    """Accuracy and root mean square error on the test set, None where there is none.
+
+    Kept for themselves, since they may ask experts of which nothing else is kept than their predictions of labels.
+    """
+    if data.test_inputs is None or data.test_labels is None:
+        return None, None
+    key = None
+    if finished.in_use() is not None:
+        read = finished.digest(data.labels, data.test_inputs, data.test_labels)
+        shared = data.shared
+        key = finished.key("test", code, shared.content, shared.num_classes, read, device=shared.inputs.device)
+    packing = Packing[tuple[float | None, float | None]]()
+    figures = partial(_figures, data, transmission)
+    return finished.once(key, figures, packing.pack, packing.unpack)
+
+
+def _figures(data: Data, transmission: Transmission) -> tuple[float | None, float | None]:
+    return _test_accuracy(data, transmission), _test_rmse(data, transmission)
 
 
 def _test_rmse(data: Data, transmission: Transmission) -> float | None:

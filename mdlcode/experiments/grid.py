@@ -18,6 +18,7 @@ from mdlcode.errors import MdlError
 from mdlcode.experiments.grid_folder import GridFolder, Row
 from mdlcode.experiments.grid_measures import complete, row, seen
 from mdlcode.experiments.tasks import read_config
+from mdlcode.files import locked
 from mdlcode.learn.grid import Run, Setting, Training, stacks, train
 from mdlcode.learn.grid.forecasts import forecasts
 from mdlcode.measures.base import Measure
@@ -103,7 +104,8 @@ def run_grid(grid: Grid, data: Data, folder: Path, measures: Mapping[str, Measur
     What is done is written at once: after an interruption the same call goes on. Raises MdlError for a folder of
     another grid, and as `Grid.prepared` does.
     """
-    return _Work(grid, grid.prepared(data), GridFolder(folder), measures).done()
+    with locked(folder):
+        return _Work(grid, grid.prepared(data), GridFolder(folder), measures).done()
 
 
 class _Work:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mdlcode.errors import MdlError
 from mdlcode.experiments.results import command_line, versions
-from mdlcode.files import read_json, write_atomically, write_json, write_text
+from mdlcode.files import is_scratch, read_json, write_atomically, write_json, write_text
 from mdlcode.learn.grid import Outcome
 from mdlcode.measures.trained import History
 from mdlcode.nets.tensors import read_tensors
@@ -54,7 +54,7 @@ class GridFolder:
         if (self.folder / ABOUT).is_file():
             there = read_json(self.folder / ABOUT)
             _same(self.folder, json.loads(json.dumps(about)), there)
-        elif self.folder.exists() and any(self.folder.iterdir()):
+        elif self.folder.exists() and not all(map(is_scratch, self.folder.iterdir())):
             raise MdlError(f"{self.folder} is not empty and holds no grid: name another `out`")
         for part in ("weights", "history", "forecasts"):
             (self.folder / part).mkdir(parents=True, exist_ok=True)

@@ -4,25 +4,30 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass
+from torch import Tensor
 
-from mdlcode import parallel, progress
+from mdlcode import finished, parallel, progress
 from mdlcode.config import STRICT, Settings
 from mdlcode.data.base import Data
 from mdlcode.errors import MdlError
 from mdlcode.learn import NetLearner, Predictor, Real, SubspaceLearner
 from mdlcode.learn.nets.many import can_stack, fit_seeds
 from mdlcode.measures.dimension import FIXED, OWN, IntrinsicDimension, Trial
+from mdlcode.packing import Packing
+from mdlcode.typing import IntArray
 
 _MOST_DOUBLINGS = 6  # of the baseline's steps
 _GAIN = 0.001  # of accuracy, for which the baseline is trained longer
 On = Literal["test", "train"]
 _MOST_SEEDS = 1000
 AnyNet = SubspaceLearner | NetLearner
+_TRIALS = Packing[tuple[Trial, ...]](Trial)
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -165,15 +170,33 @@ class Bracket:
         return sorted(inside - self._enough.keys())
 
 
-def trials(learner: AnyNet, seeds: int, dimension: int, data: Data, on: On) -> list[Trial]:
+def trials(learner: AnyNet, seeds: int, dimension: int, data: Data, on: On) -> tuple[Trial, ...]:
     """The accuracies of so many seeds of one training: a pure function of its arguments, which may run anywhere."""
+    key = None
+    if finished.in_use() is not None:
+        tested = () if on == "train" else _tested(data, on)
+        about = data.shared.content, data.shared.num_classes, finished.digest(data.labels, *tested)
+        key = finished.key("trials", learner, *about, seeds, dimension, on, device=data.shared.inputs.device)
+    work = partial(_trials, learner, seeds, dimension, data, on)
+    return finished.once(key, work, _TRIALS.pack, _TRIALS.unpack, learner.steps(len(data)))
+
+
+def _trials(learner: AnyNet, seeds: int, dimension: int, data: Data, on: On) -> tuple[Trial, ...]:
     begin = time.perf_counter()
     predictors = _fit(learner, seeds, data)
-    inputs, labels = (data.shared.inputs, data.labels) if on == "train" else (data.test_inputs, data.test_labels)
-    assert inputs is not None
+    inputs, labels = _tested(data, on)
     accuracies = [float(np.mean(each.predict(inputs).argmax(axis=1) == labels)) for each in predictors]
     seconds = (time.perf_counter() - begin) / seeds
-    return [Trial(dimension, learner.seed + index, found, seconds) for index, found in enumerate(accuracies)]
+    return tuple(Trial(dimension, learner.seed + index, found, seconds) for index, found in enumerate(accuracies))
+
+
+def _tested(data: Data, on: On) -> tuple[Tensor, IntArray]:
+    """The inputs and labels that accuracies are taken on."""
+    if on == "train":
+        return data.shared.inputs, data.labels
+    assert data.test_inputs is not None
+    assert data.test_labels is not None
+    return data.test_inputs, data.test_labels
 
 
 def _fit(learner: AnyNet, seeds: int, data: Data) -> Sequence[Predictor]:

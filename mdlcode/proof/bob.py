@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 import mdlcode
-from mdlcode import limits, progress
+from mdlcode import finished, limits, progress
 from mdlcode.codes.base import Code
 from mdlcode.config import to_config
 from mdlcode.data.base import Shared
@@ -78,9 +78,9 @@ class Bob:
     """
 
     def __init__(self, shared: Shared, readable: Iterable[Path] = ()) -> None:
+        self._readable = [str(_without_store(path.resolve())) for path in readable]
         self._folder = tempfile.TemporaryDirectory(prefix="mdlcode-bob-")
         self._began_seconds = time.time()
-        self._readable = [str(path.resolve()) for path in readable]
         self._device = str(shared.inputs.device)
         (Path(self._folder.name) / bobs_process.CANARY).write_text("This file is not for Bob.")
         self._own = Path(self._folder.name).resolve() / "bob"
@@ -109,7 +109,13 @@ class Bob:
             changed = copy_modules(task / "modules", self._began_seconds)
             (task / "code.pickle").write_bytes(code)
             (task / "message").write_bytes(message)
-            asked = {"threads": torch.get_num_threads(), "device": self._device, "readable": self._readable}
+            store = finished.in_use()
+            asked = {
+                "threads": torch.get_num_threads(),
+                "device": self._device,
+                "readable": self._readable,
+                "secret": [] if store is None else [str(store.folder)],
+            }
             (task / "task.json").write_text(json.dumps(asked))
             status = self._ask(task.name)
             answer = _read(task, status, begin)
@@ -145,6 +151,14 @@ class Bob:
             word, *arguments = reply["progress"]
             getattr(progress, word)(*arguments)
         raise MdlError(f"Bob's process ended before it answered (status {self._process.wait()}): see the lines above")
+
+
+def _without_store(path: Path) -> Path:
+    """The path. Raises MdlError for a folder that holds the store in use: Alice's trainings have seen all labels."""
+    store = finished.in_use()
+    if store is not None and store.folder.resolve().is_relative_to(path):
+        raise MdlError(f"{path} holds the cache {store.folder}, which Bob must not see: name another `cache`")
+    return path
 
 
 def _plain(value: Any) -> Any:

@@ -61,7 +61,8 @@ def _answer(folder: Path, task: Path, replies: TextIO) -> int:
     os.environ.update(MDLCODE_DATA=str(task / "no-data"), HOME=str(task), TMPDIR=str(task))
     tempfile.tempdir = str(task)
     readable = [*confinement.installed(), str(Path(__file__).parents[1]), str(folder), *asked["readable"]]
-    answer: dict[str, Any] = {"confined_by": confinement.confine(task, readable, folder.parent / CANARY)}
+    confined_by = confinement.confine(task, readable, folder.parent / CANARY, asked["secret"])
+    answer: dict[str, Any] = {"confined_by": confined_by}
     sys.path.append(str(task / "modules"))
     try:
         torch.set_num_threads(asked["threads"])

@@ -49,14 +49,15 @@ def packages() -> list[str]:
     return [entry for entry in [*sys.path, *users] if entry and glob(f"{escape(entry)}/*.dist-info")]
 
 
-def confine(own: Path, readable: Iterable[str], forbidden: Path) -> tuple[str, ...]:
+def confine(own: Path, readable: Iterable[str], forbidden: Path, secret: Iterable[str] = ()) -> tuple[str, ...]:
     """Gives up all that this process does not need, for good; returns what holds it to that.
 
-    `own` is the folder that it may write, `readable` is what it may read besides the system, and `forbidden` is a
-    file that must not open afterwards: what is returned was tried.
+    `own` is the folder that it may write, `readable` is what it may read besides the system, but for what is `secret`,
+    and `forbidden` is a file that must not open afterwards: what is returned was tried.
     """
     read, write = [*_SYSTEM, *readable], [str(own), *(each for pattern in _DEVICES for each in glob(pattern))]
     hidden = [os.path.realpath(os.path.join(entry, _LABELLED)) for entry in sys.path]
+    hidden += map(os.path.realpath, secret)
     namespace = _leave_network()
     landlock = _landlock(read, write, hidden) and not _opens(forbidden)
     if not landlock:

@@ -49,6 +49,7 @@ def test_every_command_in_a_fresh_process(tmp_path: Path, monkeypatch: pytest.Mo
         grid digits --config grid.yaml --measures distance --out grid
         rank models.csv --axes width,depth --targets gap
         reproduce zhou --only table1 --out zhou --workers 1
+        cache --cache kept --limit 1MB
     """
     words = [line.split() for line in lines.strip().splitlines()]
     named = {each.name or str(getattr(each.callback, "__name__", "")) for each in app.registered_commands}
@@ -58,6 +59,6 @@ def test_every_command_in_a_fresh_process(tmp_path: Path, monkeypatch: pytest.Mo
     assert ran.returncode == 0, ran.stderr
     for said in ("lenet5", "exact binomial", "uniform", "run.png", "run.html", "mlp-1x4", "cross-entropy", "d_int90"):
         assert said in ran.stdout, said
-    for said in ("labels identical: proved", "decodes: holds", "2 nets in grid", "norm", "96.50 %"):
+    for said in ("labels identical: proved", "decodes: holds", "2 nets in grid", "norm", "96.50 %", "0 B of 1 MB"):
         assert said in ran.stdout, said
     assert np.array_equal(np.load("labels.npy"), load("digits", View(limit=20)).labels)

@@ -1,5 +1,6 @@
 """Learners that train one net by gradient descent."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import torch
@@ -7,11 +8,13 @@ from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 from torch import Generator, nn
 
+from mdlcode import finished, progress
 from mdlcode.config import STRICT, Seed
 from mdlcode.data.base import Shared
 from mdlcode.errors import MdlError, TrainingError
 from mdlcode.learn.base import Learner, Predictor, parse_learner
 from mdlcode.learn.nets.determinism import reproducible
+from mdlcode.learn.nets.kept import learned_key, remade, tensors_of
 from mdlcode.learn.nets.optimizer import AdamW, Optimizer
 from mdlcode.learn.nets.predictor import NetPredictor, NetTrainer, Prediction, new_net, running_average
 from mdlcode.learn.nets.regularisation import Regularisation
@@ -71,9 +74,22 @@ class NetLearner(GradientLearner, NetTrainer):
 
     def path(self, shared: Shared, labels: IntArray, checkpoints: tuple[float, ...] = ()) -> list[NetPredictor]:
         """The net after these shares of its training, and at its end; there may be NaN in any of them."""
-        learned, steps, ema_decay = self.initial(shared), self.steps(len(labels)), self.prediction.ema_decay
+        steps = self.steps(len(labels))
+        stops = sorted({round(share * steps) for share in checkpoints} - {0} | {steps})
+        keys = [learned_key("net", self, shared, labels, stop) for stop in stops]
+        found = [finished.find(key) for key in keys]
+        if None not in found:
+            progress.advance(steps)
+            return [remade(self, shared, each) for each in found]
+        path = self._trained(shared, labels, stops)
+        for key, each in zip(keys, path, strict=True):
+            finished.keep(key, None if key is None else tensors_of(each))
+        return path
+
+    def _trained(self, shared: Shared, labels: IntArray, stops: Sequence[int]) -> list[NetPredictor]:
+        """The net after so many steps, the last number that of all."""
+        learned, ema_decay = self.initial(shared), self.prediction.ema_decay
         average = running_average(learned.net, ema_decay) if ema_decay else None
-        stops = {round(share * steps) for share in checkpoints} - {0} | {steps}
         optimizer, generator = self.optimizer.build(learned.net.train().parameters()), Generator()
         objective = self.regularisation.objective(learned, shared, generator.manual_seed(self.seed))
         path = []

@@ -3,16 +3,18 @@
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Generator, Tensor, optim
 
-from mdlcode import parallel
+from mdlcode import finished, parallel
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
 from mdlcode.learn.nets.augment import Augment, NoAugment
 from mdlcode.learn.nets.determinism import reproducible
+from mdlcode.learn.nets.kept import learned_key, net_once
 from mdlcode.learn.nets.predictor import NetPredictor, NetTrainer
 from mdlcode.learn.nets.steps import Steps
 from mdlcode.learn.nets.training import NetLearner, check_finite
@@ -90,6 +92,12 @@ class Squeezer(Retrainer):
 
 def squeezed(learner: Retrainer, trained: dict[str, Tensor], shared: Shared, labels: IntArray) -> NetPredictor:
     """The squeezed net of a trained one; a pure function of its arguments."""
+    key = learned_key("squeezed net", learner, shared, labels, finished.digest(*trained.values()))
+    steps = learner.steps(len(labels)) - learner.start.steps(len(labels))
+    return net_once(key, learner, shared, partial(_squeezed, learner, trained, shared, labels), steps)
+
+
+def _squeezed(learner: Retrainer, trained: dict[str, Tensor], shared: Shared, labels: IntArray) -> NetPredictor:
     learned, result = learner.initial(shared), learner.initial(shared)
     fill(learned.net, trained)
     with reproducible(learner.start.seed, shared.inputs.device):

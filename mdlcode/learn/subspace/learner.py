@@ -1,6 +1,7 @@
 """A learner that trains few coordinates in place of all weights."""
 
 import math
+from functools import partial
 from typing import Literal
 
 import torch
@@ -12,6 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
 from mdlcode.learn.nets.determinism import reproducible
+from mdlcode.learn.nets.kept import learned_key, net_once
 from mdlcode.learn.nets.optimizer import AdamW, Optimizer
 from mdlcode.learn.nets.predictor import NetPredictor, NetTrainer, new_net
 from mdlcode.learn.nets.steps import descend
@@ -56,6 +58,10 @@ class SubspaceLearner(GradientLearner, NetTrainer):
 
     def fit(self, shared: Shared, labels: IntArray) -> NetPredictor:
         """The trained net. Raises TrainingError where it ran to NaN or infinity."""
+        key = learned_key("net", self, shared, labels)
+        return net_once(key, self, shared, partial(self._trained, shared, labels), self.steps(len(labels)))
+
+    def _trained(self, shared: Shared, labels: IntArray) -> NetPredictor:
         learned = self.initial(shared)
         optimizer = self.optimizer.build(learned.net.train().parameters())
         generator = Generator().manual_seed(self.seed)
