@@ -19,7 +19,6 @@ from mdlcode.coding.channel import Channel
 from mdlcode.config import STRICT
 from mdlcode.data import Data, Shared
 from mdlcode.learn import FrequencyLearner, Learner, Predictor
-from mdlcode.learn.constant import ConstantPredictor
 from mdlcode.typing import FloatArray, IntArray
 
 STASH: dict[str, Any] = {}
@@ -209,6 +208,6 @@ class ReadsFile(FrequencyLearner):
 
     file: str = ""
 
-    def fit(self, shared: Shared, labels: IntArray) -> ConstantPredictor:
+    def fit(self, shared: Shared, labels: IntArray) -> Predictor:
         Path(self.file).read_bytes()
         return super().fit(shared, labels)

@@ -79,10 +79,10 @@ def test_a_code_trains_once_and_gives_the_same_bits(kept: Store, digits: Data) -
     assert np.array_equal(first.codelength.bits_by_label, again.codelength.bits_by_label)
     with finished.using(None):
         assert np.array_equal(first.codelength.bits_by_label, PLAIN.measure(digits).codelength.bits_by_label)
-    assert first.received.predictor is not None
-    assert again.received.predictor is not None
-    rows = [run.received.predictor.predict(digits.shared.inputs[:9]) for run in (first, again)]  # type: ignore[union-attr]
-    assert np.array_equal(*rows)
+    one, other = first.received.predictor, again.received.predictor
+    assert one is not None
+    assert other is not None
+    assert np.array_equal(one.predict(digits.shared.inputs[:9]), other.predict(digits.shared.inputs[:9]))
 
 
 def test_mixtures_calibrations_schedules_and_checkpoints_share_trainings(kept: Store, digits: Data) -> None:
