@@ -3,6 +3,7 @@
 The names below are imported when they are first used, so that `mdlcode --help` starts without torch.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
     from mdlcode.proof.proof import Proof
     from mdlcode.proof.prove import prove
     from mdlcode.weights import WeightCode
+
+# Threads that wait sleep, and leave the core to others: spinning ones make a busy machine many times slower. OpenMP
+# reads these as torch starts: of GNU (torch's own) the first, of LLVM and Intel, whose threads spin on, the second.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("KMP_BLOCKTIME", "0")
 
 _HOMES = {
     "mdlcode.codelength": ("Codelength",),

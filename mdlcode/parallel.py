@@ -3,13 +3,10 @@
 `Executor`s of the standard library, or Ray's and others' behind the same interface, all serve.
 """
 
-import multiprocessing
 import os
 import pickle
-import signal
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -18,7 +15,7 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 
 import torch
 
-from mdlcode import progress
+from mdlcode.crew import START_CPU_SECONDS, Crew
 from mdlcode.errors import MdlError
 
 P = ParamSpec("P")
@@ -111,71 +108,24 @@ def using(executor: Executor | None) -> Iterator[None]:
 
 
 @contextmanager
-def processes(workers: int, threads: int) -> Iterator[Executor | None]:
-    """An executor of that many fresh processes with that many torch threads each; None for one worker.
+def processes(workers: int, after_cpu_seconds: float = START_CPU_SECONDS) -> Iterator[Executor | None]:
+    """An executor of this process and workers of its own, so many in all; None for one, which is this process.
+
+    Workers are started once this process has spent so many CPU seconds on the work, since each takes some to start.
 
     An error or Ctrl-C inside ends them at once; raises MdlError where one is ended from outside. Tensors
     travel through shared memory, so the resident data exist once. Their progress reaches the listener of
-    this process.
+    this process, and their warnings are given here.
     """
     if workers == 1:
         yield None
         return
-    context: Any = torch.multiprocessing.get_context("spawn")
-    queue = context.SimpleQueue()
-    # The environment reaches the workers before their torch starts; the initialiser sets it for sure.
-    with _environment(OMP_NUM_THREADS=str(threads)), _ctrl_c_ignored():
-        pool = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(threads, queue))
-        for _ in range(workers):  # starts all: they inherit that Ctrl-C, which reaches them too, is ignored
-            pool.submit(int)
+    crew = Crew(workers, after_cpu_seconds)
     try:
-        with progress.relayed(queue):
-            yield pool
+        yield crew
     except BaseException as error:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for worker in multiprocessing.active_children():  # a training in the middle would go on for minutes
-            worker.terminate()
+        crew.end(failed=True)
         if isinstance(error, BrokenProcessPool):
             raise MdlError("a worker was ended from outside, for want of memory? name fewer `workers`") from None
         raise
-    pool.shutdown()
-
-
-def _begin(threads: int, queue: Any) -> None:
-    torch.set_num_threads(threads)
-    progress.send_to(queue)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """A command that is killed can't end its workers: they see to it themselves."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-@contextmanager
-def _ctrl_c_ignored() -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():  # only there may it be changed
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-@contextmanager
-def _environment(**values: str) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+    crew.end(failed=False)

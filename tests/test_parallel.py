@@ -1,19 +1,24 @@
 """Workers: what they say reaches the command, and they start and end as they should."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import torch
 
 from mdlcode import parallel, progress
+from mdlcode.crew import Crew
 from mdlcode.errors import MdlError
 
 
@@ -38,67 +43,154 @@ class Heard:
         return self.others[-1]
 
 
-def part_of_the_work() -> None:
+def part_of_the_work() -> int:
     progress.advance(3)
+    time.sleep(0.3)  # so that the next part goes to the worker
+    return os.getpid()
 
 
-def work_of_its_own(name: str) -> tuple[bool, int]:
+def work_of_its_own(name: str) -> tuple[bool, int, int]:
     progress.start(name, 2)
     progress.advance(2)
     progress.say(f"{name} is done")
-    time.sleep(0.3)  # so that the other one goes to the other worker
-    return signal.getsignal(signal.SIGINT) is signal.SIG_IGN, torch.get_num_threads()
-
-
-def test_steps_of_workers_count_for_the_work_of_all() -> None:
-    heard = Heard()
-    with progress.listening(heard), parallel.processes(2, threads=1) as pool, parallel.using(pool):
-        progress.start("blocks", 6)
-        for each in [parallel.submit(part_of_the_work) for _ in range(2)]:
-            each.result()
-        _until(lambda: len(heard.words) == 3)
-    assert heard.words == [("blocks", 6), 3, 3]
-    assert heard.others == []
-
-
-def test_work_of_their_own_is_shown_beside() -> None:
-    heard = Heard()
-    with progress.listening(heard), parallel.processes(2, threads=1) as pool, parallel.using(pool):
-        states = [each.result() for each in [parallel.submit(work_of_its_own, name) for name in ("a", "b")]]
-        _until(lambda: sum(len(each.words) for each in heard.others) == 6)
-    assert states == [(True, 1)] * 2  # Ctrl-C ends them through the command, and alone they have one thread
-    assert heard.words == []
-    words = [word for each in heard.others for word in each.words]  # of two workers, or one that was quicker
-    assert sorted(map(str, words)) == ["('a', 2)", "('b', 2)", "2", "2", "a is done", "b is done"]
-
-
-def test_workers_are_not_held_up_where_nobody_listens() -> None:
-    with parallel.processes(2, threads=1) as pool, parallel.using(pool):
-        assert parallel.submit(many_words).result() == 5000  # more than the queue holds
+    time.sleep(0.3)
+    return multiprocessing.parent_process() is not None, signal.getsignal(signal.SIGINT) is signal.SIG_IGN, torch.get_num_threads()
 
 
 def many_words() -> int:
     for _ in range(5000):
         progress.advance(1)
-    return 5000
+    time.sleep(0.3)
+    return os.getpid()
+
+
+def warned(name: str) -> int:
+    warnings.warn(f"{name} is strange", stacklevel=2)
+    time.sleep(0.3)
+    return os.getpid()
+
+
+def everybody_at_work(pool: Executor | None) -> Executor:
+    """The executor, once its worker has done something."""
+    assert pool is not None
+    while len({each.result() for each in [pool.submit(part_of_the_work) for _ in range(4)]}) < 2:
+        pass
+    return pool
+
+
+@contextmanager
+def two_processes() -> Iterator[None]:
+    with parallel.processes(2, after_cpu_seconds=0) as pool, parallel.using(everybody_at_work(pool)):
+        yield
+
+
+def test_steps_of_workers_count_for_the_work_of_all() -> None:
+    heard = Heard()
+    with progress.listening(heard), two_processes():
+        _until(lambda: heard.words.count(3) % 4 == 0)
+        heard.words.clear()
+        progress.start("blocks", 12)
+        doers = {each.result() for each in [parallel.submit(part_of_the_work) for _ in range(4)]}
+        _until(lambda: len(heard.words) == 5)
+    assert len(doers) == 2
+    assert heard.words == [("blocks", 12), 3, 3, 3, 3]
+    assert heard.others == []
+
+
+def test_work_of_their_own_is_shown_beside() -> None:
+    heard = Heard()
+    with progress.listening(heard), two_processes():
+        heard.words.clear()
+        states = [each.result() for each in [parallel.submit(work_of_its_own, name) for name in "abcd"]]
+        _until(lambda: sum(len(each.words) for each in (heard, *heard.others)) == 12)
+    assert {(True, True, 1), (False, False, 1)} == set(states)  # a worker leaves Ctrl-C to the command
+    [worker] = heard.others
+    for each in (heard, worker):
+        assert each.words
+        assert all(isinstance(start, tuple) and said == f"{start[0]} is done" for start, _, said in _threes(each.words))
+
+
+def _threes(words: list[object]) -> list[tuple[object, object, object]]:
+    return list(zip(words[::3], words[1::3], words[2::3], strict=True))
+
+
+def test_workers_are_not_held_up_where_nobody_listens() -> None:
+    with two_processes():
+        doers = {each.result() for each in [parallel.submit(many_words) for _ in range(4)]}
+    assert len(doers) == 2  # each said more than the queue holds
+
+
+def test_warnings_of_workers_are_given_here() -> None:
+    with two_processes(), pytest.warns(UserWarning, match="is strange") as caught:
+        doers = {each.result() for each in [parallel.submit(warned, name) for name in "abcd"]}
+    assert len(doers) == 2
+    assert sorted(str(each.message)[0] for each in caught) == ["a", "b", "c", "d"]
+
+
+def test_no_worker_is_started_for_little_work() -> None:
+    with parallel.processes(8) as pool, parallel.using(pool):
+        assert {each.result() for each in [parallel.submit(part_of_the_work) for _ in range(3)]} == {os.getpid()}
+        assert multiprocessing.active_children() == []
+
+
+def test_no_core_is_idle_while_something_waits() -> None:
+    """Who waits for what another one does takes what is to be done later, and what was to be done earlier is left."""
+    crew = Crew(2, after_cpu_seconds=1e9)
+    first, second, third = (crew.submit(pow, 2, power) for power in (1, 2, 3))
+    assert crew._taken(None) is first  # as a worker does
+    with patch.object(first, "done", lambda: second.done() and third.done()):
+        crew.help(first)
+    assert (second.result(), third.result()) == (4, 8)
+    again = crew.submit(pow, 2, 4)
+    last = crew.submit(pow, 2, 5)
+    assert last.result() == 32
+    assert not again.done()
+    assert again.result() == 16
+    crew.end(failed=False)
+
+
+def test_each_task_has_the_threads_of_where_it_was_submitted() -> None:
+    crew = Crew(2, after_cpu_seconds=1e9)
+    try:
+        torch.set_num_threads(2)
+        task = crew.submit(torch.get_num_threads)
+    finally:
+        torch.set_num_threads(1)
+    assert task.result() == 2
+    assert torch.get_num_threads() == 1
+    crew.end(failed=False)
 
 
 def test_a_worker_that_is_ended_from_outside_is_a_clear_line() -> None:
-    with (
-        pytest.raises(MdlError, match="fewer `workers`"),
-        parallel.processes(2, threads=1) as pool,
-        parallel.using(pool),
-    ):
-        parallel.submit(os._exit, 9).result()
+    with pytest.raises(MdlError, match="fewer `workers`"), two_processes():
+        for each in [parallel.submit(ended_if_not, os.getpid()) for _ in range(4)]:
+            each.result()
+
+
+def ended_if_not(process: int) -> None:
+    time.sleep(0.3)
+    if os.getpid() != process:
+        os._exit(9)
+
+
+def test_waiting_threads_sleep(tmp_path: Path) -> None:
+    script = "import mdlcode, os; print(os.environ['OMP_WAIT_POLICY'], os.environ['KMP_BLOCKTIME'])"
+    for given, wanted in (({}, "PASSIVE 0"), ({"OMP_WAIT_POLICY": "ACTIVE", "KMP_BLOCKTIME": "7"}, "ACTIVE 7")):
+        rest = {name: value for name, value in os.environ.items() if name not in ("OMP_WAIT_POLICY", "KMP_BLOCKTIME")}
+        run = subprocess.run([sys.executable, "-c", script], env=rest | given, capture_output=True, text=True, check=True)
+        assert run.stdout.split() == wanted.split()
 
 
 _KILLED = """
 import os, time
 from mdlcode import parallel
+def slow_pid():
+    time.sleep(1)
+    return os.getpid()
 if __name__ == "__main__":
-    with parallel.processes(2, threads=1) as pool:
-        print(pool.submit(os.getpid).result(), flush=True)
-        pool.submit(time.sleep, 600).result()
+    with parallel.processes(2, after_cpu_seconds=0) as pool:
+        print(*{each.result() for each in [pool.submit(slow_pid) for _ in range(20)]} - {os.getpid()}, flush=True)
+        time.sleep(600)
 """
 
 
@@ -151,7 +243,7 @@ if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
     data = from_arrays(np.zeros((600, 1), dtype=np.float32), np.arange(600) % 2)
     code = Prequential((Constant(),), schedule=Listed(tuple(range(8, 508))))
-    with parallel.processes(2, threads=1) as pool, parallel.using(pool):
+    with parallel.processes(2, after_cpu_seconds=0) as pool, parallel.using(pool):
         received = code.measure(data).received
     print(len(received.traces["block_stops"]), received.predictor.predict(data.shared.inputs[:1]).tolist())
 """

@@ -59,6 +59,8 @@ app.command("list")(listing.list_names)
 def main() -> None:
     """Runs the command line; a user's mistake is one line on stderr and exit status 2."""
     warnings.showwarning = _warn
+    # Of numpy's and scikit-learn's libraries, which read it as they start: their bits depend on it, as torch's do.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     _prepare_to_end()
     sys.path.append("")  # a user's modules in the current folder, as `python -m` finds them; installed ones go first
     try:

@@ -40,7 +40,7 @@ def grid(
     made, own = read_grid(config)
     wanted = chosen(MEASURES, measures.split(",") if measures else own or MEASURES)
     loaded = load(data, target=target, test=test).to(select_device(device or "auto"))
-    with o.computing(threads, workers or 1):
+    with o.computing(threads, workers):
         rows = run_grid(made, loaded, out_folder, wanted)
     trained = [row for row in rows if "train_error" in row]
     unsettled = sum(row["converged"] == "0" for row in rows)

@@ -93,7 +93,7 @@ def decode(
     shared = source.view.of_shared(stored).to(select_device(device or "auto"))
     if labels.suffix == ".csv" and shared.sequences is not None:
         raise MdlError("labels of tokens are written into a .npy file: name one")
-    with o.computing(threads, workers=1):
+    with o.computing(threads, workers=None):
         decoded = code.decode(shared, message)
     values = decoded if shared.bins is None else shared.bins.decode(decoded)
     if labels.suffix == ".csv":

@@ -66,9 +66,12 @@ Precision = Annotated[
 ]
 Range = Annotated[str | None, typer.Option(help="LOWEST,HIGHEST value that such targets can have.")]
 Threads = Annotated[
-    int | None, typer.Option(help="Threads of torch in each process; decoding needs the encoder's.", min=1)
+    int | None, typer.Option(help="Threads of torch in each process, 1 by default; as many as the encoder had.", min=1)
 ]
-Workers = Annotated[int | None, typer.Option(help="Processes that train side by side; 1 by default.", min=1)]
+_MOST_WORKERS = 8  # by default: each holds a torch of its own in memory
+Workers = Annotated[
+    int | None, typer.Option(help="Processes that train side by side; by default one a core, on a GPU 1.", min=1)
+]
 Cache = Annotated[
     Path | None,
     typer.Option(
@@ -243,13 +246,17 @@ def read_file(path: Path, what: str) -> bytes:
 
 
 @contextmanager
-def computing(threads: int | None, workers: int) -> Iterator[None]:
-    """Progress on the screen, and work on so many processes of so many threads."""
+def computing(threads: int | None, workers: int | None) -> Iterator[None]:
+    """Progress on the screen, and work on so many processes of so many threads.
+
+    By default one thread, whatever the machine, as the bits of a training depend on it; and a process for each core
+    that is free, or one where there is a GPU, on which processes only take turns.
+    """
     import torch
 
-    from mdlcode import parallel, progress
+    from mdlcode import crew, parallel, progress
 
-    share = max(1, torch.get_num_threads() // workers)  # what OMP_NUM_THREADS allows, else all cores
-    torch.set_num_threads(threads or share)
-    with progress.shown(), parallel.processes(workers, threads or share) as pool, parallel.using(pool):
+    torch.set_num_threads(threads or 1)
+    free = 1 if torch.cuda.is_available() else max(1, min(_MOST_WORKERS, crew.free_cores() // (threads or 1)))
+    with progress.shown(), parallel.processes(workers or free) as pool, parallel.using(pool):
         yield

@@ -66,6 +66,11 @@ class Code(Configurable, ABC):
     needs_same_environment: ClassVar[bool] = True
 
     @property
+    def has_parts(self) -> bool:
+        """Whether its work is submitted in parts, so that processes side by side share it."""
+        return False
+
+    @property
     def sends_net(self) -> bool:
         """Whether what Bob predicts with is made of the message's model part alone: then bounds hold for it."""
         return False

@@ -33,6 +33,11 @@ class BestOf(Code):
     codes: tuple[AnyCode, ...] = Field(min_length=2)
 
     @property
+    def has_parts(self) -> bool:
+        """True: the candidates."""
+        return True
+
+    @property
     def sends_net(self) -> bool:
         """Whether each of the codes does."""
         return all(code.sends_net for code in self.codes)

@@ -35,6 +35,11 @@ class Compressed(NetCode):
     weights: AnyWeightCode = Quantised(AsTrained(), units="sorted")
     bit_prices: tuple[Annotated[float, Field(gt=0)], ...] = Field(default=(0.5, 1.0), min_length=1)
 
+    @property
+    def has_parts(self) -> bool:
+        """True: the prices."""
+        return True
+
     def prepare(self, shared: Shared, labels: IntArray) -> list[NetPredictor]:
         """The net of each price, all from one first training."""
         progress.start("compressed", self.learner.sweep_steps(shared.num_labels, len(self.bit_prices)))

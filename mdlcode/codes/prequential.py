@@ -43,6 +43,11 @@ class Prequential(Code):
     calibration: Calibration = Identity()
     mixture: Mixture = Switch()
 
+    @property
+    def has_parts(self) -> bool:
+        """True: the blocks."""
+        return True
+
     def transmit(self, channel: Channel, shared: Shared, labels: IntArray | None) -> Received:
         """Block by block: learn from the past, predict, send."""
         ends = shared.label_ends

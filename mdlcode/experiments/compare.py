@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mdlcode import finished, progress
+from mdlcode import finished, parallel, progress
 from mdlcode.certify.code import certify_sent
 from mdlcode.codelength import Codelength
 from mdlcode.codes.base import Code, Transmission
@@ -81,7 +81,8 @@ def measure_each(
 ) -> Iterator[Result]:
     """The results of named codes, each as soon as it is known and saved.
 
-    `seed` is noted in them. Bounds pay log2 `candidates` bits, where the settings were chosen among so many. `prove` as
+    Workers, where there are some, begin with the last code, and share the parts of those that have parts. `seed` is
+    noted in the results. Bounds pay log2 `candidates` bits, where the settings were chosen among so many. `prove` as
     of `compare`, by one process that is started before the first code. An error of a code is handed to `failed` and
     ends that code alone; without `failed` it is raised.
     """
@@ -92,11 +93,15 @@ def measure_each(
         bob = stack.enter_context(Bob(data.shared)) if prove else None
         waiting: dict[int, tuple[Result, Transmission] | None] = {}  # by place, None for a code that failed
         following = 0
-        for place in _order_of_work([code for _, code in named]):
-            name, code = named[place]
+        works = [partial(_measured, name, code, data, bob, seed, candidates) for name, code in named]
+        order = _order_of_work([code for _, code in named])
+        alone = [place for place in order if bob is None and not named[place][1].has_parts]
+        begun = {place: parallel.submit(works[place]) for place in reversed(alone)}
+        for place in order:
+            name = named[place][0]
             try:
                 with progress.shown():
-                    result, transmission = _measured(name, code, data, bob, seed, candidates)
+                    result, transmission = begun[place].result() if place in begun else works[place]()
                 result = replace(
                     result,
                     frequencies_bits=alone_bits,
@@ -161,7 +166,7 @@ def _measured(
     result = replace(_result(name, code, data, transmission, seconds, seed), proof=proof)
     if code.sends_net and message is not None:
         result = _bounded(result, code, message, data, candidates)
-    return result, transmission
+    return result, replace(transmission, received=replace(transmission.received, predictor=None))
 
 
 def _result(name: str, code: Code, data: Data, transmission: Transmission, seconds: float, seed: int) -> Result:

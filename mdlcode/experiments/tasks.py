@@ -124,7 +124,7 @@ class Task:
     resize: Size = None
     length: int | None = Field(default=None, ge=2)
     threads: int | None = Field(default=None, ge=1, le=2**12)
-    workers: int = Field(default=1, ge=1, le=2**12)
+    workers: int | None = Field(default=None, ge=1, le=2**12)
     cache: Path | None = None
     no_cache: bool = False
     max_steps: int | None = Field(default=None, ge=1)

@@ -7,6 +7,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
+from mdlcode import parallel
 from mdlcode.coding.binned import Binned, Mixed
 from mdlcode.coding.entropy_models import EntropyModel
 from mdlcode.config import STRICT, shifted_seeds
@@ -44,12 +45,13 @@ class EnsembleLearner(Learner):
 
     def fit(self, shared: Shared, labels: IntArray) -> MeanPredictor:
         """The mean of the members' predictions, each fitted by itself."""
-        return MeanPredictor([member.fit(shared, labels) for member in self._members()])
+        pending = [parallel.submit(member.fit, shared, labels) for member in self._members()]
+        return MeanPredictor([each.result() for each in pending])
 
     def fit_path(self, shared: Shared, labels: IntArray) -> list[Predictor]:
         """The means of the members along their paths."""
-        paths = [member.fit_path(shared, labels) for member in self._members()]
-        return [MeanPredictor(list(each)) for each in zip(*paths, strict=True)]
+        pending = [parallel.submit(member.fit_path, shared, labels) for member in self._members()]
+        return [MeanPredictor(list(each)) for each in zip(*(each.result() for each in pending), strict=True)]
 
     def steps(self, num_labels: int) -> int:
         """The steps of all members."""

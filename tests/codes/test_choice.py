@@ -62,7 +62,7 @@ def test_the_winner_says_what_it_says_alone(name: str, digits: Data) -> None:
 def test_candidates_run_side_by_side_and_say_the_same(digits: Data) -> None:
     code = BestOf((Prequential((FrequencyLearner(),)), TwoPart(LINEAR), CODES["compressed"]))
     words = unpack(code.encode(digits))[1]
-    with parallel.processes(2, threads=1) as pool, parallel.using(pool):
+    with parallel.processes(2, after_cpu_seconds=0) as pool, parallel.using(pool):
         assert np.array_equal(unpack(code.encode(digits))[1], words)
 
 

@@ -106,7 +106,7 @@ def test_diverging_expert_is_dropped_where_others_go_on(digits: Data) -> None:
 def test_blocks_side_by_side_give_the_same_bits_as_one_by_one(digits: Data) -> None:
     code = Prequential((NET, EstimatorLearner()), calibration=Temperature())
     alone = code.measure(digits).codelength
-    with parallel.processes(workers=2, threads=1) as pool, parallel.using(pool):
+    with parallel.processes(workers=2, after_cpu_seconds=0) as pool, parallel.using(pool):
         together = code.measure(digits).codelength
     assert np.array_equal(alone.bits_by_label, together.bits_by_label)
 
