@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 # reads these as torch starts: of GNU (torch's own) the first, of LLVM and Intel, whose threads spin on, the second.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("KMP_BLOCKTIME", "0")
+# Read by cuBLAS as it starts; without it torch refuses products of matrices where bits must repeat.
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 _HOMES = {
     "mdlcode.codelength": ("Codelength",),

@@ -112,7 +112,6 @@ def processes(workers: int, after_cpu_seconds: float = START_CPU_SECONDS) -> Ite
     """An executor of this process and workers of its own, so many in all; None for one, which is this process.
 
     Workers are started once this process has spent so many CPU seconds on the work, since each takes some to start.
-
     An error or Ctrl-C inside ends them at once; raises MdlError where one is ended from outside. Tensors
     travel through shared memory, so the resident data exist once. Their progress reaches the listener of
     this process, and their warnings are given here.

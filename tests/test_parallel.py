@@ -54,7 +54,11 @@ def work_of_its_own(name: str) -> tuple[bool, int, int]:
     progress.advance(2)
     progress.say(f"{name} is done")
     time.sleep(0.3)
-    return multiprocessing.parent_process() is not None, signal.getsignal(signal.SIGINT) is signal.SIG_IGN, torch.get_num_threads()
+    return (
+        multiprocessing.parent_process() is not None,
+        signal.getsignal(signal.SIGINT) is signal.SIG_IGN,
+        torch.get_num_threads(),
+    )
 
 
 def many_words() -> int:
@@ -149,22 +153,14 @@ def test_no_core_is_idle_while_something_waits() -> None:
     crew.end(failed=False)
 
 
-def test_each_task_has_the_threads_of_where_it_was_submitted() -> None:
-    crew = Crew(2, after_cpu_seconds=1e9)
-    try:
-        torch.set_num_threads(2)
-        task = crew.submit(torch.get_num_threads)
-    finally:
-        torch.set_num_threads(1)
-    assert task.result() == 2
-    assert torch.get_num_threads() == 1
-    crew.end(failed=False)
-
-
 def test_a_worker_that_is_ended_from_outside_is_a_clear_line() -> None:
     with pytest.raises(MdlError, match="fewer `workers`"), two_processes():
-        for each in [parallel.submit(ended_if_not, os.getpid()) for _ in range(4)]:
-            each.result()
+        end_workers()
+
+
+def end_workers() -> None:
+    for each in [parallel.submit(ended_if_not, os.getpid()) for _ in range(4)]:
+        each.result()
 
 
 def ended_if_not(process: int) -> None:
@@ -177,7 +173,9 @@ def test_waiting_threads_sleep(tmp_path: Path) -> None:
     script = "import mdlcode, os; print(os.environ['OMP_WAIT_POLICY'], os.environ['KMP_BLOCKTIME'])"
     for given, wanted in (({}, "PASSIVE 0"), ({"OMP_WAIT_POLICY": "ACTIVE", "KMP_BLOCKTIME": "7"}, "ACTIVE 7")):
         rest = {name: value for name, value in os.environ.items() if name not in ("OMP_WAIT_POLICY", "KMP_BLOCKTIME")}
-        run = subprocess.run([sys.executable, "-c", script], env=rest | given, capture_output=True, text=True, check=True)
+        run = subprocess.run(
+            [sys.executable, "-c", script], env=rest | given, capture_output=True, text=True, check=True
+        )
         assert run.stdout.split() == wanted.split()
 
 

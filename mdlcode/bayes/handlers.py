@@ -18,6 +18,7 @@ from torch.overrides import TorchFunctionMode
 from mdlcode.bayes.models import SITE
 from mdlcode.bayes.posterior import Layout
 from mdlcode.errors import MdlError
+from mdlcode.learn.nets.determinism import sent
 from mdlcode.nets.held import call_with
 
 _BANK = 1 << 23  # normal numbers drawn beforehand: drawing them anew takes as long as a convolution
@@ -80,7 +81,7 @@ class _PerExample(OneDraw):
         return self._bank[start : start + like.numel()].as_strided(like.shape, like.stride())
 
     def _signs(self, *shape: int) -> Tensor:
-        return (2 * torch.randint(2, shape, generator=self._generator) - 1).to(self._device)
+        return sent(2 * torch.randint(2, shape, generator=self._generator) - 1, self._device)
 
     def _outputs(self, apply: Callable[..., Tensor], x: Tensor, weight: "_Random", bias: "_Random | None") -> Tensor:
         raise NotImplementedError

@@ -19,9 +19,10 @@ from mdlcode.coding.channel import Channel
 from mdlcode.config import STRICT, Seed, Settings
 from mdlcode.data.base import Shared
 from mdlcode.learn.nets.augment import Augment, NoAugment
+from mdlcode.learn.nets.average import RunningAverage
 from mdlcode.learn.nets.determinism import reproducible
 from mdlcode.learn.nets.optimizer import AdamW, Optimizer
-from mdlcode.learn.nets.predictor import NetPredictor, Precision, new_net, running_average
+from mdlcode.learn.nets.predictor import NetPredictor, Precision, new_net
 from mdlcode.learn.nets.steps import descend
 from mdlcode.learn.turns import say_labels
 from mdlcode.nets.arch import Arch
@@ -110,12 +111,13 @@ class _Trainer:
         self._code, self._shared, self._size = code, shared, size
         net, bf16 = new_net(code.arch, shared, code.seed, code.precision)
         self._learner = NetPredictor(net, shared, bf16)
-        self._ema = running_average(net, code.ema_decay)
-        self.average = NetPredictor(self._ema.module, shared, bf16)
+        self._ema = RunningAverage(net, code.ema_decay)
+        self.average = NetPredictor(self._ema.net, shared, bf16)
         self._optimizer = code.optimizer.build(net.parameters())
         self._heads = code.replay.start()
         self._draws = np.random.Generator(np.random.PCG64(code.seed))
         self._generator = torch.Generator().manual_seed(code.seed)
+        self._batches: list[tuple[Tensor, Tensor]] = []  # inputs and targets of each, brought to the device once
 
     def opinions(self, inputs: Tensor) -> Opinions:
         """What the net with the running average of the weights says, the only expert."""
@@ -123,19 +125,23 @@ class _Trainer:
 
     def learn(self, num_batches: int, past: IntArray) -> None:
         """One step on the newest of `num_batches` batches and one on each that is replayed."""
+        self._batches.append(self._known(num_batches - 1, past))
         self._heads = self._code.replay.next(self._heads, num_batches, self._draws)
         with reproducible(self._code.seed + num_batches, self._shared.inputs.device):
             for batch in [num_batches - 1, *self._heads.tolist()]:
-                self._step(batch, past)
+                self._step(*self._batches[batch])
         progress.advance(1 + self._code.replay.count)
 
-    def _step(self, batch: int, past: IntArray) -> None:
+    def _known(self, batch: int, past: IntArray) -> tuple[Tensor, Tensor]:
         first, ends = batch * self._size, self._shared.label_ends
         inputs, targets = self._shared.known(past[ends[first] : ends[first + self._size]], first)
+        return inputs, targets.flatten()
+
+    def _step(self, inputs: Tensor, targets: Tensor) -> None:
         self._learner.net.train()
         raw: Tensor = self._code.augment.apply(inputs.float(), self._generator)
-        descend(self._optimizer, self._learner.loss(raw, targets.flatten()))
-        self._ema.update_parameters(self._learner.net)
+        descend(self._optimizer, self._learner.loss(raw, targets))
+        self._ema.update(self._learner.net)
 
 
 def _part(labels: IntArray | None, start: int, stop: int) -> IntArray | None:

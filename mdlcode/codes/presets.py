@@ -43,14 +43,15 @@ READOUTS = (
     EstimatorLearner("sklearn.linear_model:LogisticRegression"),
     EstimatorLearner("sklearn.neighbors:KNeighborsClassifier", (("n_neighbors", 1),)),
 )
-SUBSPACES = (
-    SubspaceLearner(dimension=500),
+# Nets without batch norms, whose statistics a subspace would have to send.
+SUBSPACES = tuple(
     SubspaceLearner(
-        arch="mlp",
+        arch=arch,
         dimension=300,
         optimizer=AdamW(lr=0.1, weight_decay=0.0),
         training=Steps(epochs=30, batch_size=64),
-    ),
+    )
+    for arch in ("small", "mlp-1x100")
 )
 SPARSE = BayesLearner(
     start=RateAware(replace(NET, arch="small"), training=Steps(epochs=10, min_steps=1000, warmup=0.05)),
@@ -70,14 +71,14 @@ PRESETS: dict[str, Code] = {
     "float32": TwoPart(NET),
     "compressed": Compressed(RateAware(replace(NET, arch="small"))),
     "subspace": BestOf(tuple(Subspace(each) for each in SUBSPACES)),
-    "prequential": Prequential((NET,)),
+    "prequential": Prequential((NET,), calibration=Temperature()),
     # The checkpoints of one training, and what bounds the loss where nets fail.
     "switch": Prequential(
         (CheckpointedLearner(NET), READOUTS[2], UniformLearner(), FrequencyLearner()),
         calibration=Temperature(),
     ),
     "online": Online(),
-    "variational": Variational(SPARSE, BitsBack(refinement=Refinement()), extra_draws=2),
+    "variational": Variational(SPARSE, BitsBack(refinement=Refinement())),
     # For frozen features: Voita & Titov 2020, with the readouts switched as in Li et al. 2023.
     "readout": Prequential(READOUTS, schedule=NAMED["probing"], calibration=Temperature()),
 }

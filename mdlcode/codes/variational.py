@@ -37,16 +37,18 @@ class Variational(PreparedCode):
 
     What is reported and sent is one draw w: its log2 q(w) / p(w), by `coding` bits-back, or the numbers of
     blocks, by relative entropy coding, and the labels' bits under w. What was learned of the prior is sent
-    first, 8 bits a number, and after w what else a training changes, such as statistics of batch norms. `measure`
-    alone makes `extra_draws` more draws, which tell the expected length.
+    first, 8 bits a number, and after w what else a training changes, such as statistics of batch norms. `extra_draws`
+    more draws, two or more, tell the expected length: `measure` alone makes them, and each takes as long as the first.
     """
 
     kind: Literal["variational"] = Field(default="variational", kw_only=True)
     learner: BayesLearner = BayesLearner()
     coding: Coding = BitsBack()
-    extra_draws: int = Field(default=4, ge=2, le=10_000)
+    extra_draws: int = Field(default=0, ge=0, le=10_000)
 
     def __post_init__(self) -> None:
+        if self.extra_draws == 1:
+            raise MdlError("one more draw tells no error of a mean: set `extra_draws` to 0, or to 2 and more")
         if not (self.learner.guide.independent and isinstance(self.learner.prior, CodedPrior)):
             guide, prior = self.learner.guide.kind, kind_of(self.learner.prior)
             raise MdlError(
@@ -99,6 +101,8 @@ class Variational(PreparedCode):
 
     def measure(self, data: Data) -> Transmission:
         """As of `Code`; `extra_draws` more draws tell the expected length, as traces and notes."""
+        if not self.extra_draws:
+            return super().measure(data)
         shared, labels, ledger = data.shared, data.labels.copy(), Ledger()
         inferred = self.prepare(shared, labels)
         received = self.speak(ledger, inferred, shared, labels)

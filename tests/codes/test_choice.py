@@ -15,7 +15,7 @@ from mdlcode.codes.choice import rehearse
 from mdlcode.coding.channel import Ledger, Sender
 from mdlcode.coding.message import unpack
 from mdlcode.data import Data, Shared
-from mdlcode.errors import PrunedError
+from mdlcode.errors import MdlError, PrunedError
 from mdlcode.learn import FrequencyLearner, NetLearner, NetPredictor, Predictor, RateAware, Steps
 from mdlcode.typing import IntArray
 from mdlcode.weights import AsTrained, Quantised
@@ -110,6 +110,10 @@ def test_only_a_measurement_makes_extra_draws(digits: Data, monkeypatch: pytest.
     notes = code.measure(digits).received.notes
     assert len(draws) == 3 + 1 + 5
     assert len(notes) == 1 + 5
+    assert replace(code, extra_draws=0).measure(digits).received.notes == ()
+    assert len(draws) == 3 + 1 + 5 + 1
+    with pytest.raises(MdlError, match="`extra_draws` to 0, or to 2"):
+        replace(code, extra_draws=1)
 
 
 def test_what_is_prepared_is_not_changed_by_speaking(digits: Data) -> None:

@@ -14,6 +14,7 @@ from torch import Generator, Tensor
 
 from mdlcode.config import STRICT, Settings
 from mdlcode.errors import MdlError
+from mdlcode.learn.nets.determinism import sent
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -38,11 +39,11 @@ class Crop(Settings):
     def apply(self, images: Tensor, generator: Generator) -> Tensor:
         """Shifted images (m, C, H, W) in channels-last memory, one draw for each."""
         count, height, width = _sizes(images)
-        top, left = torch.randint(2 * self.pad + 1, (2, count, 1), generator=generator).to(images.device)
+        top, left = sent(torch.randint(2 * self.pad + 1, (2, count, 1), generator=generator), images.device)
         rows = top + torch.arange(height, device=images.device)  # (m, H)
         columns = left + torch.arange(width, device=images.device)  # (m, W)
         if self.flip:
-            mirrored = torch.randint(2, (count, 1), generator=generator).to(images.device).bool()
+            mirrored = sent(torch.randint(2, (count, 1), generator=generator), images.device).bool()
             columns = torch.where(mirrored, columns.flip(1), columns)
         padded = F.pad(images, [self.pad] * 4).permute(0, 2, 3, 1)  # (m, H + 2p, W + 2p, C)
         which = torch.arange(count, device=images.device)[:, None, None]
@@ -62,7 +63,7 @@ class Affine(Settings):
     def apply(self, images: Tensor, generator: Generator) -> Tensor:
         """Warped images (m, C, H, W), bilinear."""
         count, height, width = _sizes(images)
-        draws = 2 * torch.rand(6, count, generator=generator) - 1
+        draws = 2 * sent(torch.rand(6, count, generator=generator), images.device) - 1
         angle = draws[0] * math.radians(self.rotate_degrees)
         wide, high = 1 + draws[1] * self.scale, 1 + draws[2] * self.scale
         shear = draws[3] * self.shear
@@ -70,7 +71,7 @@ class Affine(Settings):
         cos, sin = torch.cos(angle), torch.sin(angle)
         theta = torch.stack([wide * cos, shear - sin, right, sin + shear, high * cos, down], dim=1)
         grid = F.affine_grid(theta.reshape(count, 2, 3), list(images.shape), align_corners=False)
-        return F.grid_sample(images, grid.to(images.device), align_corners=False)
+        return F.grid_sample(images, grid, align_corners=False)
 
 
 def _sizes(images: Tensor) -> tuple[int, int, int]:

@@ -1,10 +1,10 @@
 """Same seed, same bits: one place that fixes torch's random numbers and kernels."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor
 
 
 @contextmanager
@@ -14,9 +14,6 @@ def reproducible(seed: int, device: torch.device) -> Iterator[None]:
     On CUDA only deterministic kernels are used: another one raises RuntimeError.
     """
     cuda = device.type == "cuda"
-    if cuda:
-        # cuBLAS reads this when it starts; without it torch refuses deterministic matrix products.
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     before = torch.are_deterministic_algorithms_enabled()
     with seeded(seed, device):
         torch.use_deterministic_algorithms(before or cuda)
@@ -33,6 +30,11 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         yield
+
+
+def sent(draws: Tensor, device: torch.device) -> Tensor:
+    """What was drawn on the CPU, so that it is the same for every device, on `device`; nobody waits for the copy."""
+    return draws.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else draws.to(device)
 
 
 def bf16_is_fast(device: torch.device) -> bool:

@@ -17,7 +17,7 @@ _OTHERS_LR = 0.05
 
 
 def orthogonalised(gradient: Tensor) -> Tensor:
-    """A matrix (rows, columns) with about the same singular vectors and singular values near 1.
+    """Matrices (..., rows, columns) with about the same singular vectors and singular values near 1.
 
     Newton-Schulz iteration x <- a x + b (x x^T) x + c (x x^T)^2 x from x = gradient / its norm.
 
@@ -26,20 +26,23 @@ def orthogonalised(gradient: Tensor) -> Tensor:
     True
     """
     a, b, c = _QUINTIC
-    tall = gradient.shape[0] > gradient.shape[1]
-    x: Tensor = gradient.T if tall else gradient
-    x = x / (x.norm() + 1e-7)
+    tall = gradient.shape[-2] > gradient.shape[-1]
+    x: Tensor = gradient.mT if tall else gradient
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     for _ in range(_ITERATIONS):
-        square = x @ x.T
+        square = x @ x.mT
         x = a * x + (b * square + c * square @ square) @ x
-    return x.T if tall else x
+    return x.mT if tall else x
 
 
 class _MuonOptimizer(optim.Optimizer):
-    """Muon steps for the weights of convolutions, AdamW for all else."""
+    """Muon steps for the weights of convolutions, those of one shape all at once, and AdamW for all else."""
 
     def __init__(self, parameters: list[Tensor], config: "Muon") -> None:
-        self._filters = [each for each in parameters if each.ndim == 4]
+        self._filters: dict[tuple[int, ...], list[Tensor]] = {}
+        for each in parameters:
+            if each.ndim == 4:
+                self._filters.setdefault(tuple(each.shape), []).append(each)
         self._momentum = config.momentum
         self._others = optim.AdamW(
             [each for each in parameters if each.ndim != 4],
@@ -57,16 +60,20 @@ class _MuonOptimizer(optim.Optimizer):
         for group in self._others.param_groups:
             group["lr"] = rate * self._others_share
         self._others.step()
-        for weight in self._filters:
-            gradient = weight.grad
-            if gradient is None:
-                continue
-            average = self.state[weight].setdefault("momentum", torch.zeros_like(gradient))
-            average.mul_(self._momentum).add_(gradient)
-            step = gradient.add(average, alpha=self._momentum)  # Nesterov
-            # Batch norm undoes the scale of a filter bank: it is kept at one norm, so `lr` is relative.
-            weight.mul_(len(weight) ** 0.5 / weight.norm())
-            weight.add_(orthogonalised(step.flatten(1)).reshape(step.shape), alpha=-rate)
+        for alike in self._filters.values():
+            if weights := [each for each in alike if each.grad is not None]:
+                self._move(weights, rate)
+
+    def _move(self, weights: list[Tensor], rate: float) -> None:
+        """One step of filter banks of one shape."""
+        gradients = [each.grad for each in weights if each.grad is not None]
+        averages = [self.state[each].setdefault("momentum", torch.zeros_like(each)) for each in weights]
+        torch._foreach_mul_(averages, self._momentum)
+        torch._foreach_add_(averages, gradients)
+        steps = torch.stack(torch._foreach_add(gradients, averages, alpha=self._momentum))  # Nesterov
+        # Batch norm undoes the scale of a filter bank: it is kept at one norm, so `lr` is relative.
+        torch._foreach_mul_(weights, [len(weights[0]) ** 0.5 / norm for norm in torch._foreach_norm(weights)])
+        torch._foreach_add_(weights, [*orthogonalised(steps.flatten(2)).reshape(steps.shape)], alpha=-rate)
 
 
 @dataclass(frozen=True, config=STRICT)

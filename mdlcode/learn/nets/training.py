@@ -13,10 +13,11 @@ from mdlcode.config import STRICT, Seed
 from mdlcode.data.base import Shared
 from mdlcode.errors import MdlError, TrainingError
 from mdlcode.learn.base import Learner, Predictor, parse_learner
+from mdlcode.learn.nets.average import RunningAverage
 from mdlcode.learn.nets.determinism import reproducible
 from mdlcode.learn.nets.kept import learned_key, remade, tensors_of
 from mdlcode.learn.nets.optimizer import AdamW, Optimizer
-from mdlcode.learn.nets.predictor import NetPredictor, NetTrainer, Prediction, new_net, running_average
+from mdlcode.learn.nets.predictor import NetPredictor, NetTrainer, Prediction, new_net
 from mdlcode.learn.nets.regularisation import Regularisation
 from mdlcode.learn.nets.steps import Steps, descend
 from mdlcode.nets.arch import Arch
@@ -89,7 +90,7 @@ class NetLearner(GradientLearner, NetTrainer):
     def _trained(self, shared: Shared, labels: IntArray, stops: Sequence[int]) -> list[NetPredictor]:
         """The net after so many steps, the last number that of all."""
         learned, ema_decay = self.initial(shared), self.prediction.ema_decay
-        average = running_average(learned.net, ema_decay) if ema_decay else None
+        average = RunningAverage(learned.net, ema_decay) if ema_decay else None
         optimizer, generator = self.optimizer.build(learned.net.train().parameters()), Generator()
         objective = self.regularisation.objective(learned, shared, generator.manual_seed(self.seed))
         path = []
@@ -98,9 +99,9 @@ class NetLearner(GradientLearner, NetTrainer):
             for step, (raw, targets) in enumerate(minibatches, start=1):
                 descend(optimizer, objective(raw, targets))
                 if average is not None:
-                    average.update_parameters(learned.net)
+                    average.update(learned.net)
                 if step in stops:
-                    path.append(self._kept(learned.net if average is None else average.module, shared))
+                    path.append(self._kept(learned.net if average is None else average.net, shared))
         return path
 
     def _kept(self, net: nn.Module, shared: Shared) -> NetPredictor:

@@ -10,6 +10,7 @@ from torch import Generator, Tensor
 
 from mdlcode.config import STRICT, Settings
 from mdlcode.learn.nets.augment import Augment
+from mdlcode.learn.nets.determinism import sent
 from mdlcode.learn.nets.predictor import NetPredictor
 
 
@@ -43,7 +44,7 @@ class Consistency:
         All go through the net in one batch, so that batch norm sees one distribution.
         """
         size = self._config.batch_size
-        drawn = torch.randint(len(self._inputs), (size,), generator=generator).to(raw.device)
+        drawn = sent(torch.randint(len(self._inputs), (size,), generator=generator), raw.device)
         plain = self._inputs[drawn].float()
         logits = learned.logits(torch.cat([raw, plain, self._augment.apply(plain, generator)]))
         labelled, weak, strong = torch.split(logits, [len(raw), size, size])

@@ -98,7 +98,7 @@ def _bits_back(start: RateAware, prior: Prior, epochs: float, lr: float, parts: 
         rates=Rates(lr=lr),
         kl=KlWeight(start=1.0, annealing=0.0),
     )
-    return Variational(learner, BitsBack(refinement=Refinement(parts=parts)), extra_draws=2)
+    return Variational(learner, BitsBack(refinement=Refinement(parts=parts)))
 
 
 def _cifar10(scale: str) -> dict[str, Code]:
