@@ -53,14 +53,22 @@ class Environment:
 
     def check(self, device: Device) -> None:
         """Raises MessageError that names the first difference between this and the environment here."""
+        if (found := self.difference(device)) is not None:
+            name, theirs, ours = found
+            hint = _HINTS.get(name, "install {name} {theirs}").format(name=name, theirs=theirs)
+            raise MessageError(
+                f"the message was made with {name} {theirs}, here it is {ours}, "
+                f"and would decode to other labels: {hint}"
+            )
+
+    def difference(self, device: Device) -> tuple[str, str | int, str | int] | None:
+        """Name, value and value here of the first difference to the environment here; None where there is none.
+
+        >>> Environment.here(torch.device("cpu")).difference(torch.device("cpu"))
+        """
         ours = asdict(Environment.here(device))
-        for name, theirs in asdict(self).items():
-            if theirs != ours[name]:
-                hint = _HINTS.get(name, "install {name} {theirs}").format(name=name, theirs=theirs)
-                raise MessageError(
-                    f"the message was made with {name} {theirs}, here it is {ours[name]}, "
-                    f"and would decode to other labels: {hint}"
-                )
+        different = ((name, theirs, ours[name]) for name, theirs in asdict(self).items() if theirs != ours[name])
+        return next(different, None)
 
 
 def select_device(name: str) -> torch.device:

@@ -63,7 +63,7 @@ def bound(
     _check_free(report, force)
     bounds.held_out(0, 1, chosen.delta)  # nothing is trained for a delta outside (0, 1)
     choice_bits(chosen.candidates)
-    with o.computing(chosen.threads, chosen.workers):
+    with o.computing(chosen.threads, chosen.place):
         if file is not None:
             _refuse("a file", chosen, "arch", "mean", "std", "prior", "weight_code", "seed")
             made = _of_file(chosen, file, trust or ())

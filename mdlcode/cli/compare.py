@@ -57,7 +57,7 @@ def compare(given: Codes, out_folder: OutFolder = None, force: Force = False) ->
         err.print(f"error: {name}: {error}", style="red", markup=False, highlight=False)
 
     try:
-        with o.computing(chosen.threads, chosen.workers):
+        with o.computing(chosen.threads, chosen.place):
             settings = chosen.seed, failed, chosen.candidates, chosen.prove
             for result in measure_each(loaded, codes, out_folder, force, *settings):
                 results.append(result)
@@ -95,7 +95,7 @@ def audit(given: o.OneCode, only: Checks = None) -> None:
     data = chosen.load()
     name, code = chosen.single_code(data.shared.bins is not None)
     broken = []
-    with o.computing(chosen.threads, chosen.workers):
+    with o.computing(chosen.threads, chosen.place):
         for finding in audited(code, data, only or ()):
             out.print(str(finding), highlight=False)
             broken += [] if finding.holds else [finding.check]

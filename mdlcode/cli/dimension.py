@@ -64,10 +64,10 @@ def dimension(given: Search, out_folder: OutFolder = None, force: Force = False)
     chosen = o.read(Dimension, given)
     loaded = chosen.load()
     search = chosen.search(loaded)
-    place: AbstractContextManager[DimensionFile | None] = nullcontext()
+    stored: AbstractContextManager[DimensionFile | None] = nullcontext()
     if out_folder is not None:
-        place = dimension_file(out_folder, force, loaded, search, to_config(chosen.view))
-    with place as file, o.computing(chosen.threads, chosen.workers):
+        stored = dimension_file(out_folder, force, loaded, search, to_config(chosen.view))
+    with stored as file, o.computing(chosen.threads, chosen.place):
         found = search.run(loaded, lambda so_far: None if file is None else file.save(so_far))
     out.print(f"{loaded.name}, {search.accuracy_on} accuracy")
     print_table(dimension_table(found.report()))

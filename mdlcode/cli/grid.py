@@ -25,22 +25,25 @@ def grid(
     device: o.Device = None,
     threads: o.Threads = None,
     workers: o.Workers = None,
+    executor: o.ExecutorName = None,
     cache: o.Cache = None,
     no_cache: o.NoCache = None,
 ) -> None:
     """Trains a grid of nets, many at once, and measures each: a table for `rank`."""
     from mdlcode import finished
     from mdlcode.data import load
+    from mdlcode.engines import place_of
     from mdlcode.environment import select_device
     from mdlcode.experiments.grid import read_grid, run_grid
     from mdlcode.measures.base import chosen
     from mdlcode.measures.generalization import MEASURES
 
+    place = place_of(executor, workers)
     finished.choose(cache, bool(no_cache))
     made, own = read_grid(config)
     wanted = chosen(MEASURES, measures.split(",") if measures else own or MEASURES)
     loaded = load(data, target=target, test=test).to(select_device(device or "auto"))
-    with o.computing(threads, workers):
+    with o.computing(threads, place):
         rows = run_grid(made, loaded, out_folder, wanted)
     trained = [row for row in rows if "train_error" in row]
     unsettled = sum(row["converged"] == "0" for row in rows)

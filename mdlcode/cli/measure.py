@@ -52,7 +52,7 @@ def measure(
     task = o.read(Task, given)
     loaded = task.load()
     arch = task.arch[0]
-    with o.computing(task.threads, task.workers):
+    with o.computing(task.threads, task.place):
         start = None if init is None else dict(_net(init, arch, loaded, trust).named_parameters())
         other = None if twin is None else _net(twin, arch, loaded, trust)
         trained = Trained(

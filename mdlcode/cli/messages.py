@@ -42,7 +42,7 @@ def _write_message(chosen: "Experiment", file: Path) -> None:
         "reading": to_config(chosen.reading),
         "classes": to_config(loaded.shared.class_names),
     }
-    with o.computing(chosen.threads, chosen.workers):
+    with o.computing(chosen.threads, chosen.place):
         message, transmission = code.transmitted(loaded, source)
     write_atomically(file, lambda opened: opened.write(message))
     length, coded, spare = transmission.codelength, payload_bits(message), unpack(message)[0].spare_words
@@ -93,7 +93,7 @@ def decode(
     shared = source.view.of_shared(stored).to(select_device(device or "auto"))
     if labels.suffix == ".csv" and shared.sequences is not None:
         raise MdlError("labels of tokens are written into a .npy file: name one")
-    with o.computing(threads, workers=None):
+    with o.computing(threads):
         decoded = code.decode(shared, message)
     values = decoded if shared.bins is None else shared.bins.decode(decoded)
     if labels.suffix == ".csv":
@@ -129,7 +129,7 @@ def verify(given: o.OneCode, readable: Readable = None) -> None:
     chosen.single_code()  # one code, before anything is read
     data = chosen.load()
     name, code = chosen.single_code(data.shared.bins is not None)
-    with o.computing(chosen.threads, chosen.workers), Bob(data.shared, readable or ()) as bob:
+    with o.computing(chosen.threads, chosen.place), Bob(data.shared, readable or ()) as bob:
         _, transmission, proof = transmit_and_prove(bob, code, data)
     for note in transmission.received.notes:
         out.print(note, highlight=False)

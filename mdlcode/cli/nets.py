@@ -49,7 +49,7 @@ def compress(given: Net, file: o.Out) -> None:
         raise MdlError("--weight-code is one way of sending --weights, in place of a --code: name one, with --weights")
     loaded = chosen.load()
     loaded.require_one_class_each("a file of a net")
-    with o.computing(chosen.threads, chosen.workers):
+    with o.computing(chosen.threads, chosen.place):
         net, packed, trusted = (_trained if chosen.weights is None else _own)(chosen, loaded)
         decoded = decode_net(packed, trusted)
         write_atomically(file, lambda opened: opened.write(packed))
@@ -129,7 +129,7 @@ def show(
     allow(max_memory=max_memory)
     packed, trusted = o.read_file(file, "net"), trust or ()
     header = unpack_net(packed, trusted)[0]
-    with o.computing(threads, workers=1):
+    with o.computing(threads):
         decoded = decode_net(packed, trusted)
         place = "" if header.subspace is None else f" in {header.subspace.dimension:,} dimensions of its weights"
         out.print(f"{header.arch} for inputs {header.shape}, {header.num_classes} classes{place}", highlight=False)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 import typer
 
 from mdlcode.cli.show import err
+from mdlcode.engines import HERE, Place
 from mdlcode.errors import MdlError
 
 if TYPE_CHECKING:
@@ -68,9 +69,15 @@ Range = Annotated[str | None, typer.Option(help="LOWEST,HIGHEST value that such 
 Threads = Annotated[
     int | None, typer.Option(help="Threads of torch in each process, 1 by default; as many as the encoder had.", min=1)
 ]
-_MOST_WORKERS = 8  # by default: each holds a torch of its own in memory
 Workers = Annotated[
     int | None, typer.Option(help="Processes that train side by side; by default one a core, on a GPU 1.", min=1)
+]
+ExecutorName = Annotated[
+    str | None,
+    typer.Option(
+        "--executor",
+        help="Who trains, in place of --workers: processes:N, ray[:N or :ADDRESS], dask[:N or :ADDRESS], slurm:FILE.",
+    ),
 ]
 Cache = Annotated[
     Path | None,
@@ -140,6 +147,7 @@ class View:
     length: Length = None
     threads: Threads = None
     workers: Workers = None
+    executor: ExecutorName = None
     cache: Cache = None
     no_cache: NoCache = None
     max_steps: MaxSteps = None
@@ -203,6 +211,9 @@ def read(kind: "type[T]", given: View, codes: str = "") -> "T":
     if "codes" in asked:
         asked["codes"] = tasks.picked(asked["codes"], config.get("codes"))
     tasks.checked(kind, asked, "options")
+    for name, other in (("executor", "workers"), ("workers", "executor")):
+        if name in asked and other in config:  # two words for one thing
+            _say(f"{option(name)} {asked[name]} overrides {other}: {config.pop(other)} of {given.config}")
     default = {"codes": codes} if codes else {}
     task = tasks.checked(kind, default | config | asked, given.config)
     limits.allow(task.max_steps, task.max_memory)
@@ -246,17 +257,15 @@ def read_file(path: Path, what: str) -> bytes:
 
 
 @contextmanager
-def computing(threads: int | None, workers: int | None) -> Iterator[None]:
-    """Progress on the screen, and work on so many processes of so many threads.
+def computing(threads: int | None, place: Place = HERE) -> Iterator[None]:
+    """Progress on the screen, and work at that place, by workers of so many threads.
 
-    By default one thread, whatever the machine, as the bits of a training depend on it; and a process for each core
-    that is free, or one where there is a GPU, on which processes only take turns.
+    By default one thread, whatever the machine, as the bits of a training depend on it.
     """
     import torch
 
-    from mdlcode import crew, parallel, progress
+    from mdlcode import engines, parallel, progress
 
     torch.set_num_threads(threads or 1)
-    free = 1 if torch.cuda.is_available() else max(1, min(_MOST_WORKERS, crew.free_cores() // (threads or 1)))
-    with progress.shown(), parallel.processes(workers or free) as pool, parallel.using(pool):
+    with progress.shown(), engines.opened(place) as executor, parallel.using(executor):
         yield

@@ -24,6 +24,7 @@ def reproduce(
     device: o.Device = None,
     threads: o.Threads = None,
     workers: o.Workers = None,
+    executor: o.ExecutorName = None,
     cache: o.Cache = None,
     no_cache: o.NoCache = None,
 ) -> None:
@@ -31,6 +32,7 @@ def reproduce(
     from importlib import import_module
 
     from mdlcode import finished
+    from mdlcode.engines import place_of
     from mdlcode.environment import select_device
     from mdlcode.files import locked
     from mdlcode.papers import PAPERS, SCALES, Job, items, nearest
@@ -42,7 +44,8 @@ def reproduce(
     default = import_module(f"mdlcode.papers.{PAPERS[paper]}").DATA[nearest(scale, SCALES, "scale")]
     datasets = tuple(name.strip() for name in data.split(",")) if data else default
     where = select_device(device or "auto")
-    with locked(out_folder), o.computing(threads, workers):
+    place = place_of(executor, workers)
+    with locked(out_folder), o.computing(threads, place):
         job = Job(Reproduction(out_folder, paper, scale), scale, datasets, where)
         for name in chosen:
             known[name](job)

@@ -15,6 +15,7 @@ from mdlcode.data.classes import require_few
 from mdlcode.data.sequences import Sequences
 from mdlcode.data.standardise import Given, Rule, Standardise
 from mdlcode.errors import MdlError
+from mdlcode.resident import Resident
 from mdlcode.typing import IntArray
 from mdlcode.validation import listed, shown
 
@@ -40,7 +41,7 @@ class Described(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Shared:
+class Shared(Resident):
     """The inputs (n, ...) and the number of classes, which is shared knowledge as the inputs are.
 
     Inputs are uint8 images (n, C, H, W), float32 features (n, F), series (n, T, F), or int64 tables and tokens
@@ -185,7 +186,7 @@ class Shared:
 
 
 @dataclass(frozen=True, eq=False)
-class Data:
+class Data(Resident):
     """Inputs and labels (n,) int64 in 0 .. K-1, and a test set where there is one.
 
     With `Sequences` the labels (N,) are those of the labelled tokens, one sequence after the other. `order_seed` is the

@@ -19,6 +19,7 @@ from mdlcode.data.bins import Bins
 from mdlcode.data.load import load
 from mdlcode.data.standardise import Rule
 from mdlcode.data.view import View
+from mdlcode.engines import Place, place_of
 from mdlcode.environment import select_device
 from mdlcode.errors import MdlError, in_one_line
 from mdlcode.limits import require_plain
@@ -125,10 +126,19 @@ class Task:
     length: int | None = Field(default=None, ge=2)
     threads: int | None = Field(default=None, ge=1, le=2**12)
     workers: int | None = Field(default=None, ge=1, le=2**12)
+    executor: str | None = None
     cache: Path | None = None
     no_cache: bool = False
     max_steps: int | None = Field(default=None, ge=1)
     max_memory: float | None = Field(default=None, gt=0)
+
+    def __post_init__(self) -> None:
+        _ = self.place  # raises before anything is read
+
+    @property
+    def place(self) -> Place:
+        """Where trainings are done. Raises MdlError as `place_of` does."""
+        return place_of(self.executor, self.workers)
 
     @property
     def view(self) -> View:

@@ -1,0 +1,84 @@
+"""A standard executor over an engine that takes bytes and gives bytes."""
+
+import os
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
+from contextvars import Context, copy_context
+from dataclasses import asdict
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
+
+import torch
+
+from mdlcode import limits, progress
+from mdlcode.engines.packing import Residents
+from mdlcode.engines.task import Outcome, Task
+from mdlcode.environment import Environment
+from mdlcode.errors import in_one_line
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Engine(ABC):
+    """What runs tasks elsewhere: `name` in messages, where residents are put, and how a task is sent."""
+
+    name: str
+
+    @abstractmethod
+    def put(self, name: str, blob: bytes) -> Any:
+        """A reference to a resident's bytes, brought to where workers find them."""
+
+    @abstractmethod
+    def send(self, task: Task, references: Sequence[Any]) -> "Future[bytes]":
+        """What `worker.run` gives for the task and the bytes that the references stand for."""
+
+    def explained(self, error: BaseException) -> str:
+        """Why the engine gave no outcome, in one line."""
+        return in_one_line(error)
+
+
+class Carried(Executor):
+    """Runs functions on an engine; their threads, limits and versions are those of this process.
+
+    Residents go there once. Steps and lines of a task are told to the listener when it is done. Raises BrokenExecutor
+    from a result that the engine could not bring about.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine, self._residents = engine, Residents(engine.put)
+        kept = (limits.STEPS, limits.MEMORY)
+        self._variables = {name: os.environ[name] for name in kept if name in os.environ}
+        self._variables["OMP_NUM_THREADS"] = str(torch.get_num_threads())
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
+        """The future of a function's value."""
+        work, names, on_gpu = self._residents.pack(partial(fn, *args, **kwargs))
+        home = asdict(Environment.here(torch.device("cuda" if on_gpu else "cpu")))
+        paths = [os.path.abspath(each) for each in sys.path]
+        task = Task(work, names, home, on_gpu, self._variables, paths)
+        future: Future[T] = Future()
+        future.set_running_or_notify_cancel()
+        sent = self._engine.send(task, [self._residents.references[name] for name in names])
+        sent.add_done_callback(partial(self._arrived, future, copy_context()))
+        return future
+
+    def _arrived(self, future: "Future[T]", context: Context, sent: "Future[bytes]") -> None:
+        try:
+            outcome: Outcome = self._residents.unpack(sent.result())
+        except (Exception, CancelledError) as error:
+            future.set_exception(BrokenExecutor(f"{self._engine.name}: {self._engine.explained(error)}"))
+            return
+        context.run(_tell, outcome)
+        if outcome.error is None:
+            future.set_result(outcome.value)
+        else:
+            future.set_exception(outcome.error)
+
+
+def _tell(outcome: Outcome) -> None:
+    progress.advance(outcome.steps)
+    for line in outcome.lines:
+        progress.say(line)

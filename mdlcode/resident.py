@@ -1,0 +1,5 @@
+"""What engines bring to each worker once."""
+
+
+class Resident:
+    """The base of what is large, never changes and is needed by many tasks, such as the data."""

@@ -1,0 +1,28 @@
+"""Work that tests have done by workers, which import it."""
+
+import os
+import signal
+from pathlib import Path
+
+import torch
+
+from mdlcode import progress
+from mdlcode.data import Data
+
+
+def identity(data: Data) -> tuple[int, int, int]:
+    return os.getpid(), id(data), id(data.shared)
+
+
+def said(error: type[Exception]) -> int:
+    progress.advance(3)
+    progress.say("well begun")
+    assert torch.get_num_threads() == 1
+    raise error("and ended")
+
+
+def once_killed(flag: Path) -> int:
+    if not flag.exists():
+        flag.write_text(str(os.getpid()))
+        os.kill(os.getpid(), signal.SIGKILL)
+    return os.getpid()
