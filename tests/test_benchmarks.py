@@ -25,6 +25,8 @@ SMOKE = {
     "dimension_coverage": ("--runs 2 --seeds 1", None),
     "mnist_mlp": ("--limit 40", "MNIST"),
     "overhead": ("--labels 300", None),
+    "imagenet_plan": ("--labels 300 --arch mlp-1x4 --shape 3 4 4", None),
+    "plan_check": ("--data digits:60 --arch mlp-1x4 --within 9", None),
     "projections": ("--dimension 20 --repeats 1", None),
     "recode_lenet": ("--no-predictions", "zhou_lenet5.npz"),
     "scaling": ("--data digits --limits 60 120", None),

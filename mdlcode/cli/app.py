@@ -20,6 +20,7 @@ from mdlcode.cli import (
     measure,
     messages,
     nets,
+    plan,
     rank,
     reproduce,
 )
@@ -37,6 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(compare.compare)
+app.command()(plan.plan)
 app.command()(messages.encode)
 app.command()(messages.decode)
 app.command()(messages.verify)

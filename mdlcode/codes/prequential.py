@@ -50,9 +50,8 @@ class Prequential(Code):
 
     def transmit(self, channel: Channel, shared: Shared, labels: IntArray | None) -> Received:
         """Block by block: learn from the past, predict, send."""
-        ends = shared.label_ends
-        stops = np.unique(np.searchsorted(ends, self.schedule.stops(shared.num_labels)))  # no input is cut in two
-        blocks, first = list(pairwise(stops.tolist())), int(ends[stops[0]])
+        ends, stops = shared.label_ends, self.stops(shared)
+        blocks, first = list(pairwise(stops)), int(ends[stops[0]])
         progress.start("prequential", sum(each.steps(int(ends[at])) for each in self.learners for at, _ in blocks))
         # Alice knows every past beforehand, so her blocks may run side by side; Bob's come one by one.
         ahead = {} if labels is None else {block: self._submit(shared, labels, block) for block in blocks[::-1]}
@@ -78,6 +77,11 @@ class Prequential(Code):
         }
         said = tuple(f"{note} (up to {count:,} labels)" for note, count in notes.items())
         return Received(past, _Final(experts, forecaster), traces, said)
+
+    def stops(self, shared: Shared) -> list[int]:
+        """How many inputs are known when the learners are trained, and n at the end: no input is cut in two."""
+        ends = np.searchsorted(shared.label_ends, self.schedule.stops(shared.num_labels))
+        return np.unique(ends).tolist()
 
     def _submit(self, shared: Shared, labels: IntArray, block: Block) -> list[Pending[Fit]]:
         # A copy, since a part of an array leads to the whole, by its `base`.

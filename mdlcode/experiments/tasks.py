@@ -204,6 +204,13 @@ class Comparison(Experiment):
 
 
 @dataclass(frozen=True, config=STRICT)
+class Planning(Experiment):
+    """Codes on paper; a step takes `step_seconds`, or as long as it is measured to."""
+
+    step_seconds: float | None = Field(default=None, gt=0)
+
+
+@dataclass(frozen=True, config=STRICT)
 class Compression(Experiment):
     """A net for a file: one that the code trains, or the one of `weights` and `arch`, sent by `weight_code`."""
 
@@ -254,7 +261,7 @@ class Dimension(Task):
         return from_config(settings, DimensionSearch, "measurement")
 
 
-TASKS: tuple[type[Task], ...] = (Experiment, Comparison, Compression, Bounding, Dimension)
+TASKS: tuple[type[Task], ...] = (Experiment, Comparison, Planning, Compression, Bounding, Dimension)
 
 
 def read_config(path: Path) -> dict[str, Any]:

@@ -35,6 +35,7 @@ def test_every_command_in_a_fresh_process(tmp_path: Path, monkeypatch: pytest.Mo
         list nets
         bound-numbers --errors 1 --examples 99 --bits 50
         compare digits --codes uniform,frequencies --limit 20 --out run
+        plan digits --arch mlp-1x4 --limit 60 --workers 2 --step-seconds 0.01
         plot run -o run.png
         report run -o run.html
         encode digits --code prequential --arch mlp-1x4 --limit 20 -o message
@@ -57,7 +58,17 @@ def test_every_command_in_a_fresh_process(tmp_path: Path, monkeypatch: pytest.Mo
     command = [sys.executable, "-c", SEVERAL]
     ran = subprocess.run(command, input=json.dumps(words), capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
-    for said in ("lenet5", "exact binomial", "uniform", "run.png", "run.html", "mlp-1x4", "cross-entropy", "d_int90"):
+    for said in (
+        "lenet5",
+        "exact binomial",
+        "uniform",
+        "run.png",
+        "run.html",
+        "mlp-1x4",
+        "cross-entropy",
+        "d_int90",
+        "critical path",
+    ):
         assert said in ran.stdout, said
     for said in ("labels identical: proved", "decodes: holds", "2 nets in grid", "norm", "96.50 %", "0 B of 1 MB"):
         assert said in ran.stdout, said

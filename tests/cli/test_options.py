@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 import mdlcode as library
 from conftest import Run
-from mdlcode.cli import bound, compare, dimension, nets, options
+from mdlcode.cli import bound, compare, dimension, nets, options, plan
 from mdlcode.cli.app import app
 from mdlcode.errors import MdlError
 from mdlcode.experiments import tasks
@@ -31,6 +31,7 @@ def config(tmp_path: Path) -> Path:
     [
         (options.View, tasks.Task),
         (compare.Codes, tasks.Comparison),
+        (plan.Planned, tasks.Planning),
         (nets.Net, tasks.Compression),
         (bound.Bounded, tasks.Bounding),
         (dimension.Search, tasks.Dimension),

@@ -1,0 +1,154 @@
+"""A code on paper: its trainings, what they cost, and how long they take on so many workers."""
+
+import heapq
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from mdlcode.codes.base import Code
+from mdlcode.codes.best_of import BestOf
+from mdlcode.codes.prequential import Prequential
+from mdlcode.codes.subspace import Subspace
+from mdlcode.codes.two_part import TwoPart
+from mdlcode.data.base import Data, Shared
+from mdlcode.experiments.costs import Cost, batch_size, measured
+from mdlcode.learn import Learner
+
+_START_SECONDS = 4.0  # until a worker has torch and this library
+_BYTES_OF_A_NUMBER = 8
+
+
+@dataclass(frozen=True)
+class Training:
+    """A learner on the first `num_labels` labels, whose predictions for so many further inputs are asked for."""
+
+    learner: Learner
+    num_labels: int
+    predicted: int
+
+    @property
+    def steps(self) -> int:
+        """Its steps."""
+        return self.learner.steps(self.num_labels)
+
+    def seconds(self, cost: Cost, whole_batch: int) -> float:
+        """How long it takes; a step of fewer labels than a whole batch has takes less."""
+        filled = batch_size(self.learner, self.num_labels) / whole_batch
+        step = cost.empty_step_seconds + filled * (cost.step_seconds - cost.empty_step_seconds)
+        return cost.begin_seconds + self.steps * step + self.predicted * cost.prediction_seconds
+
+    def flops(self, cost: Cost, whole_batch: int) -> float:
+        """Its floating-point operations."""
+        filled = batch_size(self.learner, self.num_labels) / whole_batch
+        return self.steps * filled * cost.step_flops + self.predicted * cost.prediction_flops
+
+
+def trainings(code: Code, shared: Shared) -> list[Training]:
+    """The trainings of a code's sender that may run side by side, in the order in which they are handed out.
+
+    Those of a prequential code, of a net that is trained and sent, and of a choice among such codes; of others none are
+    known here.
+
+    >>> from mdlcode import View, load, preset
+    >>> shared = load("digits", View(limit=100)).shared
+    >>> [each.num_labels for each in trainings(preset("prequential"), shared)]
+    [64, 32, 16, 8]
+    """
+    if isinstance(code, BestOf):
+        return [each for one in code.codes for each in trainings(one, shared)]
+    if isinstance(code, TwoPart | Subspace):
+        return [Training(code.learner, shared.num_labels, len(shared))]
+    if not isinstance(code, Prequential):
+        return []
+    ends = shared.label_ends
+    blocks = list(pairwise(code.stops(shared)))[::-1]
+    return [Training(each, int(ends[start]), stop - start) for start, stop in blocks for each in code.learners]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The trainings of a code with the cost of each learner; those without a cost take no time here."""
+
+    code: Code
+    shared: Shared
+    trainings: tuple[Training, ...]
+    costs: Mapping[Learner, Cost | None]
+
+    @property
+    def seconds(self) -> list[float]:
+        """How long each training takes."""
+        return [
+            0.0 if cost is None else each.seconds(cost, self._batch(each)) for each, cost in self._trainings_and_costs
+        ]
+
+    @property
+    def flops(self) -> float:
+        """Floating-point operations of all trainings and predictions."""
+        return sum(each.flops(cost, self._batch(each)) for each, cost in self._trainings_and_costs if cost is not None)
+
+    @property
+    def worker_bytes(self) -> int:
+        """Memory of a worker at its largest training: the inputs and the training's tensors, without the programs."""
+        return self.data_bytes + max((each.peak_bytes for each in self.costs.values() if each is not None), default=0)
+
+    @property
+    def data_bytes(self) -> int:
+        """What goes to each worker once: the inputs."""
+        return self.shared.inputs.numel() * self.shared.inputs.element_size()
+
+    @property
+    def piece_bytes(self) -> int:
+        """What goes to and fro with all trainings: the labels before each, and the predictions it makes."""
+        rows = self.shared.rows_each * self.shared.num_classes
+        return _BYTES_OF_A_NUMBER * sum(each.num_labels + each.predicted * rows for each in self.trainings)
+
+    def wall_seconds(self, workers: int, engine: str = "processes") -> float:
+        """How long all trainings take on so many workers; a job of Slurm is a new process for each training."""
+        if workers == 1 and engine == "processes":
+            return sum(self.seconds)
+        if engine == "slurm":
+            return scheduled([_START_SECONDS + each for each in self.seconds], workers)
+        return _START_SECONDS + scheduled(self.seconds, workers)
+
+    @property
+    def _trainings_and_costs(self) -> list[tuple[Training, Cost | None]]:
+        return [(each, self.costs[each.learner]) for each in self.trainings]
+
+    def _batch(self, training: Training) -> int:
+        return batch_size(training.learner, self.shared.num_labels)
+
+
+def scheduled(seconds: Sequence[float], workers: int) -> float:
+    """When the last piece ends, where each is begun in this order by the first worker that is free (list scheduling).
+
+    >>> scheduled([4.0, 3.0, 2.0, 1.0], workers=2)
+    5.0
+    """
+    free = [0.0] * workers
+    for each in seconds:
+        heapq.heappush(free, heapq.heappop(free) + each)
+    return max(free)
+
+
+def planned(
+    code: Code, data: Data, step_seconds: float | None = None, clock: Callable[[], float] = time.perf_counter
+) -> Plan:
+    """The plan of a code for data, from a few steps of each learner by a clock.
+
+    With `step_seconds` a step takes so long, and a prediction as much less as it has fewer floating-point operations.
+    """
+    pieces = tuple(trainings(code, data.shared))
+    least = {each.learner: each.num_labels for each in sorted(pieces, key=lambda each: -each.num_labels)}
+    if step_seconds is None:
+        return Plan(code, data.shared, pieces, {each: measured(each, data, few, clock) for each, few in least.items()})
+    costs = {each: _stated(measured(each, data, few, None), step_seconds) for each, few in least.items()}
+    return Plan(code, data.shared, pieces, costs)
+
+
+def _stated(cost: Cost | None, step_seconds: float) -> Cost | None:
+    if cost is None:
+        return None
+    share = cost.prediction_flops / cost.step_flops if cost.step_flops else 0.0
+    step = {"step_seconds": step_seconds, "empty_step_seconds": step_seconds}
+    return replace(cost, prediction_seconds=share * step_seconds, **step)
