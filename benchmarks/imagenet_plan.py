@@ -36,7 +36,9 @@ def main() -> None:
     parser.add_argument("--step-seconds", type=float, default=0.1)
     options = parser.parse_args()
     pixel = torch.zeros((1, *options.shape), dtype=torch.uint8)
-    shared = Shared(pixel[:, :1, :1, :1].expand(options.labels, *options.shape), _CLASSES, standardise=Given((0.5,), (0.25,)))
+    shared = Shared(
+        pixel[:, :1, :1, :1].expand(options.labels, *options.shape), _CLASSES, standardise=Given((0.5,), (0.25,))
+    )
     data = Data("ImageNet", shared, np.arange(options.labels) % _CLASSES)
     training = Steps(epochs=options.epochs, min_steps=1, batch_size=options.batch)
     learner = NetLearner(arch=options.arch, training=training)

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from mdlcode import View, load, parallel, preset
+from mdlcode import View, finished, load, parallel, preset
 from mdlcode.codes.presets import adapted
 from mdlcode.experiments.plan import planned, scheduled
 
@@ -48,7 +48,7 @@ def main() -> None:
         name, _, limit = text.partition(":")
         data = load(name, View(limit=int(limit) if limit else None))
         plan, timed = planned(code, data, clock=time.process_time), Timed()
-        with parallel.using(timed):
+        with parallel.using(timed), finished.using(None):
             code.codelength(data)
         for what, paper, real in (
             ("all work", sum(plan.seconds), sum(timed.seconds)),

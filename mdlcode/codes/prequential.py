@@ -81,7 +81,7 @@ class Prequential(Code):
     def stops(self, shared: Shared) -> list[int]:
         """How many inputs are known when the learners are trained, and n at the end: no input is cut in two."""
         ends = np.searchsorted(shared.label_ends, self.schedule.stops(shared.num_labels))
-        return np.unique(ends).tolist()
+        return [int(each) for each in np.unique(ends)]
 
     def _submit(self, shared: Shared, labels: IntArray, block: Block) -> list[Pending[Fit]]:
         # A copy, since a part of an array leads to the whole, by its `base`.

@@ -12,12 +12,13 @@ from typing import Any, ParamSpec, TypeVar
 
 import torch
 
-from mdlcode import limits, progress
+from mdlcode import finished, limits, progress
 from mdlcode.engines.packing import Residents
 from mdlcode.engines.task import Outcome, Task
 from mdlcode.environment import Environment
 from mdlcode.errors import in_one_line
 
+_VARIABLES = (limits.STEPS, limits.MEMORY, finished.VARIABLE)
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -49,16 +50,14 @@ class Carried(Executor):
 
     def __init__(self, engine: Engine) -> None:
         self._engine, self._residents = engine, Residents(engine.put)
-        kept = (limits.STEPS, limits.MEMORY)
-        self._variables = {name: os.environ[name] for name in kept if name in os.environ}
-        self._variables["OMP_NUM_THREADS"] = str(torch.get_num_threads())
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
         """The future of a function's value."""
         work, names, on_gpu = self._residents.pack(partial(fn, *args, **kwargs))
         home = asdict(Environment.here(torch.device("cuda" if on_gpu else "cpu")))
-        paths = [os.path.abspath(each) for each in sys.path]
-        task = Task(work, names, home, on_gpu, self._variables, paths)
+        variables = {name: os.environ.get(name, "") for name in _VARIABLES}
+        variables["OMP_NUM_THREADS"] = str(torch.get_num_threads())
+        task = Task(work, names, home, on_gpu, variables, [os.path.abspath(each) for each in sys.path])
         future: Future[T] = Future()
         future.set_running_or_notify_cancel()
         sent = self._engine.send(task, [self._residents.references[name] for name in names])

@@ -1,18 +1,20 @@
 """Work and outcomes as bytes, in which residents are only named, by a hash of their content."""
 
 import io
+import os
 import pickle
 import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import cloudpickle
 import torch
 from torch import Tensor
 
-from mdlcode import progress
+from mdlcode import finished, progress
 from mdlcode.engines.task import Outcome, Task
 from mdlcode.environment import Environment
 from mdlcode.errors import MdlError
@@ -115,6 +117,8 @@ class Residents:
 def done(task: Task, blobs: Sequence[Any]) -> bytes:
     """In a worker: the outcome of a task, whose residents these bytes are."""
     outcome = Outcome()
+    if not Path(os.environ.get(finished.VARIABLE, "")).is_dir():  # a cache of the sender's machine
+        os.environ[finished.VARIABLE] = ""
     try:
         torch.set_num_threads(int(task.home["threads"]))
         _require_home(task)

@@ -12,7 +12,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 from torch.utils.weak import WeakIdKeyDictionary
 
-from mdlcode import parallel, progress
+from mdlcode import finished, parallel, progress
 from mdlcode.codes.opinions import opinions
 from mdlcode.config import replaced
 from mdlcode.data.base import Data, Shared
@@ -83,7 +83,7 @@ def measured(
     if shortened(learner, 1) == shortened(learner, 2):
         return None
     trainings, real = _Trainings(learner, data.shared, data.labels), data.shared.bins is not None
-    with progress.quiet(), parallel.using(None):
+    with progress.quiet(), parallel.using(None), finished.using(None):
         with PeakMemory() as memory:
             path = trainings.run(2)
         with FlopCounterMode(display=False) as counter:
@@ -150,7 +150,7 @@ class PeakMemory(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.peak_bytes = self._live_bytes = 0
         self._known = WeakIdKeyDictionary()
 

@@ -132,23 +132,28 @@ def scheduled(seconds: Sequence[float], workers: int) -> float:
 
 
 def planned(
-    code: Code, data: Data, step_seconds: float | None = None, clock: Callable[[], float] = time.perf_counter
+    code: Code,
+    data: Data,
+    step_seconds: float | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+    costs: Mapping[Learner, Cost | None] | None = None,
 ) -> Plan:
-    """The plan of a code for data, from a few steps of each learner by a clock.
+    """The plan of a code for data, from a few steps of each learner by a clock, or from costs that are known.
 
     With `step_seconds` a step takes so long, and a prediction as much less as it has fewer floating-point operations.
     """
     pieces = tuple(trainings(code, data.shared))
     least = {each.learner: each.num_labels for each in sorted(pieces, key=lambda each: -each.num_labels)}
-    if step_seconds is None:
-        return Plan(code, data.shared, pieces, {each: measured(each, data, few, clock) for each, few in least.items()})
-    costs = {each: _stated(measured(each, data, few, None), step_seconds) for each, few in least.items()}
-    return Plan(code, data.shared, pieces, costs)
+    timed = clock if step_seconds is None else None
+    found = costs or {each: measured(each, data, few, timed) for each, few in least.items()}
+    if step_seconds is not None:
+        found = {each: _stated(cost, step_seconds) for each, cost in found.items()}
+    return Plan(code, data.shared, pieces, found)
 
 
 def _stated(cost: Cost | None, step_seconds: float) -> Cost | None:
     if cost is None:
         return None
     share = cost.prediction_flops / cost.step_flops if cost.step_flops else 0.0
-    step = {"step_seconds": step_seconds, "empty_step_seconds": step_seconds}
-    return replace(cost, prediction_seconds=share * step_seconds, **step)
+    prediction = share * step_seconds
+    return replace(cost, step_seconds=step_seconds, empty_step_seconds=step_seconds, prediction_seconds=prediction)

@@ -32,8 +32,9 @@ def _caption(name: str, plan: Plan, stated: bool) -> str:
     last = max(range(len(seconds)), key=seconds.__getitem__)
     longest = plan.trainings[last]
     share = seconds[last] / (sum(seconds) or 1.0)
+    many = "s" * (len(plan.trainings) > 1)
     lines = [
-        f"{name}: {len(plan.trainings):,} training{'s' * (len(plan.trainings) > 1)}, {steps:,} steps, {plan.flops:.3g} FLOPs",
+        f"{name}: {len(plan.trainings):,} training{many}, {steps:,} steps, {plan.flops:.3g} FLOPs",
         *_steps(plan, stated),
         f"memory of a worker: {plan.worker_bytes / _MIB:,.1f} MiB of tensors, {plan.data_bytes / _MIB:,.1f} of them the"
         f" inputs, which go to it once; {plan.piece_bytes / _MIB:,.1f} MiB go to and fro with all trainings",
