@@ -1,10 +1,13 @@
 """The deeper nets of the paper, and torchvision's ResNets with a first layer for small images."""
 
+from collections.abc import Callable, Sequence
+
 from torch import Tensor, nn
 
 from mdlcode.nets.convolutional import GlobalMax, block
 
-_VGG16 = (64, 64, "pool", 128, 128, "pool", 256, 256, 256, "pool", 512, 512, 512, "pool", 512, 512, 512)
+Norm = Callable[[int], nn.Module]  # of a number of channels
+VGG16 = (64, 64, "pool", 128, 128, "pool", 256, 256, 256, "pool", 512, 512, 512, "pool", 512, 512, 512)
 
 
 def conv8(input_shape: tuple[int, ...], num_classes: int) -> nn.Sequential:
@@ -23,10 +26,35 @@ def vgg16(input_shape: tuple[int, ...], num_classes: int, batch_norm: bool, drop
     """
     head = [nn.Dropout(dropout)] if dropout else []
     return nn.Sequential(
-        *_stack(input_shape[0], _VGG16, batch_norm),
+        *_stack(input_shape[0], VGG16, batch_norm),
         GlobalMax(),
         *[*head, nn.Linear(512, 512), nn.ReLU(), *head, nn.Linear(512, num_classes)],
     )
+
+
+def plain_vgg(
+    input_shape: tuple[int, ...], num_classes: int, widths: Sequence[int | str], norm: Norm | None = None
+) -> nn.Sequential:
+    """3 x 3 convolutions of these widths, each with a `norm` of its channels or none, ReLU, and "pool" for a halving.
+
+    The readout is linear on the largest value of each map; convolutions start from He's normal law, without which a
+    deep net that has no norm does not begin to learn.
+
+    >>> sum(p.numel() for p in plain_vgg((1, 8, 8), 10, (4, "pool", 8), nn.BatchNorm2d).parameters())
+    450
+    """
+    layers: list[nn.Module] = []
+    channels = input_shape[0]
+    for width in widths:
+        if isinstance(width, str):
+            layers.append(nn.MaxPool2d(2, ceil_mode=True))
+            continue
+        conv = nn.Conv2d(channels, width, 3, padding=1)
+        nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
+        nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
+        layers += [conv, *([] if norm is None else [norm(width)]), nn.ReLU()]
+        channels = width
+    return nn.Sequential(*layers, GlobalMax(), nn.Linear(channels, num_classes))
 
 
 def resnet(input_shape: tuple[int, ...], num_classes: int, name: str) -> nn.Module:

@@ -4,6 +4,7 @@
 error peaks where the learner can just fit all labels, and falls again beyond.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -29,7 +30,7 @@ from mdlcode.typing import FloatArray, IntArray
 
 # All sizes of a learner at once, each learned from the same first labels (t,) of the shared inputs.
 Family = Callable[[Shared, IntArray], Sequence[Predictor]]
-_SCORE_SHARPNESS = 10.0  # softmax(10 f): one-hot targets under noise of variance 0.1
+SCORE_SHARPNESS = 10.0  # softmax(10 f): one-hot targets under noise of variance 0.1
 _SIGNALS, _NOISES = (0.1, 1.0, 10.0), (1e-3, 1e-2, 1e-1)
 
 
@@ -48,7 +49,7 @@ class Regressed(Predictor):
 
     def predict(self, inputs: Tensor) -> FloatArray:
         """Probabilities (m, K)."""
-        return _softmax(_SCORE_SHARPNESS * self.scores(inputs))
+        return _softmax(SCORE_SHARPNESS * self.scores(inputs))
 
 
 class FourierPredictor(Regressed):
@@ -116,18 +117,23 @@ def each_alone(learners: Sequence[Learner]) -> Family:
     return lambda shared, labels: [learner.fit(shared, labels) for learner in learners]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Point:
     """One size of a learner: errors and mean squared losses ||f(x) - onehot(y)||^2 on the labels it learned and on
-    others, the norm of its weights (NaN where it has none), and the prequential bits of the labels.
+    others, and the prequential bits of the labels; `predictor` is what it learned from all of them.
     """
 
+    predictor: Predictor
     train_error: float
     test_error: float
     train_square: float
     test_square: float
-    norm: float
     prequential_bits: float
+
+    @property
+    def norm(self) -> float:
+        """The norm of the weights; NaN for what has none."""
+        return self.predictor.norm if isinstance(self.predictor, Regressed) else math.nan
 
 
 def across(family: Family, data: Data, schedule: Schedule) -> list[Point]:
@@ -149,8 +155,7 @@ def across(family: Family, data: Data, schedule: Schedule) -> list[Point]:
     for predictor, length in zip(family(data.shared, data.labels), lengths, strict=True):
         train_error, train_square = risks(predictor, data.shared.inputs, data.labels)
         test_error, test_square = risks(predictor, data.test_inputs, data.test_labels)
-        norm = predictor.norm if isinstance(predictor, Regressed) else float("nan")
-        points.append(Point(train_error, test_error, train_square, test_square, norm, length.total_bits))
+        points.append(Point(predictor, train_error, test_error, train_square, test_square, length.total_bits))
     return points
 
 

@@ -1,5 +1,7 @@
 """Nets with one hidden layer under the squared loss, a family of widths for a double descent (Belkin et al. 2019)."""
 
+from copy import deepcopy
+
 import torch
 import torch.nn.functional as F
 from pydantic import Field
@@ -7,12 +9,14 @@ from pydantic.dataclasses import dataclass
 from torch import Generator, Tensor, nn
 
 from mdlcode.config import STRICT, Seed, Settings
-from mdlcode.data.base import Shared
+from mdlcode.data.base import Data, Shared
 from mdlcode.learn import AdamW, NetPredictor, Steps
 from mdlcode.learn.nets.determinism import reproducible
 from mdlcode.learn.nets.optimizer import Optimizer
 from mdlcode.learn.nets.steps import descend
-from mdlcode.measures.phenomena.descent import Regressed
+from mdlcode.measures.lengths import TwoPartLength
+from mdlcode.measures.phenomena.descent import SCORE_SHARPNESS, Regressed
+from mdlcode.measures.trained import Trained
 from mdlcode.nets.families import Form, mlp
 from mdlcode.typing import FloatArray, IntArray
 
@@ -33,6 +37,17 @@ class SquareNet(Regressed):
         """As of `Regressed`."""
         scores: FloatArray = self._behind.logits(inputs.float()).double().cpu().numpy()
         return scores
+
+    def two_part_bits(self, data: Data) -> float:
+        """Bits of the weights, each tensor rounded to 16 values, and of the labels under the net with outputs times 10.
+
+        The measure `two-part-bits`, of softmax(10 f) as `predict` has it: how short the weights happen to be.
+        """
+        sharp = deepcopy(self.net)
+        with torch.no_grad():
+            for parameter in sharp[_OUT].parameters():
+                parameter.mul_(SCORE_SHARPNESS)
+        return TwoPartLength().of(Trained(sharp, data)).value
 
 
 @dataclass(frozen=True, config=STRICT)
