@@ -4,6 +4,7 @@ import difflib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from mdlcode.data.base import Data, Shared
 from mdlcode.data.bins import Bins
 from mdlcode.data.view import View
 from mdlcode.errors import MdlError
+from mdlcode.typing import FloatArray
 from mdlcode.validation import short, shown
 
 Reader = Callable[[], Any]
@@ -146,13 +148,20 @@ def _is_text(name: str, length: int | None) -> bool:
 
 
 def _digits() -> Source:
-    from sklearn.datasets import load_digits
-
     def pixels() -> Tensor:
         # 17 grey levels 0 .. 16, spread over a byte.
-        return torch.from_numpy((load_digits().images * 15.9375).astype(np.uint8))
+        return torch.from_numpy((_digits_table()[:, :-1].reshape(-1, 8, 8) * 15.9375).astype(np.uint8))
 
-    return Source(pixels, lambda: load_digits().target, num_classes=10)
+    return Source(pixels, lambda: _digits_table()[:, -1].astype(np.int64), num_classes=10)
+
+
+def _digits_table() -> FloatArray:
+    """Rows of 64 grey levels and a label, out of scikit-learn's file: to import its reader takes as long as torch."""
+    found = find_spec("sklearn")
+    assert found is not None
+    assert found.origin is not None
+    table: FloatArray = np.loadtxt(Path(found.origin).parent / "datasets" / "data" / "digits.csv.gz", delimiter=",")
+    return table
 
 
 def _diabetes() -> Source:
