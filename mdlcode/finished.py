@@ -125,6 +125,13 @@ def keep(key: str | None, value: Any) -> None:
         store.keep(key, value)
 
 
+def drop(key: str | None) -> None:
+    """Drops what is kept under a key, if anything."""
+    store = in_use()
+    if store is not None and key is not None:
+        store.drop(key)
+
+
 def once(
     key: str | None, work: Callable[[], T], pack: Callable[[T], Any], unpack: Callable[[Any], T], steps: int = 0
 ) -> T:

@@ -110,6 +110,11 @@ class Store:
             self.trim()
         self._written_bytes = (self._written_bytes or 0) + len(content)
 
+    def drop(self, key: str) -> None:
+        """Drops what is kept under a key, if anything."""
+        with suppress(OSError):
+            self._path(key).unlink()
+
     def entries(self) -> list[Entry]:
         """All that is kept, the least recently used first."""
         found = []

@@ -23,6 +23,7 @@ SMOKE = {
     "bench_bounds": ("1000", None),
     "forecast": ("200", None),
     "dimension_coverage": ("--runs 2 --seeds 1", None),
+    "kills": ("--kills 4 --commands dimension encode", None),
     "mnist_mlp": ("--limit 40", "MNIST"),
     "overhead": ("--labels 300", None),
     "imagenet_plan": ("--labels 300 --arch mlp-1x4 --shape 3 4 4", None),

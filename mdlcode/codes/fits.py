@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from mdlcode import finished, parallel
-from mdlcode.codes.opinions import Opinions, opinions
-from mdlcode.coding.binned import LocationScale, Mixed, Pieces
+from mdlcode.codes.opinions import MODELS, Opinions, opinions
 from mdlcode.data.base import Shared
 from mdlcode.learn import Learner, Predictor
 from mdlcode.learn.nets.kept import learned_key
@@ -67,7 +66,7 @@ class Experts:
         return opinions(self._path, inputs, self._shared.bins is not None)
 
 
-_PACKING = Packing[Fit](Fit, LocationScale, Pieces, Mixed)
+_PACKING = Packing[Fit](Fit, *MODELS)
 
 
 def _key(learner: Learner, shared: Shared, past: IntArray, block: Block) -> str | None:

@@ -1,5 +1,6 @@
 """The online code with replay: one pass over the labels, each batch learned together with old ones."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Literal
 
@@ -9,24 +10,28 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from mdlcode import progress
+from mdlcode import finished, progress
 from mdlcode.codes.base import Code, Received, say_uniformly
-from mdlcode.codes.calibration import Calibration, Temperature
+from mdlcode.codes.calibration import Calibration, Identity, Temperature
 from mdlcode.codes.forecast import Forecaster
 from mdlcode.codes.mixture import Switch
-from mdlcode.codes.opinions import Opinions, opinions
+from mdlcode.codes.opinions import MODELS, Opinions, opinions
 from mdlcode.coding.channel import Channel
 from mdlcode.config import STRICT, Seed, Settings
 from mdlcode.data.base import Shared
 from mdlcode.learn.nets.augment import Augment, NoAugment
 from mdlcode.learn.nets.average import RunningAverage
+from mdlcode.learn.nets.checkpoints import Checkpoint
 from mdlcode.learn.nets.determinism import reproducible
 from mdlcode.learn.nets.optimizer import AdamW, Optimizer
 from mdlcode.learn.nets.predictor import NetPredictor, Precision, new_net
 from mdlcode.learn.nets.steps import descend
 from mdlcode.learn.turns import say_labels
 from mdlcode.nets.arch import Arch
+from mdlcode.packing import Packing
 from mdlcode.typing import IntArray
+
+_PACKING = Packing[Opinions](*MODELS)
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -94,20 +99,31 @@ class Online(Code):
         first = int(ends[blocks[0][1]])
         past = np.zeros(shared.num_labels, dtype=np.int64)
         past[:first] = say_uniformly(channel, _part(labels, 0, first), first, shared)
-        trainer = _Trainer(self, shared, size)
+        trainer = _Trainer(self, shared, size, self._key(shared, labels))
         forecaster = Forecaster(1, self.calibration, Switch())
         send = partial(forecaster.transmit, channel)
         for number, block in enumerate(blocks[1:], start=1):
             trainer.learn(number, past)
             start, stop = ends[[*block]]
             past[start:stop] = say_labels(shared, block, _part(labels, start, stop), trainer.opinions, send)
+        trainer.end()
         return Received(past, trainer.average)
+
+    def _key(self, shared: Shared, labels: IntArray | None) -> str | None:
+        """What the net's way through these labels is known by, on Alice's side; calibration comes after it."""
+        if labels is None or finished.in_use() is None:
+            return None
+        about = shared.content, shared.num_classes, finished.digest(labels)
+        return finished.key("online", replace(self, calibration=Identity()), *about, device=shared.inputs.device)
 
 
 class _Trainer:
-    """The net on its way through the stream, a batch of `size` inputs after the other."""
+    """The net on its way through the stream, a batch of `size` inputs after the other.
 
-    def __init__(self, code: Online, shared: Shared, size: int) -> None:
+    What Alice's net said is kept with it, so that she goes on where she was ended, or takes it from there.
+    """
+
+    def __init__(self, code: Online, shared: Shared, size: int, key: str | None) -> None:
         self._code, self._shared, self._size = code, shared, size
         net, bf16 = new_net(code.arch, shared, code.seed, code.precision)
         self._learner = NetPredictor(net, shared, bf16)
@@ -118,15 +134,34 @@ class _Trainer:
         self._draws = np.random.Generator(np.random.PCG64(code.seed))
         self._generator = torch.Generator().manual_seed(code.seed)
         self._batches: list[tuple[Tensor, Tensor]] = []  # inputs and targets of each, brought to the device once
+        self._checkpoint = Checkpoint(key, [net], self._optimizer, [self._generator], self._ema.moving)
+        self._learned = self._checkpoint.resume()  # so many batches were learned, and what was said then is in the past
+        self._batch, self._said = 0, [_PACKING.unpack(each) for each in self._checkpoint.past]
 
     def opinions(self, inputs: Tensor) -> Opinions:
         """What the net with the running average of the weights says, the only expert."""
-        return opinions([self.average], inputs, self._shared.bins is not None)
+        if self._batch <= self._learned:
+            return self._said.pop(0)
+        said = opinions([self.average], inputs, self._shared.bins is not None)
+        if self._checkpoint.kept:
+            self._checkpoint.past.append(_PACKING.pack(said))
+        return said
+
+    def end(self) -> None:
+        """All is said."""
+        if self._batch > self._learned:
+            self._checkpoint.save(self._batch)
 
     def learn(self, num_batches: int, past: IntArray) -> None:
         """One step on the newest of `num_batches` batches and one on each that is replayed."""
         self._batches.append(self._known(num_batches - 1, past))
+        if self._batch > self._learned:
+            self._checkpoint.at(self._batch)
+        self._batch = num_batches
         self._heads = self._code.replay.next(self._heads, num_batches, self._draws)
+        if num_batches <= self._learned:
+            progress.advance(1 + self._code.replay.count)
+            return
         with reproducible(self._code.seed + num_batches, self._shared.inputs.device):
             for batch in [num_batches - 1, *self._heads.tolist()]:
                 self._step(*self._batches[batch])

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mdlcode.codes.calibration import Calibration
 from mdlcode.codes.mixture import sums_of
-from mdlcode.coding.binned import Binned
+from mdlcode.coding.binned import Binned, LocationScale, Mixed, Pieces
 from mdlcode.coding.channel import smooth
 from mdlcode.coding.entropy_models import Categories, EntropyModel
 from mdlcode.errors import MdlError
@@ -18,6 +18,7 @@ from mdlcode.learn.base import Predictor
 from mdlcode.typing import BoolArray, FloatArray, IntArray
 
 Opinions: TypeAlias = FloatArray | tuple[Binned, ...]  # (E, m, K), or E models of m rows
+MODELS = (LocationScale, Pieces, Mixed)  # that experts of the library give, and finished work is kept with
 
 
 class Variants(ABC):

@@ -23,12 +23,17 @@ class RunningAverage:
 
     def __init__(self, net: nn.Module, decay: float) -> None:
         self.net = deepcopy(net)
-        self._decay, self._updates = decay, 0
+        self._decay, self._updates = decay, torch.zeros((), dtype=torch.int64)
         tensors = _tensors(self.net)
         # One look, before the training: each waits for the device.
         self._moving = [each.is_floating_point() and bool(torch.isfinite(each).all()) for each in tensors]
         self._averages = [each for each, moving in zip(tensors, self._moving, strict=True) if moving]
         self._copies = [each for each, moving in zip(tensors, self._moving, strict=True) if not moving]
+
+    @property
+    def moving(self) -> list[Tensor]:
+        """All that changes with an update."""
+        return [*_tensors(self.net), self._updates]
 
     @torch.no_grad()
     def update(self, net: nn.Module) -> None:
@@ -39,11 +44,11 @@ class RunningAverage:
             torch._foreach_copy_(
                 self._copies, [each for each, moving in zip(tensors, self._moving, strict=True) if not moving]
             )
-        if self._updates == 0:
+        if not self._updates:
             torch._foreach_copy_(self._averages, values)
         else:
             steps = torch._foreach_sub(values, self._averages)
-            torch._foreach_mul_(steps, max(1 - self._decay, 1 / (1 + self._updates)))
+            torch._foreach_mul_(steps, max(1 - self._decay, 1 / (1 + self._updates.item())))
             torch._foreach_add_(self._averages, steps)
         self._updates += 1
 

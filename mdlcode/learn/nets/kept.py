@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from mdlcode import finished
 from mdlcode.data.base import Shared
@@ -24,12 +24,14 @@ def net_once(
     key: str | None, trainer: NetTrainer, shared: Shared, train: Callable[[], NetPredictor], steps: int
 ) -> NetPredictor:
     """The net that `train` makes in so many steps, or the one that is kept under this key."""
-    return finished.once(key, train, tensors_of, lambda tensors: remade(trainer, shared, tensors), steps)
+    return finished.once(
+        key, train, lambda made: tensors_of(made.net), lambda tensors: remade(trainer, shared, tensors), steps
+    )
 
 
-def tensors_of(learned: NetPredictor) -> dict[str, Tensor]:
+def tensors_of(net: nn.Module) -> dict[str, Tensor]:
     """Copies of all that a net holds."""
-    return {name: each.detach().cpu().clone() for name, each in held_tensors(learned.net).items()}
+    return {name: each.detach().cpu().clone() for name, each in held_tensors(net).items()}
 
 
 def remade(trainer: NetTrainer, shared: Shared, tensors: dict[str, Tensor]) -> NetPredictor:

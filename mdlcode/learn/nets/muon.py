@@ -53,6 +53,16 @@ class _MuonOptimizer(optim.Optimizer):
         self._others_share = _OTHERS_LR
         super().__init__(parameters, {"lr": config.lr})
 
+    def state_dict(self) -> dict[str, Any]:
+        """That of both."""
+        return {**super().state_dict(), "others": self._others.state_dict()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Sets the state of both."""
+        own = dict(state_dict)
+        self._others.load_state_dict(own.pop("others"))
+        super().load_state_dict(own)
+
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
         """One step of both."""

@@ -1,6 +1,6 @@
 """What keeps a net from learning its labels by heart."""
 
-from collections.abc import Callable
+from dataclasses import dataclass as dataclass_of_objects
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -12,8 +12,6 @@ from mdlcode.errors import MdlError
 from mdlcode.learn.nets.augment import Augment, NoAugment
 from mdlcode.learn.nets.predictor import NetPredictor
 from mdlcode.learn.nets.unlabelled import Consistency, FixMatch
-
-Objective = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -27,8 +25,8 @@ class Regularisation(Settings):
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     unlabelled: FixMatch | None = None
 
-    def objective(self, learned: NetPredictor, shared: Shared, generator: Generator) -> Objective:
-        """The loss of a net on a batch of raw inputs (m, ...) and targets (m,): what its training minimises.
+    def objective(self, learned: NetPredictor, shared: Shared, generator: Generator) -> "Objective":
+        """What the training of a net minimises.
 
         Raises MdlError for a loss on unlabelled sequences.
         """
@@ -39,11 +37,27 @@ class Regularisation(Settings):
             raise MdlError("FixMatch is for classes, and these targets are real numbers: leave `unlabelled` out")
         if self.unlabelled is not None:
             consistency = Consistency(self.unlabelled, shared.inputs, shared.num_classes, self.augment)
+        return Objective(self, learned, generator, consistency)
 
-        def loss(raw: Tensor, targets: Tensor) -> Tensor:
-            changed = self.augment.apply(raw, generator)
-            if consistency is not None:
-                return consistency.loss(learned, changed, targets, generator, self.label_smoothing)
-            return learned.loss(changed, targets, self.label_smoothing)
 
-        return loss
+@dataclass_of_objects(frozen=True, eq=False)
+class Objective:
+    """The loss of a net on a batch of raw inputs (m, ...) and targets (m,): what its training minimises."""
+
+    settings: Regularisation
+    learned: NetPredictor
+    generator: Generator
+    consistency: Consistency | None
+
+    @property
+    def moving(self) -> list[Tensor]:
+        """What changes along a training besides the net."""
+        return [] if self.consistency is None else [self.consistency.mean]
+
+    def __call__(self, raw: Tensor, targets: Tensor) -> Tensor:
+        """The loss, a number."""
+        smoothing = self.settings.label_smoothing
+        changed = self.settings.augment.apply(raw, self.generator)
+        if self.consistency is not None:
+            return self.consistency.loss(self.learned, changed, targets, self.generator, smoothing)
+        return self.learned.loss(changed, targets, smoothing)

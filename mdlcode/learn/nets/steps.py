@@ -11,6 +11,7 @@ from torch import Generator, Tensor, optim
 from mdlcode import progress
 from mdlcode.config import STRICT, Settings
 from mdlcode.data.base import Shared
+from mdlcode.learn.nets.checkpoints import Checkpoint
 from mdlcode.typing import IntArray
 
 _STEPS_PER_REPORT = 10
@@ -62,22 +63,34 @@ class Steps(Settings):
         half = shuffled(-(-num_inputs // 2), size, early, generator)
         return torch.cat([half, shuffled(num_inputs, size, steps - early, generator)])
 
-    def paced(self, optimizer: optim.Optimizer, order: Tensor) -> Iterator[tuple[int, Tensor]]:
+    def paced(
+        self, optimizer: optim.Optimizer, order: Tensor, checkpoint: Checkpoint | None = None
+    ) -> Iterator[tuple[int, Tensor]]:
         """Each step with its batch (size,), the first from 0, once the optimizer has the learning rates of that step.
 
-        The rates that the optimizer came with are the peaks. Steps that are done are reported to `progress`.
+        The rates that the optimizer came with are the peaks. Steps that are done are reported to `progress`. With a
+        checkpoint the first step is that at which a training was ended before.
         """
         peaks = [group["lr"] for group in optimizer.param_groups]
-        for step, batch in enumerate(order):
+        begin = 0 if checkpoint is None else checkpoint.resume()
+        progress.advance(begin - begin % _STEPS_PER_REPORT)
+        for step in range(begin, len(order)):
             for group, peak in zip(optimizer.param_groups, peaks, strict=True):
                 group["lr"] = peak * (1.0 if self.warmup is None else lr_share(step, len(order), self.warmup))
-            yield step, batch
+            yield step, order[step]
+            if checkpoint is not None:
+                checkpoint.at(step + 1)
             if (step + 1) % _STEPS_PER_REPORT == 0:
                 progress.advance(_STEPS_PER_REPORT)
         progress.advance(len(order) % _STEPS_PER_REPORT)
 
     def minibatches(
-        self, optimizer: optim.Optimizer, shared: Shared, labels: IntArray, generator: Generator
+        self,
+        optimizer: optim.Optimizer,
+        shared: Shared,
+        labels: IntArray,
+        generator: Generator,
+        checkpoint: Checkpoint | None = None,
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Raw inputs (size, ...) and targets (size,) of each step on these first labels (t,).
 
@@ -85,7 +98,7 @@ class Steps(Settings):
         """
         inputs, targets = shared.known(labels)
         order = self.batches(len(labels), len(inputs), generator).to(inputs.device)
-        for _, batch in self.paced(optimizer, order):
+        for _, batch in self.paced(optimizer, order, checkpoint):
             yield inputs[batch].float(), targets[batch].flatten()
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import torch
 from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
-from torch import Generator, nn
+from torch import Generator, Tensor, nn
 
 from mdlcode import finished, progress
 from mdlcode.config import STRICT, Seed
@@ -14,6 +14,7 @@ from mdlcode.data.base import Shared
 from mdlcode.errors import MdlError, TrainingError
 from mdlcode.learn.base import Learner, Predictor, parse_learner
 from mdlcode.learn.nets.average import RunningAverage
+from mdlcode.learn.nets.checkpoints import Checkpoint
 from mdlcode.learn.nets.determinism import reproducible
 from mdlcode.learn.nets.kept import learned_key, remade, tensors_of
 from mdlcode.learn.nets.optimizer import AdamW, Optimizer
@@ -21,7 +22,7 @@ from mdlcode.learn.nets.predictor import NetPredictor, NetTrainer, Prediction, n
 from mdlcode.learn.nets.regularisation import Regularisation
 from mdlcode.learn.nets.steps import Steps, descend
 from mdlcode.nets.arch import Arch
-from mdlcode.nets.held import fill, held_tensors, is_trained
+from mdlcode.nets.held import held_tensors, is_trained
 from mdlcode.typing import IntArray
 
 
@@ -78,36 +79,37 @@ class NetLearner(GradientLearner, NetTrainer):
         steps = self.steps(len(labels))
         stops = sorted({round(share * steps) for share in checkpoints} - {0} | {steps})
         keys = [learned_key("net", self, shared, labels, stop) for stop in stops]
-        found = [finished.find(key) for key in keys]
-        if None not in found:
+        path = [finished.find(key) for key in keys]
+        if None in path:
+            path = self._trained(shared, labels, stops)
+            for key, each in zip(keys, path, strict=True):
+                finished.keep(key, each)
+        else:
             progress.advance(steps)
-            return [remade(self, shared, each) for each in found]
-        path = self._trained(shared, labels, stops)
-        for key, each in zip(keys, path, strict=True):
-            finished.keep(key, None if key is None else tensors_of(each))
-        return path
+        return [remade(self, shared, each) for each in path]
 
-    def _trained(self, shared: Shared, labels: IntArray, stops: Sequence[int]) -> list[NetPredictor]:
-        """The net after so many steps, the last number that of all."""
+    def _trained(self, shared: Shared, labels: IntArray, stops: Sequence[int]) -> list[dict[str, Tensor]]:
+        """The tensors of the net after so many steps, the last number that of all."""
         learned, ema_decay = self.initial(shared), self.prediction.ema_decay
         average = RunningAverage(learned.net, ema_decay) if ema_decay else None
         optimizer, generator = self.optimizer.build(learned.net.train().parameters()), Generator()
         objective = self.regularisation.objective(learned, shared, generator.manual_seed(self.seed))
-        path = []
+        checkpoint = Checkpoint(
+            learned_key("training", self, shared, labels, *stops),
+            [learned.net],
+            optimizer,
+            [generator],
+            objective.moving if average is None else [*objective.moving, *average.moving],
+        )
         with reproducible(self.seed, shared.inputs.device):
-            minibatches = self.training.minibatches(optimizer, shared, labels, generator)
-            for step, (raw, targets) in enumerate(minibatches, start=1):
+            for raw, targets in self.training.minibatches(optimizer, shared, labels, generator, checkpoint):
                 descend(optimizer, objective(raw, targets))
                 if average is not None:
                     average.update(learned.net)
-                if step in stops:
-                    path.append(self._kept(learned.net if average is None else average.net, shared))
-        return path
-
-    def _kept(self, net: nn.Module, shared: Shared) -> NetPredictor:
-        kept = self.initial(shared)
-        fill(kept.net, held_tensors(net))
-        return kept
+                if checkpoint.step + 1 in stops:
+                    checkpoint.past.append(tensors_of(learned.net if average is None else average.net))
+        checkpoint.drop()
+        return checkpoint.past
 
 
 @dataclass(frozen=True, config=STRICT)

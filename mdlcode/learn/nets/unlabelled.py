@@ -34,7 +34,7 @@ class Consistency:
 
     def __init__(self, config: FixMatch, inputs: Tensor, num_classes: int, augment: Augment) -> None:
         self._config, self._inputs, self._augment = config, inputs, augment
-        self._mean = torch.full((num_classes,), 1.0 / num_classes, device=inputs.device)
+        self.mean = torch.full((num_classes,), 1.0 / num_classes, device=inputs.device)
 
     def loss(
         self, learned: NetPredictor, raw: Tensor, targets: Tensor, generator: Generator, label_smoothing: float
@@ -55,6 +55,6 @@ class Consistency:
         return supervised + self._config.weight * consistency
 
     def _aligned(self, probs: Tensor) -> Tensor:
-        self._mean = 0.99 * self._mean + 0.01 * probs.mean(0)
-        aligned = probs / self._mean
+        self.mean.copy_(0.99 * self.mean + 0.01 * probs.mean(0))
+        aligned = probs / self.mean
         return aligned / aligned.sum(1, keepdim=True)

@@ -12,6 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
+from mdlcode.learn.nets.checkpoints import Checkpoint
 from mdlcode.learn.nets.determinism import reproducible
 from mdlcode.learn.nets.kept import learned_key, net_once
 from mdlcode.learn.nets.optimizer import AdamW, Optimizer
@@ -63,12 +64,19 @@ class SubspaceLearner(GradientLearner, NetTrainer):
 
     def _trained(self, shared: Shared, labels: IntArray) -> NetPredictor:
         learned = self.initial(shared)
-        optimizer = self.optimizer.build(learned.net.train().parameters())
-        generator = Generator().manual_seed(self.seed)
+        moving = learned.net.train()
+        assert isinstance(moving, SubspaceNet)
+        optimizer, generator = self.optimizer.build(moving.parameters()), Generator().manual_seed(self.seed)
+        own = [moving.coordinates, moving.log_steps, moving.log_scale]
+        key = learned_key("training", self, shared, labels)
+        checkpoint = Checkpoint(
+            key, [moving.net], optimizer, [generator], own
+        )  # without projectors, which may be large
         with reproducible(self.seed, shared.inputs.device):
-            for raw, targets in self.training.minibatches(optimizer, shared, labels, generator):
-                descend(optimizer, learned.loss(raw, targets) + self.price(learned.net, len(labels)))
+            for raw, targets in self.training.minibatches(optimizer, shared, labels, generator, checkpoint):
+                descend(optimizer, learned.loss(raw, targets) + self.price(moving, len(labels)))
         self.finish(learned, shared, len(labels))
+        checkpoint.drop()
         return learned
 
     def price(self, net: nn.Module, num_labels: int) -> Tensor | float:
