@@ -13,7 +13,7 @@ from scipy.special import stdtrit
 from mdlcode.data import Data, View
 from mdlcode.data.view import split
 from mdlcode.experiments.pieces import Values
-from mdlcode.learn import NetLearner
+from mdlcode.learn.nets.training import GradientLearner
 from mdlcode.measures.phenomena.training import held_out
 from mdlcode.papers import Job
 
@@ -78,7 +78,7 @@ def titled(figure: Figure, found: Mapping[str, Any]) -> None:
     figure.suptitle(f"{found['data']}, n = {found['num_labels']:,}, {found['arch']}")
 
 
-def about(data: Data, learner: NetLearner) -> dict[str, Any]:
+def about(data: Data, learner: GradientLearner) -> dict[str, Any]:
     """What is stored of the data and the net beside what was found."""
     classes = data.shared.num_classes
     return {"data": data.name, "num_labels": len(data), "num_classes": classes, "arch": str(learner.arch)}
