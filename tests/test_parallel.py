@@ -10,16 +10,27 @@ import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Literal
 from unittest.mock import patch
 
 import pytest
 import torch
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 
 from mdlcode import parallel, progress
+from mdlcode.codes import BestOf, Prequential, Received, TwoPart, Uniform
+from mdlcode.coding.channel import Channel
+from mdlcode.config import STRICT
 from mdlcode.crew import Crew
+from mdlcode.data import Shared, View, load
 from mdlcode.errors import MdlError
+from mdlcode.experiments.compare import compare
+from mdlcode.learn import EnsembleLearner, NetLearner, Steps
+from mdlcode.typing import IntArray
 
 
 class Heard:
@@ -129,6 +140,38 @@ def test_warnings_of_workers_are_given_here() -> None:
         doers = {each.result() for each in [parallel.submit(warned, name) for name in "abcd"]}
     assert len(doers) == 2
     assert sorted(str(each.message)[0] for each in caught) == ["a", "b", "c", "d"]
+
+
+@dataclass(frozen=True, config=STRICT)
+class Told(Uniform):
+    """Says in a note which process measured it."""
+
+    kind: Literal["told"] = Field(default="told", kw_only=True)
+    place: int = 0
+
+    def transmit(self, channel: Channel, shared: Shared, labels: IntArray | None) -> Received:
+        time.sleep(0.3)
+        return replace(super().transmit(channel, shared, labels), notes=(str(os.getpid()),))
+
+
+def test_codes_measured_side_by_side_have_the_bits_that_they_have_alone() -> None:
+    data, net = load("digits", View(limit=100)), NetLearner("mlp-small", training=Steps(min_steps=20, max_steps=20))
+    ensemble = EnsembleLearner(net, size=2)
+    codes = [
+        Told(place=0),
+        TwoPart(net),
+        Prequential((net, ensemble)),
+        BestOf((TwoPart(net), Uniform())),
+        Told(place=1),
+    ]
+    alone = compare(data, codes)
+    with two_processes():
+        together = compare(data, codes)
+    assert [each.bits_by_part for each in together] == [each.bits_by_part for each in alone]
+    assert [each.code for each in together] == [each.code for each in alone]
+    doers = [each.notes for each in together if each.code == "told"]
+    assert doers[0] == (str(os.getpid()),)
+    assert doers[1] != doers[0]  # the worker begins at the other end
 
 
 def test_no_worker_is_started_for_little_work() -> None:

@@ -1,21 +1,28 @@
 """The command as a user meets it, its starts and ends in fresh processes."""
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import warnings
 from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
+import torch
 
 from conftest import Run
 from mdlcode import View, compare, load, names
+from mdlcode.cli import main
 from mdlcode.codes.presets import PRESETS, REAL_PRESETS
+from mdlcode.coding.message import unpack
 from mdlcode.data import DATASETS
+from mdlcode.experiments import compare as measuring
 from mdlcode.experiments.stored import read_results
 from mdlcode.nets import NETS, TOKEN_NETS
 
@@ -193,13 +200,41 @@ def test_users_net_is_imported_from_a_message_only_with_leave(mdlcode: Run, tmp_
     assert allowed.returncode == 0, allowed.stderr
 
 
-def test_workers_give_the_same_bits(mdlcode: Run, quick: Path, tmp_path: Path) -> None:
-    for workers in (1, 2):
-        out = tmp_path / str(workers)
-        ran = mdlcode("compare", "digits", "--config", quick, "-o", out, "--workers", workers, "--threads", 1)
+class Pipe(io.StringIO):
+    """What its reader has seen: all that was flushed."""
+
+    seen = ""
+
+    def flush(self) -> None:
+        self.seen = self.getvalue()
+
+
+def test_a_pipe_has_each_row_before_the_next_code_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe, seen = Pipe(), []
+    measured = measuring._measured
+
+    def watched(*arguments: object) -> object:
+        seen.append(pipe.seen)
+        return measured(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(measuring, "_measured", watched)
+    monkeypatch.setattr(
+        sys, "argv", ["mdlcode", "compare", "digits", "--codes", "uniform,frequencies", "--limit", "20"]
+    )
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(sys, "stdout", pipe)
+    with patch.dict(os.environ), warnings.catch_warnings():
+        main()
+    assert [("uniform" in each, "frequencies" in each) for each in seen] == [(False, False), (True, False)]
+
+
+def test_the_number_of_threads_does_not_depend_on_the_machine(mdlcode: Run, tmp_path: Path) -> None:
+    """Bits of trainings do depend on it: by default they are the same wherever the processor is."""
+    for typed, threads in (((), 1), (("--threads", 2), 2)):
+        torch.set_num_threads(2)  # as on a machine of two cores
+        ran = mdlcode("encode", "digits", "--code", "uniform", "--limit", 20, "-o", tmp_path / "m", *typed)
         assert ran.returncode == 0, ran.stderr
-    one, two = (json.loads((tmp_path / str(w) / "results.json").read_text())[1] for w in (1, 2))
-    assert one["total_bits"] == two["total_bits"]
+        assert unpack((tmp_path / "m").read_bytes())[0].environment.threads == threads
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,13 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from sklearn.datasets import load_digits
 
 from mdlcode.data import Data, Shared, View, from_arrays, from_dataset, load, load_shared
 from mdlcode.errors import MdlError
@@ -24,7 +27,9 @@ def test_digits_are_the_embedded_images() -> None:
 
 def test_a_code_of_digits_is_measured_without_scikit_learn() -> None:
     """Its import takes half as long as all else together."""
-    code = "import mdlcode, sys; mdlcode.compare(mdlcode.load('digits'), 'uniform'); print({*sys.modules} & {*sys.argv})"
+    code = (
+        "import mdlcode, sys; mdlcode.compare(mdlcode.load('digits'), 'uniform'); print({*sys.modules} & {*sys.argv})"
+    )
     unwanted = ("sklearn", "pandas", "scipy.stats", "torchvision", "pyro", "matplotlib")
     ran = subprocess.run([sys.executable, "-c", code, *unwanted], capture_output=True, text=True, check=True)
     assert ran.stdout == "set()\n"
