@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mdlcode.data import Bins, Data, Shared, View, from_arrays, from_dataset, from_text, load
     from mdlcode.errors import MdlError, MessageError, TrainingError
     from mdlcode.experiments.compare import compare
+    from mdlcode.finished import cached
     from mdlcode.learn import AnyLearner, EstimatorLearner, Learner, NetLearner, Predictor, Steps
     from mdlcode.proof.checks import audit, check_code
     from mdlcode.proof.proof import Proof
@@ -47,6 +48,7 @@ _HOMES = {
     "mdlcode.data": ("Bins", "Data", "Shared", "View", "from_arrays", "from_dataset", "from_text", "load"),
     "mdlcode.errors": ("MdlError", "MessageError", "TrainingError"),
     "mdlcode.experiments.compare": ("compare",),
+    "mdlcode.finished": ("cached",),
     "mdlcode.learn": ("AnyLearner", "EstimatorLearner", "Learner", "NetLearner", "Predictor", "Steps"),
     "mdlcode.weights": ("WeightCode",),
 }
@@ -80,6 +82,7 @@ __all__ = [
     "View",
     "WeightCode",
     "audit",
+    "cached",
     "check_code",
     "compare",
     "decode",

@@ -205,7 +205,7 @@ def _version(name: str) -> str | None:
     package = name.partition(":")[0].partition(".")[0]
     if package in _VERSIONED:
         return version("scikit-learn" if package == "sklearn" else package)
-    own = getattr(imported(name, "settings"), "cache_version", None)
+    own = getattr(imported(name, "settings"), "__dict__", {}).get("cache_version")  # its own, and not that of a base
     return None if own is None else repr(own)
 
 

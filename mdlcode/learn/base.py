@@ -1,7 +1,7 @@
 """From inputs and labels to a predictor: the two interfaces that every code can take."""
 
 from abc import ABC, abstractmethod
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator
 from torch import Tensor
@@ -47,8 +47,11 @@ class DensityPredictor(Predictor):
 class Learner(Configurable, ABC):
     """A deterministic function from inputs, some first labels and its own seed to a predictor.
 
-    A learner may read all the inputs, since both sides hold them, but only the labels it is given.
+    A learner may read all the inputs, since both sides hold them, but only the labels it is given. What one of your own
+    makes is kept as finished work if its class says by a `cache_version` of its own of what version it is.
     """
+
+    cache_version: ClassVar[str | None] = None
 
     @abstractmethod
     def fit(self, shared: Shared, labels: IntArray) -> Predictor:
