@@ -2,6 +2,7 @@
 
 import os
 import signal
+import warnings
 from pathlib import Path
 
 import torch
@@ -17,6 +18,7 @@ def identity(data: Data) -> tuple[int, int, int]:
 def said(error: type[Exception]) -> int:
     progress.advance(3)
     progress.say("well begun")
+    warnings.warn("not too fast", stacklevel=1)
     assert torch.get_num_threads() == 1
     raise error("and ended")
 

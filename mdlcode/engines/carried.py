@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
@@ -41,6 +42,23 @@ class Engine(ABC):
         return in_one_line(error)
 
 
+class _Arriving(Future[T]):
+    """A future that gives the warnings of its task where its result is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.warnings: list[tuple[Warning, type[Warning]]] = []
+        self.set_running_or_notify_cancel()
+
+    def result(self, timeout: float | None = None) -> T:
+        """The result, waited for."""
+        try:
+            return super().result(timeout)
+        finally:
+            while self.warnings:
+                warnings.warn(*self.warnings.pop(0), stacklevel=2)
+
+
 class Carried(Executor):
     """Runs functions on an engine; their threads, limits and versions are those of this process.
 
@@ -58,19 +76,19 @@ class Carried(Executor):
         variables = {name: os.environ.get(name, "") for name in _VARIABLES}
         variables["OMP_NUM_THREADS"] = str(torch.get_num_threads())
         task = Task(work, names, home, on_gpu, variables, [os.path.abspath(each) for each in sys.path])
-        future: Future[T] = Future()
-        future.set_running_or_notify_cancel()
+        future: _Arriving[T] = _Arriving()
         sent = self._engine.send(task, [self._residents.references[name] for name in names])
         sent.add_done_callback(partial(self._arrived, future, copy_context()))
         return future
 
-    def _arrived(self, future: "Future[T]", context: Context, sent: "Future[bytes]") -> None:
+    def _arrived(self, future: _Arriving[T], context: Context, sent: "Future[bytes]") -> None:
         try:
             outcome: Outcome = self._residents.unpack(sent.result())
         except (Exception, CancelledError) as error:
             future.set_exception(BrokenExecutor(f"{self._engine.name}: {self._engine.explained(error)}"))
             return
         context.run(_tell, outcome)
+        future.warnings = outcome.warnings
         if outcome.error is None:
             future.set_result(outcome.value)
         else:

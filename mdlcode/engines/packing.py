@@ -4,6 +4,7 @@ import io
 import os
 import pickle
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor
 from hashlib import sha256
@@ -116,14 +117,14 @@ class Residents:
 
 def done(task: Task, blobs: Sequence[Any]) -> bytes:
     """In a worker: the outcome of a task, whose residents these bytes are."""
-    outcome = Outcome()
+    outcome, caught = Outcome(), list[warnings.WarningMessage]()
     if not Path(os.environ.get(finished.VARIABLE, "")).is_dir():  # a cache of the sender's machine
         os.environ[finished.VARIABLE] = ""
     try:
         torch.set_num_threads(int(task.home["threads"]))
         _require_home(task)
         _hold(task.residents, blobs)
-        with progress.listening(outcome):
+        with progress.listening(outcome), warnings.catch_warnings(record=True) as caught:
             outcome.value = _Unpacker(task.work, _held.__getitem__).load()()
     except ModuleNotFoundError as error:
         outcome.error = BrokenExecutor(f"a worker has no module '{error.name}': install it there")
@@ -131,6 +132,7 @@ def done(task: Task, blobs: Sequence[Any]) -> bytes:
         if not isinstance(error, MdlError | BrokenExecutor):
             error.add_note("in a worker:\n" + traceback.format_exc())
         outcome.error = error
+    outcome.warnings = [(each.message, each.category) for each in caught if isinstance(each.message, Warning)]
     names = {id(each): name for name, each in _held.items()}
     return Packer(lambda found: names.get(id(found))).packed(outcome)
 

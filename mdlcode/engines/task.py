@@ -19,12 +19,13 @@ class Task:
 
 @dataclass
 class Outcome:
-    """What came of a task, as its worker tells it: a value or an error, steps done, and lines to say."""
+    """What came of a task, as its worker tells it: a value or an error, steps done, lines to say, and warnings."""
 
     value: Any = None
     error: BaseException | None = None
     steps: int = 0
     lines: list[str] = field(default_factory=list)
+    warnings: list[tuple[Warning, type[Warning]]] = field(default_factory=list)
 
     def start(self, description: str, total_steps: int) -> None:
         """Work of its own: its steps are none of the sender's."""

@@ -2,6 +2,7 @@
 
 import heapq
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -11,6 +12,7 @@ from mdlcode.codes.best_of import BestOf
 from mdlcode.codes.prequential import Prequential
 from mdlcode.codes.subspace import Subspace
 from mdlcode.codes.two_part import TwoPart
+from mdlcode.crew import START_CPU_SECONDS
 from mdlcode.data.base import Data, Shared
 from mdlcode.experiments.costs import Cost, batch_size, measured
 from mdlcode.learn import Learner
@@ -104,12 +106,16 @@ class Plan:
         return _BYTES_OF_A_NUMBER * sum(each.num_labels + each.predicted * rows for each in self.trainings)
 
     def wall_seconds(self, workers: int, engine: str = "processes") -> float:
-        """How long all trainings take on so many workers; a job of Slurm is a new process for each training."""
-        if workers == 1 and engine == "processes":
-            return sum(self.seconds)
+        """How long all trainings take on so many workers.
+
+        Of processes the first is the command's own, which begins with the shortest trainings at once, and the others
+        come later, as `crew` has it. A job of Slurm is a new process for each training.
+        """
+        if engine == "processes":
+            return scheduled(self.seconds, workers, START_CPU_SECONDS + _START_SECONDS, leads=True)
         if engine == "slurm":
             return scheduled([_START_SECONDS + each for each in self.seconds], workers)
-        return _START_SECONDS + scheduled(self.seconds, workers)
+        return scheduled(self.seconds, workers, _START_SECONDS)
 
     @property
     def _trainings_and_costs(self) -> list[tuple[Training, Cost | None]]:
@@ -119,16 +125,24 @@ class Plan:
         return batch_size(training.learner, self.shared.num_labels)
 
 
-def scheduled(seconds: Sequence[float], workers: int) -> float:
-    """When the last piece ends, where each is begun in this order by the first worker that is free (list scheduling).
+def scheduled(seconds: Sequence[float], workers: int, ready_seconds: float = 0.0, leads: bool = False) -> float:
+    """When the last piece ends, each begun in this order by the first worker that is free (list scheduling).
 
-    >>> scheduled([4.0, 3.0, 2.0, 1.0], workers=2)
-    5.0
+    Workers are there after `ready_seconds`. With `leads` one of them is there at once, and takes the last pieces first.
+
+    >>> scheduled([4.0, 3.0, 2.0, 1.0], workers=2), scheduled([4.0, 3.0, 2.0, 1.0], 2, ready_seconds=2.0, leads=True)
+    (5.0, 6.0)
     """
-    free = [0.0] * workers
-    for each in seconds:
-        heapq.heappush(free, heapq.heappop(free) + each)
-    return max(free)
+    waiting = deque(seconds)
+    free = [(ready_seconds, False)] * (workers - leads) + [(0.0, True)] * leads
+    heapq.heapify(free)
+    end = 0.0
+    while waiting:
+        start, leader = heapq.heappop(free)
+        done = start + (waiting.pop() if leader else waiting.popleft())
+        end = max(end, done)
+        heapq.heappush(free, (done, leader))
+    return end
 
 
 def planned(

@@ -1,7 +1,7 @@
 """A plan as a person reads it."""
 
 from mdlcode.engines import Place
-from mdlcode.experiments.plan import Plan
+from mdlcode.experiments.plan import Plan, scheduled
 from mdlcode.experiments.tables import Table
 
 _NEAR_ENOUGH = 1.02  # to the longest training: more workers bring nothing
@@ -10,7 +10,7 @@ _MIB = 2**20
 
 def plan_table(name: str, plan: Plan, place: Place, stated: bool) -> Table:
     """The wall time by number of workers; below it steps, operations, memory, bytes moved and the critical path."""
-    alone = plan.wall_seconds(1)
+    alone = sum(plan.seconds)
     rows = []
     for workers in _counts(plan, place):
         wall = plan.wall_seconds(workers, place.engine)
@@ -22,7 +22,7 @@ def plan_table(name: str, plan: Plan, place: Place, stated: bool) -> Table:
 def _counts(plan: Plan, place: Place) -> list[int]:
     """1, 2, 4, ... workers until more bring nothing, and those of the place."""
     longest, counts = max(plan.seconds), [1]
-    while counts[-1] < len(plan.trainings) and plan.wall_seconds(counts[-1], "none") > _NEAR_ENOUGH * longest:
+    while counts[-1] < len(plan.trainings) and scheduled(plan.seconds, counts[-1]) > _NEAR_ENOUGH * longest:
         counts.append(2 * counts[-1])
     return sorted({*counts, place.workers or 1})
 
@@ -60,7 +60,7 @@ def duration(seconds: float) -> str:
     """Seconds as a person says them.
 
     >>> duration(0.25), duration(75.0), duration(7260.0), duration(200_000.0)
-    ('0.2 s', '1 min 15 s', '2 h 1 min', '2 d 8 h')
+    ('0.2 s', '1 min 15 s', '2 h 1 min', '2 d 7 h')
     """
     if seconds < 60:
         return f"{seconds:.1f} s"

@@ -37,7 +37,7 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Executor]:
     place = Place(*request.param.split(":"))
     package = {"ray": "ray", "dask": "distributed"}[place.engine]
     pytest.importorskip(package, reason=f"no {package}: pip install 'mdlcode[{place.engine}]'")
-    with engines.opened(place, threads=1) as executor:
+    with engines.opened(place) as executor:
         assert executor is not None
         yield executor
 
@@ -69,12 +69,12 @@ def test_data_go_to_a_worker_once(cluster: Executor, digits: Data) -> None:
     assert cluster.submit(lambda data: data, digits).result() is digits
 
 
-def test_steps_lines_threads_and_errors_come_back(cluster: Executor) -> None:
+def test_steps_lines_warnings_threads_and_errors_come_back(cluster: Executor) -> None:
     heard = Heard()
     with progress.listening(heard):
-        with pytest.raises(MdlError, match="and ended"):
+        with pytest.raises(MdlError, match="and ended"), pytest.warns(UserWarning, match="not too fast"):
             cluster.submit(said, MdlError).result()
-        with pytest.raises(KeyError) as caught:
+        with pytest.raises(KeyError) as caught, pytest.warns(UserWarning, match="not too fast"):
             cluster.submit(said, KeyError).result()
     assert heard.words == [3, "well begun"] * 2
     assert "in said" in caught.value.__notes__[0]
@@ -95,7 +95,7 @@ def test_a_worker_of_another_version_ends_the_work(cluster: Executor, monkeypatc
 def test_jobs_of_slurm_give_the_same_bits_and_are_sent_again(jobs: Path, digits: Data) -> None:
     jobs.write_text(JOBS)
     code = replace(CODE, schedule=Listed((80,)))
-    with engines.opened(place_of(f"slurm:{jobs}"), threads=1) as executor, parallel.using(executor):
+    with engines.opened(place_of(f"slurm:{jobs}")) as executor, parallel.using(executor):
         message = code.encode(digits)
     assert message == replace(code).encode(replace(digits))
     assert Path("jobs/died").is_file()
@@ -105,7 +105,7 @@ def test_jobs_of_slurm_give_the_same_bits_and_are_sent_again(jobs: Path, digits:
 
 def test_a_job_that_never_ends_well_is_a_line(jobs: Path) -> None:
     jobs.write_text("folder: jobs\ncluster: local\nsetup: [kill -9 $$]\n")
-    with engines.opened(place_of(f"slurm:{jobs}"), threads=1) as executor:
+    with engines.opened(place_of(f"slurm:{jobs}")) as executor:
         assert executor is not None
         with pytest.raises(BrokenExecutor, match=r"^slurm: a job ended 3 times without an outcome: see .*err$"):
             executor.submit(pow, 2, 3).result()
@@ -124,7 +124,7 @@ def test_a_job_that_never_ends_well_is_a_line(jobs: Path) -> None:
 )
 def test_faults_of_jobs(text: str, line: str, jobs: Path) -> None:
     jobs.write_text(text)
-    with pytest.raises(MdlError) as caught, engines.opened(place_of(f"slurm:{jobs}"), threads=1):
+    with pytest.raises(MdlError) as caught, engines.opened(place_of(f"slurm:{jobs}")):
         pass
     assert line in str(caught.value)
 
@@ -134,7 +134,7 @@ def test_an_address_where_nobody_is(engine: str, monkeypatch: pytest.MonkeyPatch
     name, _, address = engine.partition(":")
     module = pytest.importorskip(f"mdlcode.engines.{name}")
     monkeypatch.setattr(module, "_PATIENCE_SECONDS", 0.3)
-    with pytest.raises(MdlError, match=f"^no .* at '{address}'"), engines.opened(place_of(engine), threads=1):
+    with pytest.raises(MdlError, match=f"^no .* at '{address}'"), engines.opened(place_of(engine)):
         pass
 
 
