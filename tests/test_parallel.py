@@ -146,7 +146,7 @@ def test_warnings_of_workers_are_given_here() -> None:
 class Told(Uniform):
     """Says in a note which process measured it."""
 
-    kind: Literal["told"] = Field(default="told", kw_only=True)
+    kind: Literal["told"] = Field(default="told", kw_only=True)  # type: ignore[assignment]
     place: int = 0
 
     def transmit(self, channel: Channel, shared: Shared, labels: IntArray | None) -> Received:
