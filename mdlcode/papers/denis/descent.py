@@ -72,7 +72,12 @@ def descent(job: Job) -> None:
     with drawing(3, 3, width=4.0, height=2.7) as (figure, axes):
         for row, (name, seeds) in enumerate(found.items()):
             _draw(axes[3 * row : 3 * row + 3], name, seeds)
-        figure.suptitle(f"{found[NETS][0]['data']}, n = {size.labels:,} (nets {size.net_labels:,})")
+        labels = (
+            f"{size.labels:,}"
+            if size.labels == size.net_labels
+            else f"{size.labels:,}, of the nets {size.net_labels:,}"
+        )
+        figure.suptitle(f"{found[NETS][0]['data']}, n = {labels}")
     job.store.figure("descent", figure, _caption(job, size, found))
 
 
@@ -157,40 +162,39 @@ def _draw(axes: Sequence[Axes], name: str, seeds: Sequence[Mapping[str, Any]]) -
         each.legend()
 
 
-def _peak(seeds: Sequence[Mapping[str, Any]], key: str, inner: bool = True) -> tuple[int, float, float, float]:
-    """The place of the highest mean, its value, the least one before it and the last one of all.
-
-    `inner` leaves out what comes before the smallest value of the first half, where curves fall to it.
+def _peak(seeds: Sequence[Mapping[str, Any]], key: str) -> tuple[int, float, float, float]:
+    """Of the means over seeds: where they are highest after their least value below the threshold, how high, that
+    least value, and the last of all.
     """
     means = np.mean([each[key] for each in seeds], axis=0)
-    half = int(np.searchsorted(seeds[0]["sizes"], seeds[0]["threshold"]))
-    start = int(means[: max(1, half)].argmin()) if inner else 0
-    top = start + int(means[start:].argmax())
-    return seeds[0]["sizes"][top], float(means[top]), float(means[: top + 1].min()), float(means[-1])
+    below = int(np.searchsorted(seeds[0]["sizes"], seeds[0]["threshold"]))
+    least = int(means[: max(1, below)].argmin())
+    top = least + int(means[least:].argmax())
+    return seeds[0]["sizes"][top], float(means[top]), float(means[least]), float(means[-1])
 
 
 def _caption(job: Job, size: Size, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     checks, told = [], []
-    for name in (FEATURES, NETS):
-        place, top, before, last = _peak(found[name], "test_square")
-        threshold = found[name][0]["threshold"]
-        checks += [threshold / _NEAR <= place <= _NEAR * threshold, last < top]
-        _, norm, _, end = _peak(found[name], "norm", inner=False)
+    for name, seeds in found.items():
+        place, top, before, last = _peak(seeds, "test_square")
+        threshold = seeds[0]["threshold"]
+        checks += [threshold / _NEAR <= place <= _NEAR * threshold, last < before < top]
         told.append(
-            f"{name}: the test's squared loss falls to {before:.2f}, peaks with {top:,.2f} at {place:,} (threshold"
-            f" {threshold:,}), ends with {last:.2f}; the norm's highest value is {norm:,.1f}, its last {end:,.1f}"
+            f"{name}: the test's squared loss falls to {before:.2f}, is {top:,.2f} again at {place:,} (threshold"
+            f" {threshold:,}) and ends with {last:.2f}"
         )
-        checks.append(end < norm)
-    _, tree, _, many = _peak(found[FORESTS], "test_square", inner=False)
-    checks.append(many < min(np.mean([each["test_square"] for each in found[FORESTS]], axis=0)[:-1]))
-    told.append(f"{FORESTS}: from {tree:.2f} at its highest to {many:.2f}, with no peak at interpolation")
+        if "norm" in seeds[0]:
+            norms = np.mean([each["norm"] for each in seeds], axis=0)
+            checks.append(norms[-1] < norms.max())
+            told[-1] += f", the norm's highest value is {norms.max():,.1f} and its last {norms[-1]:,.1f}"
     bits = "; ".join(_of_bits(name, seeds) for name, seeds in found.items())
     title = (
         "Belkin et al. 2019 (Figures 17 and 18 of the notes): errors, squared losses and norms as a learner grows past"
         " the size (dotted) at which it can just fit n labels of K classes, N = n features and n K parameters. Weights"
         " of smaller nets are reused up to there, as in the paper: part of the fall right after it is the new start."
         " Bits: the prequential code of the same learner by size; for the features also the closed form of Bayesian"
-        " regression on them, and for the nets the two-part bits of the weights at hand, rounded to 16 values."
+        " regression on them, and for the nets the two-part bits of the weights at hand, rounded to 16 values. In the"
+        " code each size meets its own peak at the time step of so many labels, one block of several."
     )
     sentence = f"{'; '.join(told)}. Bits a label (means over seeds, 95 % intervals): {bits}."
     nets = f"{size.net_labels:,} for the nets of {size.epochs:,.0f} epochs"
@@ -208,12 +212,15 @@ def _of_bits(name: str, seeds: Sequence[Mapping[str, Any]]) -> str:
     grown, threshold = np.array(seeds[0]["sizes"]), seeds[0]["threshold"]
     at = int(np.abs(np.log(grown / threshold)).argmin())
 
-    def three(key: str, label: str) -> str:
+    def told(key: str, label: str) -> str:
         means = np.mean([each[key] for each in seeds], axis=0)
-        best = int(means[: max(1, at)].argmin())
+        best, worst = int(means[: max(1, at)].argmin()), int(means.argmax())
         texts = [shown_interval([each[key][index] for each in seeds], ".2f") for index in (best, at, len(grown) - 1)]
-        return f"{label} {texts[0]} at the best size below the threshold, {texts[1]} at it, {texts[2]} at the largest"
+        return (
+            f"{label} {texts[0]} at the best size below the threshold, {texts[1]} at it, {texts[2]} at the largest, and"
+            f" most at {grown[worst]:,}"
+        )
 
     extra = {"closed_form": "Bayes on them", "two_part": "two-part"}
-    more = [three(key, label) for key, label in extra.items() if key in seeds[0]]
-    return "; ".join([three("bits_per_label", f"{name}, prequential"), *more])
+    more = [told(key, label) for key, label in extra.items() if key in seeds[0]]
+    return "; ".join([told("bits_per_label", f"{name}, prequential"), *more])
