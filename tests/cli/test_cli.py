@@ -223,7 +223,7 @@ def test_a_pipe_has_each_row_before_the_next_code_is_measured(monkeypatch: pytes
     )
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setattr(sys, "stdout", pipe)
-    with patch.dict(os.environ), warnings.catch_warnings():
+    with patch.dict(os.environ), warnings.catch_warnings(), pytest.raises(SystemExit):
         main()
     assert [("uniform" in each, "frequencies" in each) for each in seen] == [(False, False), (True, False)]
 

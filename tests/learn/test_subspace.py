@@ -13,9 +13,10 @@ from mdlcode.bayes.expected import label_bits
 from mdlcode.codes import BestOf, Subspace, TwoPart
 from mdlcode.codes.base import parse_code
 from mdlcode.codes.best_of import best_net
+from mdlcode.codes.presets import preset
 from mdlcode.coding.channel import Ledger, Receiver, Sender
 from mdlcode.config import to_config
-from mdlcode.data import Data
+from mdlcode.data import Data, from_arrays
 from mdlcode.errors import MdlError
 from mdlcode.learn import NetLearner, Real, Stepped, Steps, SubspaceLearner
 from mdlcode.learn.nets.predictor import NetPredictor
@@ -162,12 +163,35 @@ def test_frozen_parameters_stay(digits: Data) -> None:
 
 
 @pytest.mark.parametrize(
+    ("change", "most"),
+    [
+        ({"dimension": 649, "arch": "linear"}, 649),
+        ({"dimension": 651, "arch": "linear"}, 650),
+        ({"dimension": 600, "layers": "normalisation"}, 522),
+    ],
+)
+def test_there_is_no_more_than_a_coordinate_for_each_parameter(
+    change: dict[str, object], most: int, digits: Data
+) -> None:
+    """So that one setting serves small data, whose nets are small, too."""
+    learner = replace(QUICK, **change)
+    assert len(moving(learner.initial(digits.shared)).coordinates) == most
+    assert learner.dimensions(digits.shared)[1] >= most
+
+
+@pytest.mark.parametrize("name", ["prequential", "subspace"])
+def test_named_codes_take_tables_of_few_features(name: str) -> None:
+    random = np.random.default_rng(0)
+    labels = random.integers(2, size=60)
+    data = from_arrays((labels + random.normal(size=60))[:, None].astype(np.float32), labels)
+    assert preset(name).codelength(data).num_labels == 60
+
+
+@pytest.mark.parametrize(
     ("change", "says"),
     [
         ({"arch": "nets_of_mine:frozen"}, "all parameters of the net are frozen"),
-        ({"dimension": 651, "arch": "linear"}, "between 1 and 650 is needed"),
         ({"dimension": 3, "layers": "layerwise"}, "between 4"),
-        ({"dimension": 600, "layers": "normalisation"}, "between 1 and 522"),
         ({"coordinates": Stepped(step=1e-5, bit_price=0)}, "steps from zero"),
     ],
 )

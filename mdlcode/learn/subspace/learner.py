@@ -32,9 +32,10 @@ _SETTLING_BATCH = 500
 class SubspaceLearner(GradientLearner, NetTrainer):
     """Trains theta = theta0(seed) + P(seed) v in the `dimension` coordinates v (Li et al. 2018).
 
-    `projection` draws P, `layers` says which parameters move together, `coordinates` whether v is real or
-    of whole steps. Batch norm's statistics are taken from the inputs after the training. So the net is v, the seed,
-    these statistics, and what else a training changes, such as the statistics of other norms.
+    Where fewer parameters move, there is a coordinate for each. `projection` draws P, `layers` says which parameters
+    move together, `coordinates` whether v is real or of whole steps. Batch norm's statistics are taken from the inputs
+    after the training. So the net is v, the seed, these statistics, and what else a training changes, such as the
+    statistics of other norms.
     """
 
     kind: Literal["subspace"] = Field(default="subspace", kw_only=True)
@@ -47,13 +48,17 @@ class SubspaceLearner(GradientLearner, NetTrainer):
     def initial(self, shared: Shared) -> NetPredictor:
         """The net at theta0, the same for everybody."""
         net, bf16 = new_net(self.arch, shared, self.seed, "auto")
-        span = Span(projection=self.projection, dimension=self.dimension, layers=self.layers, seed=self.seed)
+        dimension = min(self.dimension, self._sizes(net)[1])
+        span = Span(projection=self.projection, dimension=dimension, layers=self.layers, seed=self.seed)
         moving = SubspaceNet(net, span, self.coordinates)
         return NetPredictor(moving.to(shared.inputs.device), shared, bf16)
 
     def dimensions(self, shared: Shared) -> tuple[int, int]:
         """The least dimension, one for each group of parameters, and the largest: D, all that move."""
-        parameters = trained(new_net(self.arch, shared, self.seed, "auto")[0])
+        return self._sizes(new_net(self.arch, shared, self.seed, "auto")[0])
+
+    def _sizes(self, net: nn.Module) -> tuple[int, int]:
+        parameters = trained(net)
         groups = grouped(parameters, self.layers)
         return len(groups), sum(parameters[name].numel() for names in groups for name in names)
 
