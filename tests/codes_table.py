@@ -11,6 +11,7 @@ from mdlcode.codes import (
     Buffer,
     Code,
     Compressed,
+    Draws,
     FixedShare,
     Frequencies,
     Geometric,
@@ -124,6 +125,7 @@ CODES: dict[str, Code] = {
     "muon": Prequential((NetLearner(optimizer=Muon(), training=QUICK),), schedule=Listed((60,))),
     "probing": Prequential((UniformLearner(), EstimatorLearner()), schedule=Portions((0.1, 0.5))),
     "online": Online(arch="tinycnn"),
+    "online-draws": Online(arch="mlp", first=4, batch_size=24, replay=Draws(1, size=16), optimizer=Sgd(lr=0.05)),
     "online-buffer": Online(arch="mlp", replay=Buffer(2), augment=Crop(pad=1), optimizer=AdamW(lr=3e-3)),
     "bits-back": Variational(BAYES, BitsBack(tries=4)),
     "refined": Variational(

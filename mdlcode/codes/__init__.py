@@ -9,7 +9,7 @@ from mdlcode.codes.forecast import Forecaster
 from mdlcode.codes.frequencies import Frequencies
 from mdlcode.codes.linear import Linear
 from mdlcode.codes.mixture import Bayes, FixedShare, Switch
-from mdlcode.codes.online import Buffer, Online, Streams
+from mdlcode.codes.online import Buffer, Draws, Online, Streams
 from mdlcode.codes.prequential import Prequential
 from mdlcode.codes.schedule import Geometric, Listed, Portions
 from mdlcode.codes.subspace import Subspace
@@ -24,6 +24,7 @@ __all__ = [
     "Buffer",
     "Code",
     "Compressed",
+    "Draws",
     "FixedShare",
     "Forecaster",
     "Frequencies",

@@ -1,7 +1,9 @@
 """The online code with replay: one pass over the labels, each batch learned together with old ones."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from typing import Annotated, Literal
 
 import numpy as np
@@ -22,7 +24,7 @@ from mdlcode.data.base import Shared
 from mdlcode.learn.nets.augment import Augment, NoAugment
 from mdlcode.learn.nets.average import RunningAverage
 from mdlcode.learn.nets.checkpoints import Checkpoint
-from mdlcode.learn.nets.determinism import reproducible
+from mdlcode.learn.nets.determinism import reproducible, sent
 from mdlcode.learn.nets.optimizer import AdamW, Optimizer
 from mdlcode.learn.nets.predictor import NetPredictor, Precision, new_net
 from mdlcode.learn.nets.steps import descend
@@ -31,6 +33,8 @@ from mdlcode.nets.arch import Arch
 from mdlcode.packing import Packing
 from mdlcode.typing import IntArray
 
+Block = tuple[int, int]
+_SHARE = 8  # so many times as many labels come before a batch as it has
 _PACKING = Packing[Opinions](*MODELS)
 
 
@@ -45,10 +49,6 @@ class Streams(Settings):
     kind: Literal["streams"] = Field(default="streams", kw_only=True)
     count: int = Field(default=8, ge=0, le=10_000)
 
-    def start(self) -> IntArray:
-        """The heads' places before the first batch."""
-        return np.zeros(self.count, dtype=np.int64)
-
     def next(self, heads: IntArray, num_batches: int, generator: np.random.Generator) -> IntArray:
         """Which of the `num_batches` past batches each head replays now."""
         jumps = generator.random(self.count) < 1.0 / (num_batches + 2)
@@ -62,13 +62,33 @@ class Buffer(Settings):
     kind: Literal["buffer"] = Field(default="buffer", kw_only=True)
     count: int = Field(default=8, ge=0, le=10_000)
 
-    def start(self) -> IntArray:
-        """Nothing is remembered between batches."""
-        return np.zeros(self.count, dtype=np.int64)
-
     def next(self, heads: IntArray, num_batches: int, generator: np.random.Generator) -> IntArray:
         """Which of the `num_batches` past batches to replay now."""
         return generator.integers(num_batches, size=self.count)
+
+
+@dataclass(frozen=True, config=STRICT)
+class Draws(Settings):
+    """Replayed batches are `size` inputs each, drawn uniformly from the past; the newest batch is filled up to `size`.
+
+    So early steps, whose new batches are small, see as many inputs as later ones.
+    """
+
+    kind: Literal["draws"] = Field(default="draws", kw_only=True)
+    count: int = Field(default=2, ge=0, le=10_000)
+    size: int = Field(default=64, ge=1)
+
+    def picks(self, newest: Block, generator: np.random.Generator) -> Iterator[IntArray]:
+        """The inputs of each step, the numbers of all that came before the end of the newest batch.
+
+        >>> [len(each) for each in Draws(count=2, size=8).picks((3, 6), np.random.default_rng(0))]
+        [6, 6, 6]
+        """
+        start, stop = newest
+        size = min(self.size, stop)
+        yield np.concatenate([np.arange(start, stop), generator.integers(stop, size=max(0, size - (stop - start)))])
+        for _ in range(self.count):
+            yield generator.integers(stop, size=size)
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -76,16 +96,18 @@ class Online(Code):
     """Mini-batch incremental code with replay (Bornschein, Li & Hutter 2022, arXiv 2210.07931).
 
     Each batch is sent under the running average of the weights, calibrated on the labels sent before;
-    then the net takes one step on it and one on each replayed batch. The first batch is uniform. Where tokens have
-    labels, a batch is as many whole sequences as have about `batch_size` labels, one at least.
+    then the net takes one step on it and one on each replayed batch. The first batch is uniform. A batch has an eighth
+    of the labels before it, but `first` at least and `batch_size` at most. Where tokens have labels, it is as many
+    whole sequences as have about so many labels, one at least.
     """
 
     kind: Literal["online"] = Field(default="online", kw_only=True)
     arch: Arch = "auto"
     optimizer: Optimizer = AdamW(lr=1e-3)
     augment: Augment = NoAugment()
+    first: int = Field(default=16, ge=1)
     batch_size: int = Field(default=16, ge=1)
-    replay: Annotated[Streams | Buffer, Field(discriminator="kind")] = Streams()
+    replay: Annotated[Streams | Buffer | Draws, Field(discriminator="kind")] = Streams()
     ema_decay: float = Field(default=0.95, gt=0, lt=1)
     calibration: Calibration = Temperature()
     precision: Precision = "auto"
@@ -93,21 +115,34 @@ class Online(Code):
 
     def transmit(self, channel: Channel, shared: Shared, labels: IntArray | None) -> Received:
         """Batch by batch: predict, send, learn."""
-        ends, size = shared.label_ends, max(1, self.batch_size * len(shared) // shared.num_labels)
-        blocks = [(start, min(start + size, len(shared))) for start in range(0, len(shared), size)]
+        ends, blocks = shared.label_ends, self.blocks(len(shared), shared.num_labels)
         progress.start("online", len(blocks) * (1 + self.replay.count))
         first = int(ends[blocks[0][1]])
         past = np.zeros(shared.num_labels, dtype=np.int64)
         past[:first] = say_uniformly(channel, _part(labels, 0, first), first, shared)
-        trainer = _Trainer(self, shared, size, self._key(shared, labels))
+        trainer = _Trainer(self, shared, self._key(shared, labels))
         forecaster = Forecaster(1, self.calibration, Switch())
         send = partial(forecaster.transmit, channel)
-        for number, block in enumerate(blocks[1:], start=1):
-            trainer.learn(number, past)
+        for newest, block in pairwise(blocks):
+            trainer.learn(newest, past)
             start, stop = ends[[*block]]
             past[start:stop] = say_labels(shared, block, _part(labels, start, stop), trainer.opinions, send)
         trainer.end()
         return Received(past, trainer.average)
+
+    def blocks(self, num_inputs: int, num_labels: int) -> list[Block]:
+        """The batches, as the first input of each and the one after its last.
+
+        >>> Online(first=4, batch_size=6).blocks(num_inputs=60, num_labels=60)[-5:]
+        [(36, 40), (40, 45), (45, 50), (50, 56), (56, 60)]
+        """
+        sizes = self.batch_size, min(self.first, self.batch_size)
+        most, least = (max(1, size * num_inputs // num_labels) for size in sizes)
+        stops = [0]
+        while stops[-1] < num_inputs:
+            size = min(max(least, stops[-1] // _SHARE), most)
+            stops.append(min(stops[-1] + size, num_inputs))
+        return list(pairwise(stops))
 
     def _key(self, shared: Shared, labels: IntArray | None) -> str | None:
         """What the net's way through these labels is known by, on Alice's side; calibration comes after it."""
@@ -118,21 +153,21 @@ class Online(Code):
 
 
 class _Trainer:
-    """The net on its way through the stream, a batch of `size` inputs after the other.
+    """The net on its way through the stream, a batch of inputs after the other.
 
     What Alice's net said is kept with it, so that she goes on where she was ended, or takes it from there.
     """
 
-    def __init__(self, code: Online, shared: Shared, size: int, key: str | None) -> None:
-        self._code, self._shared, self._size = code, shared, size
+    def __init__(self, code: Online, shared: Shared, key: str | None) -> None:
+        self._code, self._shared = code, shared
         net, bf16 = new_net(code.arch, shared, code.seed, code.precision)
         self._learner = NetPredictor(net, shared, bf16)
         self._ema = RunningAverage(net, code.ema_decay)
         self.average = NetPredictor(self._ema.net, shared, bf16)
         self._optimizer = code.optimizer.build(net.parameters())
-        self._heads = code.replay.start()
         self._draws = np.random.Generator(np.random.PCG64(code.seed))
         self._generator = torch.Generator().manual_seed(code.seed)
+        self._heads = np.zeros(code.replay.count, dtype=np.int64)
         self._batches: list[tuple[Tensor, Tensor]] = []  # inputs and targets of each, brought to the device once
         self._checkpoint = Checkpoint(key, [net], self._optimizer, [self._generator], self._ema.moving)
         self._learned = self._checkpoint.resume()  # so many batches were learned, and what was said then is in the past
@@ -152,25 +187,28 @@ class _Trainer:
         if self._batch > self._learned:
             self._checkpoint.save(self._batch)
 
-    def learn(self, num_batches: int, past: IntArray) -> None:
-        """One step on the newest of `num_batches` batches and one on each that is replayed."""
-        self._batches.append(self._known(num_batches - 1, past))
+    def learn(self, newest: Block, past: IntArray) -> None:
+        """One step on the newest batch and one on each that is replayed."""
         if self._batch > self._learned:
             self._checkpoint.at(self._batch)
-        self._batch = num_batches
-        self._heads = self._code.replay.next(self._heads, num_batches, self._draws)
-        if num_batches <= self._learned:
-            progress.advance(1 + self._code.replay.count)
-            return
-        with reproducible(self._code.seed + num_batches, self._shared.inputs.device):
-            for batch in [num_batches - 1, *self._heads.tolist()]:
-                self._step(*self._batches[batch])
+        self._batch += 1
+        steps = self._steps(newest, past)
+        if self._batch > self._learned:
+            with reproducible(self._code.seed + self._batch, self._shared.inputs.device):
+                for inputs, targets in steps:
+                    self._step(inputs, targets.flatten())
         progress.advance(1 + self._code.replay.count)
 
-    def _known(self, batch: int, past: IntArray) -> tuple[Tensor, Tensor]:
-        first, ends = batch * self._size, self._shared.label_ends
-        inputs, targets = self._shared.known(past[ends[first] : ends[first + self._size]], first)
-        return inputs, targets.flatten()
+    def _steps(self, newest: Block, past: IntArray) -> Iterator[tuple[Tensor, Tensor]]:
+        """Inputs and targets of each step. What is replayed is drawn at once, of batches that were learned before too."""
+        replay, ends = self._code.replay, self._shared.label_ends
+        if isinstance(replay, Draws):
+            inputs, targets = self._shared.known(past[: ends[newest[1]]])
+            picks = [sent(torch.from_numpy(each), inputs.device) for each in replay.picks(newest, self._draws)]
+            return ((inputs[each], targets[each]) for each in picks)
+        self._batches.append(self._shared.known(past[slice(*ends[[*newest]])], newest[0]))
+        self._heads = replay.next(self._heads, self._batch, self._draws)
+        return (self._batches[each] for each in [self._batch - 1, *self._heads.tolist()])
 
     def _step(self, inputs: Tensor, targets: Tensor) -> None:
         self._learner.net.train()

@@ -28,7 +28,10 @@ def reproducible(seed: int, device: torch.device) -> Iterator[None]:
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
     """Torch's generators start from `seed` inside, and are as before outside."""
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
+        if device.type == "cuda":
+            torch.manual_seed(seed)
+        else:  # without a trace of the stack for a GPU that may start later, as `torch.manual_seed` keeps
+            torch.default_generator.manual_seed(seed)
         yield
 
 
