@@ -108,13 +108,13 @@ def _proved(record: Record) -> str:
     return f"seed {record['seed']} {verdict}"
 
 
-def written(page: str, made: str) -> str:
+def written(page: str, made: str, first: str = BEGIN, last: str = END) -> str:
     """The page with what was made between its two marks."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    before, begin, rest = page.partition(first)
+    _, end, after = rest.partition(last)
     if not (begin and end):
-        raise SystemExit(f"the page has no lines '{BEGIN}' and '{END}'")
-    return f"{before}{BEGIN}\n{made}\n{END}{after}"
+        raise SystemExit(f"the page has no lines '{first}' and '{last}'")
+    return f"{before}{begin}\n{made}\n{end}{after}"
 
 
 def main() -> None:

@@ -25,6 +25,9 @@ SMOKE = {
     "dimension_coverage": ("--runs 2 --seeds 1", None),
     "kills": ("--kills 4 --commands dimension encode", None),
     "mnist_mlp": ("--limit 40", "MNIST"),
+    "performance": ("--check", None),
+    "replay_curve": ("--limit 60 --kept {folder}/kept.json", "preqtorch"),
+    "step": ("--steps 5 --repeats 1", None),
     "overhead": ("--labels 300", None),
     "imagenet_plan": ("--labels 300 --arch mlp-1x4 --shape 3 4 4", None),
     "plan_check": ("--data digits:60 --arch mlp-1x4 --within 9", None),
@@ -42,11 +45,14 @@ def test_no_benchmark_is_left_out() -> None:
 
 
 @pytest.mark.parametrize("name", SMOKE)
-def test_a_benchmark_runs(name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_benchmark_runs(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     arguments, needed = SMOKE[name]
     if needed and not (data_root() / needed).exists() and importlib.util.find_spec(needed.partition(".")[0]) is None:
         pytest.skip(f"needs {needed}")
-    monkeypatch.setattr(sys, "argv", [name, *arguments.split()])
+    monkeypatch.setattr(sys, "argv", [name, *arguments.format(folder=tmp_path).split()])
+    monkeypatch.syspath_prepend(ROOT)
     with patch.dict(os.environ):  # limits that it sets are its own
         runpy.run_path(str(ROOT / f"{name}.py"), run_name="__main__")
     assert any(letter.isdigit() for letter in capsys.readouterr().out)
