@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import torch
@@ -43,7 +44,7 @@ def our_bits(limit: int, replays: int, size: int) -> float:
 
 def measured(limit: int, file: Path) -> dict[str, dict[str, list[float]]]:
     """Points by tool and setting, those that are kept and those that were missing."""
-    kept = json.loads(file.read_text()) if file.exists() else {}
+    kept: dict[str, dict[str, Any]] = json.loads(file.read_text()) if file.exists() else {}
     points = kept.setdefault(str(limit), {"versions": versions(), "mdlcode": {}, "preqtorch": {}})
     point(partial(our_bits, 100, 1, 32)), point(partial(preqtorch_streams, 100))  # torch starts
     for number in range(max(len(OURS), len(THEIRS))):

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import platform
+import shutil
 import tempfile
 import time
 import warnings
@@ -102,8 +103,12 @@ def at_least_temporary() -> Iterator[None]:
     if in_use() is not None:
         yield
         return
-    with tempfile.TemporaryDirectory(prefix="mdlcode-", ignore_cleanup_errors=True) as folder, using(Path(folder)):
-        yield
+    folder = Path(tempfile.mkdtemp(prefix="mdlcode-"))
+    try:
+        with using(folder):
+            yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def find(key: str | None) -> Any:

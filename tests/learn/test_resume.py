@@ -98,7 +98,7 @@ def test_the_online_code_goes_on_and_is_there_for_another_calibration(steps: Beg
         code.measure(digits)
     taken = steps()
     again = code.measure(digits)
-    assert len(taken) == 27 - 18  # of three batches and eight replayed ones each, two were learned whole
+    assert len(taken) == 63 - 18  # of seven batches and eight replayed ones each, two were learned whole
     assert np.array_equal(whole.codelength.bits_by_label, again.codelength.bits_by_label)
     taken = steps()
     plain = replace(code, calibration=Identity()).measure(digits)
@@ -110,4 +110,4 @@ def test_the_online_code_goes_on_and_is_there_for_another_calibration(steps: Beg
     assert np.array_equal(again.received.predictor.predict(new), plain.received.predictor.predict(new))
     assert isinstance(code.calibration, Temperature)
     assert np.array_equal(code.decode(digits.shared, code.encode(digits)), digits.labels)
-    assert len(taken) == 27  # Bob's
+    assert len(taken) == 63  # Bob's

@@ -2,6 +2,7 @@
 
 from copy import deepcopy
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -23,7 +24,8 @@ class RunningAverage:
 
     def __init__(self, net: nn.Module, decay: float) -> None:
         self.net = deepcopy(net)
-        self._decay, self._updates = decay, torch.zeros((), dtype=torch.int64)
+        self._decay = decay
+        self._updates = np.zeros((), dtype=np.int64)  # on the host: to read it waits for no device
         tensors = _tensors(self.net)
         # One look, before the training: each waits for the device.
         self._moving = [each.is_floating_point() and bool(torch.isfinite(each).all()) for each in tensors]
@@ -33,7 +35,7 @@ class RunningAverage:
     @property
     def moving(self) -> list[Tensor]:
         """All that changes with an update."""
-        return [*_tensors(self.net), self._updates]
+        return [*_tensors(self.net), torch.from_numpy(self._updates)]  # of the same memory
 
     @torch.no_grad()
     def update(self, net: nn.Module) -> None:
@@ -48,7 +50,7 @@ class RunningAverage:
             torch._foreach_copy_(self._averages, values)
         else:
             steps = torch._foreach_sub(values, self._averages)
-            torch._foreach_mul_(steps, max(1 - self._decay, 1 / (1 + self._updates.item())))
+            torch._foreach_mul_(steps, max(1 - self._decay, 1 / (1 + int(self._updates))))
             torch._foreach_add_(self._averages, steps)
         self._updates += 1
 
