@@ -134,7 +134,7 @@ def table(kept: Mapping[str, Any]) -> str:
         pairs = kept[name]["cpu_seconds"]
         least = [min(each) for each in zip(*pairs, strict=True)]
         ratios = [one / other for one, other in pairs]
-        spread = f"**{least[0] / least[1]:.2f}** ({min(ratios):.2f} - {max(ratios):.2f})"
+        spread = f"**{least[0] / least[1]:.3g}** ({min(ratios):.3g} - {max(ratios):.3g})"
         rows.append(f"| {figure} | {beside} | {spread} | {len(pairs)} | {least[0]:.3f} / {least[1]:.3f} |")
     made = sorted({f"{each['processor']}, {each['versions']}" for each in kept.values()})
     return "\n".join([*rows, "", f"Measured on: {'; '.join(made)}."])

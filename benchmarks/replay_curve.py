@@ -14,18 +14,17 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import matplotlib.pyplot as plt
 import torch
 from mnist_mlp import preqtorch_streams, replayed
 
 from mdlcode import View, load
-from mdlcode.experiments.results import versions
 from mdlcode.files import write_text
 
 OURS = [(1, 32), (1, 64), (2, 32), (2, 64), (3, 64), (5, 64)]  # replays, their size
 THEIRS = [(1, 64), (2, 64), (1, 32), (2, 32), (4, 32)]  # streams, size of a batch
+Points = dict[str, dict[str, list[float]]]  # by tool and setting: bits and CPU seconds
 KEPT = Path(__file__).parent / "replay_curve.json"
 
 
@@ -42,10 +41,10 @@ def our_bits(limit: int, replays: int, size: int) -> float:
     return replayed(replays, size).codelength(load("mnist", View(limit=limit))).total_bits
 
 
-def measured(limit: int, file: Path) -> dict[str, dict[str, list[float]]]:
+def measured(limit: int, file: Path) -> Points:
     """Points by tool and setting, those that are kept and those that were missing."""
-    kept: dict[str, dict[str, Any]] = json.loads(file.read_text()) if file.exists() else {}
-    points = kept.setdefault(str(limit), {"versions": versions(), "mdlcode": {}, "preqtorch": {}})
+    kept = json.loads(file.read_text()) if file.exists() else {}
+    points: Points = kept.setdefault(str(limit), {"mdlcode": {}, "preqtorch": {}})
     point(partial(our_bits, 100, 1, 32)), point(partial(preqtorch_streams, 100))  # torch starts
     for number in range(max(len(OURS), len(THEIRS))):
         for tool, settings, bits in (("mdlcode", OURS, our_bits), ("preqtorch", THEIRS, preqtorch_streams)):

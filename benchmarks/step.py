@@ -63,8 +63,8 @@ def overhead(steps: int, repeats: int) -> list[float]:
     They take turns, since other work on the machine comes and goes.
     """
     shared, labels = data()
-    bare(shared, labels, 5)  # torch starts
-    ours(shared, labels, 5)
+    for loop in (bare, ours):  # torch starts
+        loop(shared, labels, 5)
     pairs = [
         (cpu_seconds(lambda: ours(shared, labels, steps)), cpu_seconds(lambda: bare(shared, labels, steps)))
         for _ in range(repeats)

@@ -200,7 +200,7 @@ class _Trainer:
         progress.advance(1 + self._code.replay.count)
 
     def _steps(self, newest: Block, past: IntArray) -> Iterator[tuple[Tensor, Tensor]]:
-        """Inputs and targets of each step. What is replayed is drawn at once, also of earlier batches."""
+        """Inputs and targets of each step. What is replayed is drawn at once, for batches that are skipped too."""
         replay, ends = self._code.replay, self._shared.label_ends
         if isinstance(replay, Draws):
             inputs, targets = self._shared.known(past[: ends[newest[1]]])
