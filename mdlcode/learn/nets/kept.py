@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from mdlcode import finished
+from mdlcode import finished, progress
 from mdlcode.data.base import Shared
 from mdlcode.learn.base import Learner
 from mdlcode.learn.nets.predictor import NetPredictor, NetTrainer
@@ -24,9 +24,13 @@ def net_once(
     key: str | None, trainer: NetTrainer, shared: Shared, train: Callable[[], NetPredictor], steps: int
 ) -> NetPredictor:
     """The net that `train` makes in so many steps, or the one that is kept under this key."""
-    return finished.once(
-        key, train, lambda made: tensors_of(made.net), lambda tensors: remade(trainer, shared, tensors), steps
-    )
+    if (found := finished.find(key)) is not None:
+        progress.advance(steps)
+        return remade(trainer, shared, found)
+    made = train()
+    if key is not None:  # however fast it was: the most of it may have been done before a kill
+        finished.keep(key, tensors_of(made.net))
+    return made
 
 
 def tensors_of(net: nn.Module) -> dict[str, Tensor]:
