@@ -45,33 +45,26 @@ class Size:
     seeds: int
 
 
-def _size(
-    data: str,
-    labels: int | None,
-    arch: str,
-    epochs: float,
-    lr: float,
-    rounds: int,
-    every: int,
-    squeezing: int,
-    seeds: int,
-) -> Size:
-    learner = NetLearner(
-        arch, Steps(epochs=epochs, min_steps=1, batch_size=60, warmup=None), AdamW(lr=lr, weight_decay=0.0)
-    )
+def _size(data: str, labels: int | None, learner: NetLearner, rounds: int, every: int, steps: int, seeds: int) -> Size:
+    epochs = learner.training.epochs
     checks = tuple(epoch for epoch in _CHECKS if epoch < epochs)
-    squeezer = RateAware(training=Steps(epochs=1e-3, min_steps=squeezing, warmup=0.05))
+    squeezer = RateAware(training=Steps(epochs=1e-3, min_steps=steps, warmup=0.05))
     return Size(data, labels, learner, rounds, every, checks, 8, squeezer, seeds)
 
 
+def _learner(arch: str, epochs: float, lr: float) -> NetLearner:
+    training = Steps(epochs=epochs, min_steps=1, batch_size=60, warmup=None)
+    return NetLearner(arch, training, AdamW(lr=lr, weight_decay=0.0))
+
+
 TICKETS = {
-    "smoke": (_size("digits", 400, "mlp-2x64", 20, 1e-2, 8, 4, 400, 3),),
-    "cpu": (_size("mnist", 2000, f"{_NETS}:lenet_300_100", 12, 1.2e-3, 14, 2, 600, 3),),
+    "smoke": (_size("digits", 400, _learner("mlp-2x64", 20, 1e-2), 8, 4, 400, 2),),
+    "cpu": (_size("mnist", 2000, _learner(f"{_NETS}:lenet_300_100", 12, 1.2e-3), 14, 2, 600, 3),),
     "full": (
-        _size("mnist", None, f"{_NETS}:lenet_300_100", 50, 1.2e-3, 20, 2, 20_000, 5),
-        _size("cifar10", None, f"{_NETS}:conv_2", 24, 2e-4, 20, 2, 20_000, 5),
-        _size("cifar10", None, f"{_NETS}:conv_4", 30, 3e-4, 20, 2, 20_000, 5),
-        _size("cifar10", None, f"{_NETS}:conv_6", 36, 3e-4, 20, 2, 20_000, 5),
+        _size("mnist", None, _learner(f"{_NETS}:lenet_300_100", 50, 1.2e-3), 20, 2, 20_000, 5),
+        _size("cifar10", None, _learner(f"{_NETS}:conv_2", 24, 2e-4), 20, 2, 20_000, 5),
+        _size("cifar10", None, _learner(f"{_NETS}:conv_4", 30, 3e-4), 20, 2, 20_000, 5),
+        _size("cifar10", None, _learner(f"{_NETS}:conv_6", 36, 3e-4), 20, 2, 20_000, 5),
     ),
 }
 
@@ -185,7 +178,9 @@ def _draw_bits(axes: Axes, found: Seeds, rival: Seeds) -> None:
     axes.axhline(_uniform(found), color="grey", linestyle="--", linewidth=0.8, label="uniform code")
     axes.set(ylabel="bits", yscale="log")
     _by_density(axes)
-    axes.legend(loc="lower left", fontsize=7)
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, 200 * high)  # room for the legend
+    axes.legend(loc="upper left", fontsize=7)
 
 
 def _of_net(row: Mapping[str, Any]) -> float:
