@@ -25,7 +25,7 @@ from mdlcode.weights.net_file import decode_net, pack_net
 MESSAGE, NET = b"MDLCODE1", b"MDLNET01"
 HOUSE = Path(mdlcode.__file__).parent
 # What imports by a name that is written in the library itself.
-OWN_NAMES = {"__init__.py", "papers/__init__.py", "cli/reproduce.py", "weights/general.py"}
+OWN_NAMES = {"__init__.py", "engines/__init__.py", "papers/__init__.py", "cli/reproduce.py", "weights/general.py"}
 
 
 def forged(magic: bytes, file: bytes, change: Callable[[dict[str, Any]], object]) -> bytes:

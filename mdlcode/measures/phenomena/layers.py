@@ -119,12 +119,13 @@ def layer_bits(learner: NetLearner, data: Data, squeezer: Squeezer | None = None
     """The bits that each layer takes when the learner's net is squeezed and sent, as the `compressed` code does.
 
     Here a net is sent even where none pays. `squeezer`, by default `RateAware`, goes on from what `learner` trains.
-    Batch norms that are folded away have no bits. Raises MdlError for data without a labelled test set.
+    Batch norms that are folded away have no bits. Raises MdlError for data without a labelled test set, and where the
+    squeezer prunes a layer to nothing, as few labels may want at its `bit_price` of 1.
 
     >>> from mdlcode.data import View, load
     >>> from mdlcode.data.view import split
     >>> from mdlcode.learn import Steps
-    >>> squeezer = RateAware(NetLearner("mlp-1x16"), training=Steps(min_steps=200, max_steps=200))
+    >>> squeezer = RateAware(NetLearner("mlp-1x16"), training=Steps(min_steps=200, max_steps=200), bit_price=0.1)
     >>> found = layer_bits(squeezer.start, split(load("digits", View(limit=300)), 200), squeezer)
     >>> list(found.by_layer), found.by_layer["1"] > found.by_layer["3"]
     (['1', '3'], True)
