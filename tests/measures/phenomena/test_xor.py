@@ -30,7 +30,7 @@ def test_the_net_is_its_formula() -> None:
         by_hand = 0.0
         for sign, channels in ((1, net.positive), (-1, net.negative)):
             for channel in channels:
-                by_hand += sign * max(max(0.0, float(channel @ pattern)) for pattern in point)
+                by_hand += sign * max(max(0.0, float(channel.detach() @ pattern)) for pattern in point)
         assert value == pytest.approx(by_hand, abs=1e-5)
 
 
