@@ -133,36 +133,21 @@ _CODES_MEASURES = (
     *("prunability", "perturbation-magnitude", "sotl", "cross-entropy", "sum-of-frobenius"),
     *(*MARGINS, *CODELENGTHS, *RETRAINED),
 )
+
+
+def _under_every_code(nets: Nets, depth: int) -> Nets:
+    """The nets of a grid that have this depth and the first seed, with all codes among their measures."""
+    axes = {name: values for name, values in nets.grid.axes.items() if name not in ("depth", "seed")}
+    grid = replace(nets.grid, axes=axes, fixed={**nets.grid.fixed, "depth": depth})
+    about = f"the {len(grid.settings)} nets of A of depth {depth} and one seed, under every code"
+    return Nets(nets.data, grid, _CODES_MEASURES, about)
+
+
 _CODES = {
-    "smoke": Nets(
-        "digits",
-        Grid(
-            training=Training(steps=300),
-            axes={"width": (16, 48), "dropout": (0.0, 0.3), "l2": (0.0, 0.005)},
-            fixed={"depth": 1, "train_size": 300, "label_noise": 0.2, "batch_size": 32, "lr": 0.05},
-            prequential_seeds=(0,),
-        ),
-        _CODES_MEASURES,
-        "the 8 MLPs of A of depth 1 and one seed, under every code",
-    ),
-    "cpu": Nets(
-        "mnist",
-        Grid(
-            training=Training(steps=3000),
-            axes={
-                "width": (32, 64, 128),
-                "dropout": (0.0, 0.1, 0.3),
-                "l2": (0.0, 0.001, 0.005),
-                "augment": ("none", "shift"),
-            },
-            fixed={"depth": 2, "train_size": 1000, "label_noise": 0.2, "batch_size": 32, "lr": 0.02},
-            prequential_seeds=(0,),
-        ),
-        _CODES_MEASURES,
-        "the 54 MLPs of A of depth 2 and one seed, under every code",
-    ),
+    "smoke": _under_every_code(_A["smoke"], depth=1),
+    "cpu": _under_every_code(_A["cpu"], depth=2),
+    "full": _under_every_code(_A["cpu"], depth=2),  # the paper has no such nets
 }
-_CODES["full"] = _CODES["cpu"]  # the paper has no such nets
 _DESCENT = {
     "smoke": Nets(
         "digits",
