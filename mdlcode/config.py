@@ -131,7 +131,8 @@ def to_config(value: Any) -> Any:
         return {"object": value.said}
     if not isinstance(value, Configurable):
         return _fields(value)
-    return {"kind": kind_of(value)} | {name: each for name, each in _fields(value).items() if name != "kind"}
+    held = {name: each for name, each in _fields(value).items() if name != "kind"}
+    return {"kind": kind_of(value)} | held
 
 
 def _fields(value: Any) -> Config:

@@ -22,6 +22,7 @@ from mdlcode.codes.variational import Variational
 from mdlcode.data import Data, View, from_arrays, load
 from mdlcode.errors import MdlError
 from mdlcode.learn import CheckpointedLearner, FrequencyLearner, NetLearner, RateAware, Steps, UniformLearner
+from mdlcode.learn.grid.forecasts import Recalled
 from mdlcode.learn.nets.training import NetLearner as Trained
 from mdlcode.learn.squeeze import retrainer
 from mdlcode.measures.dimension_search import DimensionSearch
@@ -351,3 +352,9 @@ def test_files_of_others_and_pipes_are_passed_over(tmp_path: Path, monkeypatch: 
     assert store.find("ac") is None
     monkeypatch.setattr("mdlcode.store.is_own", lambda _: False)
     assert store.find("aa") is None
+
+
+def test_what_no_config_can_hold_is_measured_and_not_kept(kept: Store, digits: Data) -> None:
+    said = Recalled(np.full((len(digits), digits.shared.num_classes), 1 / digits.shared.num_classes))
+    assert Prequential((said,)).codelength(digits).compression_ratio == pytest.approx(1.0)
+    assert kept.entries() == []
