@@ -47,6 +47,7 @@ def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A file for jobs that are processes here; nobody waits for files that a file system may show later."""
     submitit = pytest.importorskip("submitit", reason="no submitit: pip install 'mdlcode[slurm]'")
     monkeypatch.setattr(submitit.Job, "_results_timeout_s", 0)
+    monkeypatch.setenv("MDLCODE_CACHE", "")  # a job is needed, whatever other tests have finished
     monkeypatch.chdir(tmp_path)
     return tmp_path / "jobs.yaml"
 
