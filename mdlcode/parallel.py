@@ -22,7 +22,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
-_told: set[str] = set()  # our variables of the environment that the process which asks for work has set here
 _executor: ContextVar[Executor | None] = ContextVar("executor", default=None)
 
 
@@ -69,21 +68,31 @@ class _Elsewhere(Generic[T]):
 
 def _settings() -> tuple[int, dict[str, str]]:
     """What a process has been told that works for this one: its threads, and our variables of the environment."""
-    told = {name: value for name, value in os.environ.items() if name.startswith("MDLCODE_")}
-    return torch.get_num_threads(), told
+    return torch.get_num_threads(), _variables()
 
 
 def _as_there(settings: tuple[int, dict[str, str]], work: Callable[[], T]) -> "_ByValue[T]":
-    """The result of work under the settings of the process that asks for it."""
+    """The result of work under the settings of the process that asks for it; its own variables are put back."""
     threads, told = settings
     if torch.get_num_threads() != threads:
         torch.set_num_threads(threads)
-    for name in _told - told.keys():  # by the task before
-        os.environ.pop(name, None)
-    os.environ.update(told)
-    _told.clear()
-    _told.update(told)
-    return _ByValue(work())
+    own = _variables()
+    _set_variables(told)
+    try:
+        return _ByValue(work())
+    finally:
+        _set_variables(own)
+
+
+def _variables() -> dict[str, str]:
+    """Our variables of the environment."""
+    return {name: value for name, value in os.environ.items() if name.startswith("MDLCODE_")}
+
+
+def _set_variables(wanted: dict[str, str]) -> None:
+    for name in _variables().keys() - wanted.keys():
+        del os.environ[name]
+    os.environ.update(wanted)
 
 
 def submit(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Pending[T]:

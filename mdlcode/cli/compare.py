@@ -1,5 +1,6 @@
 """`mdlcode compare` and `mdlcode audit`."""
 
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -59,9 +60,10 @@ def compare(given: Codes, out_folder: OutFolder = None, force: Force = False) ->
     try:
         with o.computing(chosen.threads, chosen.place):
             settings = chosen.seed, failed, chosen.candidates, chosen.prove
-            for result in measure_each(loaded, codes, out_folder, force, *settings):
-                results.append(result)
-                table.add(shown.row(result))
+            with closing(measure_each(loaded, codes, out_folder, force, *settings)) as measured:
+                for result in measured:
+                    results.append(result)
+                    table.add(shown.row(result))
     finally:
         table.end()
         _end(results, bool(chosen.bounds))

@@ -3,7 +3,7 @@
 import json
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -78,13 +78,14 @@ def measure_each(
     failed: Callable[[str, MdlError], None] | None = None,
     candidates: int = 1,
     prove: bool = False,
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """The results of named codes, each as soon as it is known and saved.
 
     Workers, where there are some, begin with the last code, and share the parts of those that have parts. `seed` is
     noted in the results. Bounds pay log2 `candidates` bits, where the settings were chosen among so many. `prove` as
     of `compare`, by one process that is started before the first code. An error of a code is handed to `failed` and
-    ends that code alone; without `failed` it is raised.
+    ends that code alone; without `failed` it is raised. Who may leave before the last result closes it, so that Bob and
+    the folder of finished work end then.
     """
     alone_bits, named = _frequencies_bits(data), list(codes)
     with ExitStack() as stack:

@@ -43,8 +43,8 @@ class Run:
         """The code's result, measured now or read back."""
         place = folder / self.name
         if not (place / "results.json").is_file():
-            for result in measure_each(self.load(), [(self.label, self.code)], place):
-                progress.say(f"{self.name}: {result.total_bits:,.1f} bits in {result.seconds:,.1f} s")
+            [result] = measure_each(self.load(), [(self.label, self.code)], place)
+            progress.say(f"{self.name}: {result.total_bits:,.1f} bits in {result.seconds:,.1f} s")
         [stored] = read_results(place)
         _same_settings(place, stored.result.config, to_config(self.code))
         return stored

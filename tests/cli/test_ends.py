@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -113,10 +114,10 @@ def test_a_command_that_is_ended_shows_what_is_done(name: str, run: Main, monkey
     signal.signal(number, signal.SIG_DFL)
 
     def ended(*arguments: Any, **options: Any) -> Iterator[Any]:
-        measured = measure_each(*arguments, **options)
-        yield next(measured)
-        os.kill(os.getpid(), number)
-        yield next(measured)
+        with closing(measure_each(*arguments, **options)) as measured:
+            yield next(measured)
+            os.kill(os.getpid(), number)
+            yield next(measured)
 
     monkeypatch.setattr(sys.modules["mdlcode.experiments.compare"], "measure_each", ended)
     status, said, error = run(*SMALL, "--out", "out")
@@ -124,6 +125,7 @@ def test_a_command_that_is_ended_shows_what_is_done(name: str, run: Main, monkey
     assert "uniform" in said
     assert "132.9" in said
     assert [row["code"] for row in json.loads(Path("out/results.json").read_text())] == ["uniform"]
+    assert os.environ["MDLCODE_CACHE"] == ""  # the folder that was shared within the command is gone
 
 
 def test_nohup_is_kept(run: Main) -> None:
