@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from mdlcode import finished
-from mdlcode.codes import Online, Temperature
+from mdlcode.codes import Draws, Online, Streams, Temperature
 from mdlcode.codes.calibration import Identity
 from mdlcode.data import Data
 from mdlcode.learn import CheckpointedLearner, Learner, NetLearner, Steps, SubspaceLearner
@@ -89,8 +89,11 @@ def test_every_training_goes_on_to_the_same_bits(name: str, steps: Begin, digits
     assert len(store.entries()) == len(whole)  # the checkpoint is gone, and the nets are there
 
 
-def test_the_online_code_goes_on_and_is_there_for_another_calibration(steps: Begin, digits: Data) -> None:
-    code = Online(arch="mlp-1x8", batch_size=30)
+@pytest.mark.parametrize("replay", [Streams(), Draws(count=8, size=20)], ids=["streams", "draws"])
+def test_the_online_code_goes_on_and_is_there_for_another_calibration(
+    replay: Streams | Draws, steps: Begin, digits: Data
+) -> None:
+    code = Online(arch="mlp-1x8", batch_size=30, replay=replay)
     with finished.using(None):
         whole = code.measure(digits)
     steps(20)
