@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from torch import nn
+from torch import Tensor, nn
 
 from mdlcode.errors import MdlError
 from mdlcode.trust import imported
@@ -74,7 +74,30 @@ def cnn(input_shape: tuple[int, ...], num_classes: int, form: Form) -> nn.Sequen
     return nn.Sequential(*layers, nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(maps[-1], num_classes))
 
 
-FAMILIES: dict[str, Family] = {"mlp": mlp, "nin": nin, "cnn": cnn}
+def resnet(input_shape: tuple[int, ...], num_classes: int, form: Form) -> nn.Sequential:
+    """The ResNet of the double descent (Nakkiran et al. 2020), whose activations come first (He et al. 2016).
+
+    Four stages of width, 2 width, 4 width and 8 width maps have `depth` blocks each, so that 2 is ResNet18; all but the
+    first begin with a halving. Dropout stands before the readout, which is linear on the mean of each map.
+
+    >>> sum(p.numel() for p in resnet((3, 32, 32), 10, Form(64, 2, batch_norm=True)).parameters())
+    11171146
+    """
+    maps = [form.width * 2**stage for stage in range(4)]
+    blocks: list[nn.Module] = []
+    for stage, (inner, outer) in enumerate(pairwise((form.width, *maps))):
+        for index in range(form.depth):
+            first = index == 0
+            stride = 2 if first and stage else 1
+            blocks.append(_Residual(inner if first else outer, outer, stride, form.batch_norm))
+    last = maps[-1] if form.depth else form.width
+    return nn.Sequential(
+        *[nn.Conv2d(_channels(input_shape), form.width, 3, padding=1, bias=False), *blocks],
+        *[nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(form.dropout), nn.Linear(last, num_classes)],
+    )
+
+
+FAMILIES: dict[str, Family] = {"mlp": mlp, "nin": nin, "cnn": cnn, "resnet": resnet}
 
 
 def family(name: str) -> Family:
@@ -96,3 +119,24 @@ def _channels(input_shape: tuple[int, ...]) -> int:
 def _convolution(inner: int, outer: int, kernel: int, form: Form, stride: int = 1) -> list[nn.Module]:
     conv = nn.Conv2d(inner, outer, kernel, stride=stride, padding=kernel // 2, bias=not form.batch_norm)
     return [conv, *([nn.BatchNorm2d(outer)] if form.batch_norm else []), nn.ReLU()]
+
+
+class _Residual(nn.Module):
+    """Norm, ReLU and a 3 x 3 convolution, twice, added to the inputs, or to a convolution of them if shapes change."""
+
+    def __init__(self, inner: int, outer: int, stride: int, batch_norm: bool) -> None:
+        super().__init__()
+        norms = [nn.BatchNorm2d(maps) if batch_norm else nn.Identity() for maps in (inner, outer)]
+        self.first = nn.Sequential(norms[0], nn.ReLU())
+        self.rest = nn.Sequential(
+            *[nn.Conv2d(inner, outer, 3, stride=stride, padding=1, bias=False), norms[1], nn.ReLU()],
+            nn.Conv2d(outer, outer, 3, padding=1, bias=False),
+        )
+        changes = stride > 1 or inner != outer
+        self.shortcut = nn.Conv2d(inner, outer, 1, stride=stride, bias=False) if changes else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps (m, inner, H, W) to (m, outer, H / stride, W / stride), rounded up."""
+        active = self.first(x)
+        added: Tensor = self.rest(active) + (x if self.shortcut is None else self.shortcut(active))
+        return added

@@ -33,6 +33,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
         (settings._A, {"width": (2, 6), "dropout": (0.0, 0.3), "seed": (0, 1)}, _FEW),
         (settings._CODES, few, (*_FEW, "subspace-bits")),
         (settings._DESCENT, few, _FEW),
+        (settings._RESNETS, {"width": (1, 2, 3)}, _FEW),
     ):
         fixed = {"depth": 1, "train_size": 80, "label_noise": 0.2, "batch_size": 20}
         grid = replace(table["smoke"].grid, training=Training(steps=20), axes=axes, fixed=fixed)
@@ -47,7 +48,7 @@ def test_every_table_and_figure_is_made_and_nothing_is_made_twice(tmp_path: Path
     names = {path.stem for path in (tmp_path / "out").glob("*.json")} - {"reproduction"}
     assert names == set(items("kuhn"))
     told = {name: json.loads((tmp_path / "out" / f"{name}.json").read_text()) for name in names}
-    assert all(told[f"fig{number}"]["figure"].endswith(".png") for number in (1, 2, 3, 5))
+    assert all(told[f"fig{number}"]["figure"].endswith(".png") for number in range(1, 6))
     assert "In the paper 0.3613 for prunability" in told["fig1"]["caption"]
     table = told["codelengths"]["table"][2]
     assert [row[:3] for row in table if row[0] == "subspace-bits"] == [["subspace-bits", "codes", "3"]]
@@ -63,9 +64,9 @@ def test_every_table_and_figure_is_made_and_nothing_is_made_twice(tmp_path: Path
 
 def test_scales_are_those_of_the_issue() -> None:
     sizes = {scale: {name: len(nets.grid.settings) for name, nets in grids(scale).items()} for scale in settings._A}
-    assert sizes["smoke"] == {"A": 32, "codes": 8, "descent": 8}
-    assert sizes["cpu"] == {"A": 324, "B": 96, "codes": 54, "descent": 80}
-    assert sizes["full"] == {"A": 324, "codes": 54, "descent": 160}
+    assert sizes["smoke"] == {"A": 32, "codes": 8, "descent": 8, "resnets": 3}
+    assert sizes["cpu"] == {"A": 324, "B": 96, "codes": 54, "descent": 80, "resnets": 16}
+    assert sizes["full"] == {"A": 324, "codes": 54, "descent": 160, "resnets": 160}
 
 
 def test_pruned_and_perturbed_weights_move_as_far() -> None:

@@ -22,8 +22,8 @@ _SHIFT_PIXELS = 2
 class Setting:
     """One net: each of these may be an axis of a grid.
 
-    `net` is a family ("mlp", "nin", "cnn", or one's own as package.module:function). `l2` times half the squared
-    norm of the kernels, not of biases or norms, is added to the loss. `dropout` is the probability to drop.
+    `net` is a family ("mlp", "nin", "cnn", "resnet", or one's own as package.module:function). `l2` times half the
+    squared norm of the kernels, not of biases or norms, is added to the loss. `dropout` is the probability to drop.
     `augment` shifts images by up to two pixels, and mirrors them. `optimizer` is stochastic gradient descent with
     momentum 0.9, or Adam. `train_size` is the number of labels, all by default; of these the share `label_noise` is
     redrawn uniformly. `seed` gives the first weights, the batches and all noise.

@@ -1,4 +1,4 @@
-"""Figures 1 and 3 of Kuhn et al. 2021: measures along a double descent."""
+"""Figures 1, 3 and 4 of Kuhn et al. 2021: measures along a double descent."""
 
 from collections.abc import Sequence
 
@@ -33,6 +33,11 @@ def fig3(job: Job) -> None:
     _draw(job, "fig3", "descent", _FIGURE3, "Figure 3 of Kuhn et al. 2021: all measures along a double descent.")
 
 
+def fig4(job: Job) -> None:
+    """All measures by the width of a ResNet18."""
+    _draw(job, "fig4", "resnets", _FIGURE3, "Figure 4 of Kuhn et al. 2021: the same for ResNet18.")
+
+
 def _draw(job: Job, name: str, grid: str, columns: Sequence[str], title: str) -> None:
     table = models(job, grid)
     shown = [column for column in columns if column in table.columns]
@@ -42,7 +47,7 @@ def _draw(job: Job, name: str, grid: str, columns: Sequence[str], title: str) ->
             _by_width(each, table, column, colour)
         for each in axes[len(shown) :]:
             each.remove()
-    reduced = "" if job.scale == "full" else " The paper has a CNN of 32 widths on CIFAR-100."
+    reduced = "" if job.scale == "full" else " The paper has 32 widths on CIFAR-100."
     caption = f"{title} {grids(job.scale)[grid].about}; means over seeds, the shade is their standard error.{reduced}"
     job.store.figure(name, figure, f"{caption} {_taus(table, columns)}")
 

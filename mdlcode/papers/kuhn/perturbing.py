@@ -12,7 +12,6 @@ from mdlcode.measures.trained import Trained
 from mdlcode.papers import Job
 from mdlcode.papers.kuhn.made import models, one_net
 from mdlcode.papers.kuhn.settings import grids
-from mdlcode.papers.kuhn.tables import main_grids
 from mdlcode.plots.style import COLOURS, drawing
 
 _SPARSITIES = tuple(round(0.05 * index, 2) for index in range(20))
@@ -21,9 +20,8 @@ Losses = dict[str, list[float]]
 
 
 def fig2(job: Job) -> None:
-    """Training and test loss against sparsity, for a net of the last grid that is ranked."""
-    grid = main_grids(job)[-1]
-    _draw(job, "fig2", grid, _largest(job, grid), "Figure 2 of Kuhn et al. 2021 (ResNet18 there)")
+    """Training and test loss against sparsity, for the widest ResNet18."""
+    _draw(job, "fig2", "resnets", _largest(job, "resnets"), "Figure 2 of Kuhn et al. 2021")
 
 
 def fig5(job: Job) -> None:

@@ -148,6 +148,7 @@ _CODES = {
     "cpu": _under_every_code(_A["cpu"], depth=2),
     "full": _under_every_code(_A["cpu"], depth=2),  # the paper has no such nets
 }
+_RESNET = {"net": "resnet", "depth": 2, "batch_norm": True}
 _DESCENT = {
     "smoke": Nets(
         "digits",
@@ -183,12 +184,46 @@ _DESCENT = {
         "the paper's CNN of 32 widths on CIFAR-100, 200 epochs, five seeds",
     ),
 }
+_RESNETS = {
+    "smoke": Nets(
+        "digits",
+        Grid(
+            training=Training(steps=60),
+            axes={"width": (1, 2, 4), "seed": (0,)},
+            fixed={**_RESNET, "train_size": 200, "label_noise": 0.2, "batch_size": 32, "lr": 0.05},
+        ),
+        DESCENT_MEASURES,
+        "ResNet18 of 3 widths on 200 labels of the digits, 20 % of them redrawn, 60 steps, one seed",
+    ),
+    "cpu": Nets(
+        "cifar10",
+        Grid(
+            training=Training(epochs=100, lr_drops=(0.5, 0.75)),
+            axes={"width": (1, 2, 3, 4, 6, 8, 12, 16), "seed": (0, 1)},
+            fixed={**_RESNET, "train_size": 500, "label_noise": 0.2, "batch_size": 64, "lr": 0.05},
+        ),
+        DESCENT_MEASURES,
+        "ResNet18 of 8 widths on 500 labels of CIFAR-10 at 16 x 16, 20 % of them redrawn, 100 epochs, two seeds",
+        halved=True,
+    ),
+    "full": Nets(
+        "cifar100",
+        Grid(
+            training=Training(epochs=200, lr_drops=(0.5, 0.75)),
+            axes={"width": tuple(range(2, 65, 2)), "seed": (0, 1, 2, 3, 4)},
+            fixed={**_RESNET, "augment": "shift-flip", "batch_size": 128, "lr": 0.01, "l2": 1e-4},
+        ),
+        DESCENT_MEASURES,
+        "the paper's ResNet18 of 32 widths on CIFAR-100, 200 epochs, five seeds",
+    ),
+}
 
 
 def grids(scale: str) -> dict[str, Nets]:
-    """The grids A, B (at cpu scale alone), "codes" and "descent" of a scale, by name."""
+    """The grids A, B (at cpu scale alone), "codes", "descent" and "resnets" of a scale, by name."""
     second = {"B": _B} if scale == "cpu" else {}
-    return {"A": _A[scale], **second, "codes": _CODES[scale], "descent": _DESCENT[scale]}
+    descents = {"descent": _DESCENT[scale], "resnets": _RESNETS[scale]}
+    return {"A": _A[scale], **second, "codes": _CODES[scale], **descents}
 
 
 def halved(data: Data) -> Data:
