@@ -25,8 +25,9 @@ class Margin(Measure):
     d(x) = (f_y - f_j) / ||grad_h (f_y - f_j)||, j the likeliest other class, h what the place puts out, over the root
     of the total variance of h. Places: the standardised input, the first weight layer's and the last hidden weight
     layer's pre-activations, so that nets of every depth have the same ones. Examples whose label is missed have
-    negative margins and stay. The fences are q1 - 1.5 (q3 - q1) and q3 + 1.5 (q3 - q1), no further out than the
-    data. A predictor of the gap is fitted to all of these when models are ranked.
+    negative margins and stay. Where h moves no class, as behind ReLUs that are all off, the margin is infinite. The
+    fences are q1 - 1.5 (q3 - q1) and q3 + 1.5 (q3 - q1), no further out than the data. A predictor of the gap is
+    fitted to all of these when models are ranked.
     """
 
     place: str
@@ -34,35 +35,41 @@ class Margin(Measure):
     sign: ClassVar[int] = -1
 
     def of(self, trained: Trained) -> Value:
-        """The statistic; none for a net without hidden layers at the places that ask for one."""
+        """The statistic; none for a net without hidden layers at the places that ask for one, or if it is infinite."""
         five = _summaries(trained).get(self.place)
         if five is None:
             return Value(math.nan, reason=f"the net has no weight layer at '{self.place}'")
-        return Value(float(five[STATISTICS.index(self.statistic)]))
+        value = float(five[STATISTICS.index(self.statistic)])
+        if not math.isfinite(value):
+            return Value(math.nan, reason=f"infinite: what many inputs put out at '{self.place}' moves no class")
+        return Value(value)
 
 
 def normalised_margins(trained: Trained, place: str) -> FloatArray:
-    """The margins (n,) of all training examples at a place. Raises MdlError where the net has no such layer."""
+    """The margins (n,) of all training examples at a place, some infinite.
+
+    Raises MdlError where the net has no such layer.
+    """
     layer = _layer(trained.net, place)
     margins, outputs = [], []
     batches = zip(torch.split(trained.inputs, _BATCH), torch.split(trained.targets, _BATCH), strict=True)
     for x, y in batches:
         gap, slope, h = _one_batch(trained.net, layer, x, y)
-        margins.append(gap / slope.flatten(1).norm(dim=1).clamp(min=1e-12))
+        margins.append(gap.double() / slope.double().flatten(1).norm(dim=1))
         outputs.append(h.flatten(1).double())
-    spread = torch.cat(outputs).var(0).sum().sqrt().clamp(min=1e-12)
-    found: FloatArray = (torch.cat(margins).double() / spread).cpu().numpy()
+    found: FloatArray = (torch.cat(margins) / torch.cat(outputs).var(0).sum().sqrt()).cpu().numpy()
     return found
 
 
 def five_numbers(values: FloatArray) -> FloatArray:
-    """Lower fence, quartiles and upper fence (5,).
+    """Lower fence, quartiles and upper fence (5,), not finite where too many of the values are not.
 
-    >>> five_numbers(np.arange(5.0))
-    array([0., 1., 2., 3., 4.])
+    >>> five_numbers(np.arange(5.0)), five_numbers(np.array([-np.inf, 1, 2, 3, 4]))
+    (array([0., 1., 2., 3., 4.]), array([-2.,  1.,  2.,  3.,  4.]))
     """
-    q1, median, q3 = np.quantile(values, [0.25, 0.5, 0.75])
-    reach = 1.5 * (q3 - q1)
+    with np.errstate(invalid="ignore"):  # between two infinite values
+        q1, median, q3 = np.quantile(values, [0.25, 0.5, 0.75])
+        reach = 1.5 * (q3 - q1)
     return np.array([max(values.min(), q1 - reach), q1, median, q3, min(values.max(), q3 + reach)])
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+from copy import deepcopy
 from itertools import pairwise
 from pathlib import Path
 
@@ -143,6 +144,14 @@ def test_margins_of_a_linear_net_are_distances_to_its_hyperplanes() -> None:
     np.testing.assert_allclose(normalised_margins(net, "input"), (distance.double() / spread).numpy(), rtol=1e-4)
     with pytest.raises(MdlError, match="no hidden"):
         normalised_margins(net, "first")
+
+
+def test_margins_of_a_dead_net_are_infinite_and_have_a_reason() -> None:
+    net = deepcopy(fitted(blobs(), 4, 3, steps=1).net)
+    with torch.no_grad():
+        next(each for each in net.modules() if isinstance(each, nn.Linear)).bias.fill_(-1000.0)
+    found = measure(Trained(net, blobs()), chosen(MEASURES, ["margin-first-median", "margin-input-q1"]))
+    assert all(math.isnan(each.value) and "moves no class" in each.reason for each in found.values())
 
 
 def test_missed_labels_have_negative_margins_and_fences_stay_in_the_data() -> None:
