@@ -37,6 +37,7 @@ class Cost:
     step_flops: float
     prediction_flops: float
     peak_bytes: int  # of the training's own tensors, beside the data
+    num_experts: int = 1
 
 
 def batch_size(learner: Learner, num_labels: int) -> int:
@@ -89,7 +90,7 @@ def measured(
         with FlopCounterMode(display=False) as counter:
             opinions(path, data.shared.inputs[:1], real)
         flops = (trainings.flops(2) - trainings.flops(1)) / (trainings.steps(2) - trainings.steps(1))
-        sizes = flops, float(counter.get_total_flops()), memory.peak_bytes
+        sizes = flops, float(counter.get_total_flops()), memory.peak_bytes, len(path)
         if clock is None:
             return Cost(0.0, 0.0, 0.0, 0.0, *sizes)
         begin, step = trainings.seconds(clock)

@@ -7,11 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+import numpy as np
+
 from mdlcode.codes.base import Code
 from mdlcode.codes.best_of import BestOf
+from mdlcode.codes.forecast import Forecaster
 from mdlcode.codes.prequential import Prequential
 from mdlcode.codes.subspace import Subspace
 from mdlcode.codes.two_part import TwoPart
+from mdlcode.coding.channel import Ledger
 from mdlcode.crew import START_CPU_SECONDS
 from mdlcode.data.base import Data, Shared
 from mdlcode.experiments.costs import Cost, batch_size, measured
@@ -19,6 +23,7 @@ from mdlcode.learn import Learner
 
 _START_SECONDS = 4.0  # until a worker has torch and this library
 _BYTES_OF_A_NUMBER = 8
+_MOST_MIXED = 1000  # labels whose calibration and mixture are timed
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,7 @@ class Plan:
     shared: Shared
     trainings: tuple[Training, ...]
     costs: Mapping[Learner, Cost | None]
+    mixing_seconds: float = 0.0  # calibration and mixture of all labels, by the command's own process
 
     @property
     def seconds(self) -> list[float]:
@@ -106,16 +112,18 @@ class Plan:
         return _BYTES_OF_A_NUMBER * sum(each.num_labels + each.predicted * rows for each in self.trainings)
 
     def wall_seconds(self, workers: int, engine: str = "processes") -> float:
-        """How long all trainings take on so many workers.
+        """How long all takes on so many workers: the trainings, and calibration and mixture after them.
 
         Of processes the first is the command's own, which begins with the shortest trainings at once, and the others
         come later, as `crew` has it. A job of Slurm is a new process for each training.
         """
         if engine == "processes":
-            return scheduled(self.seconds, workers, START_CPU_SECONDS + _START_SECONDS, leads=True)
-        if engine == "slurm":
-            return scheduled([_START_SECONDS + each for each in self.seconds], workers)
-        return scheduled(self.seconds, workers, _START_SECONDS)
+            trained = scheduled(self.seconds, workers, START_CPU_SECONDS + _START_SECONDS, leads=True)
+        elif engine == "slurm":
+            trained = scheduled([_START_SECONDS + each for each in self.seconds], workers)
+        else:
+            trained = scheduled(self.seconds, workers, _START_SECONDS)
+        return trained + self.mixing_seconds
 
     @property
     def _trainings_and_costs(self) -> list[tuple[Training, Cost | None]]:
@@ -162,7 +170,22 @@ def planned(
     found = costs or {each: measured(each, data, few, timed) for each, few in least.items()}
     if step_seconds is not None:
         found = {each: _stated(cost, step_seconds) for each, cost in found.items()}
-    return Plan(code, data.shared, pieces, found)
+    mixing = 0.0 if timed is None or costs else _mixing_seconds(code, data, found, timed)
+    return Plan(code, data.shared, pieces, found, mixing)
+
+
+def _mixing_seconds(code: Code, data: Data, costs: Mapping[Learner, Cost | None], clock: Callable[[], float]) -> float:
+    """How long calibration and mixture of all labels take, from some; for real-valued targets none is known here."""
+    if isinstance(code, BestOf):
+        return sum(_mixing_seconds(each, data, costs, clock) for each in code.codes)
+    if not isinstance(code, Prequential) or data.shared.bins is not None:
+        return 0.0
+    known = [costs[each] for each in code.learners]
+    num_experts, labels = sum(1 if each is None else each.num_experts for each in known), data.labels[:_MOST_MIXED]
+    rows = np.full((num_experts, len(labels), data.shared.num_classes), 1 / data.shared.num_classes)
+    start = clock()
+    Forecaster(num_experts, code.calibration, code.mixture).transmit(Ledger(), rows, labels)
+    return (clock() - start) * len(data) / len(labels)
 
 
 def _stated(cost: Cost | None, step_seconds: float) -> Cost | None:

@@ -10,7 +10,7 @@ _MIB = 2**20
 
 def plan_table(name: str, plan: Plan, place: Place, stated: bool) -> Table:
     """The wall time by number of workers; below it steps, operations, memory, bytes moved and the critical path."""
-    alone = sum(plan.seconds)
+    alone = sum(plan.seconds) + plan.mixing_seconds
     rows = []
     for workers in _counts(plan, place):
         wall = plan.wall_seconds(workers, place.engine)
@@ -41,6 +41,8 @@ def _caption(name: str, plan: Plan, stated: bool) -> str:
         f"critical path: the training on {longest.num_labels:,} labels, {longest.steps:,} steps,"
         f" {duration(seconds[last])}, {100 * share:.0f} % of all work: no number of workers is faster",
     ]
+    if plan.mixing_seconds:
+        lines.append(f"calibration and mixture, by the command itself: {duration(plan.mixing_seconds)}")
     return "\n".join(lines)
 
 

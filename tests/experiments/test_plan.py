@@ -7,14 +7,14 @@ from test_parallel import Heard
 
 from conftest import Run
 from mdlcode import progress
-from mdlcode.codes import BestOf, Compressed, Prequential, TwoPart, Uniform
+from mdlcode.codes import BestOf, Compressed, Prequential, Temperature, TwoPart, Uniform
 from mdlcode.codes.schedule import Listed
 from mdlcode.data import Data, View, load
 from mdlcode.engines import Place
 from mdlcode.experiments.costs import Cost, PeakMemory, measured
 from mdlcode.experiments.plan import Plan, planned, scheduled, trainings
 from mdlcode.experiments.plan_table import plan_table
-from mdlcode.learn import EnsembleLearner, NetLearner, Steps, UniformLearner
+from mdlcode.learn import CheckpointedLearner, EnsembleLearner, NetLearner, Steps, UniformLearner
 
 NET = NetLearner(arch="mlp-1x16", training=Steps(epochs=2, min_steps=3, batch_size=20))
 CODE = Prequential((NET,), Listed((10, 40)))
@@ -73,6 +73,19 @@ def test_the_wall_time_is_that_of_the_schedule(digits: Data) -> None:
     assert plan.wall_seconds(1, "slurm") == 8.0 + last + first
     assert scheduled([5.0, 3.0, 3.0, 1.0], 2) == 6.0
     assert scheduled([], 3) == 0.0
+
+
+def test_calibration_and_mixture_take_the_time_of_the_command_itself(digits: Data) -> None:
+    code = Prequential((CheckpointedLearner(NET), UniformLearner()), Listed((10, 40)), Temperature())
+    plan = planned(code, digits)
+    assert [0 if each is None else each.num_experts for each in plan.costs.values()] == [3, 0]
+    assert 0 < plan.mixing_seconds < 1
+    for engine in ("processes", "ray", "slurm"):
+        without = replace(plan, mixing_seconds=0.0).wall_seconds(2, engine)
+        assert plan.wall_seconds(2, engine) == without + plan.mixing_seconds
+    text = plan_table("mine", plan, Place("processes"), stated=False).text()
+    assert "calibration and mixture, by the command itself: 0." in text
+    assert planned(code, digits, step_seconds=1.0).mixing_seconds == 0.0  # nothing is timed
 
 
 def test_codes_that_a_plan_knows() -> None:
