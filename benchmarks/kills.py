@@ -1,11 +1,14 @@
-"""Commands that are killed again and again at random moments go on where they were, and come to the same results.
+"""Commands that are ended again and again at random moments go on where they were, and come to the same results.
 
     python benchmarks/kills.py --kills 100
 
-Each command runs once undisturbed. Then, in another folder and with another cache, it is begun and killed (SIGKILL) so
-many times, each time after a random share of that first run's time, and at last runs to its end. After each kill every
-file must be whole: results, arrays, messages, nets, finished work and checkpoints, which are kept every 0.2 seconds
-here. In the end both folders must hold the same files, byte for byte but for seconds. The status is 1 where they don't.
+Each command runs once undisturbed. Then, in another folder and with another cache, it is begun and ended (by SIGKILL,
+SIGTERM and SIGINT in turn) so many times, each time after a random share of that first run's time, and at last runs to
+its end. Ten times a second, and after each kill, every file must be whole: results, arrays, messages, nets, figures,
+finished work and checkpoints, which are kept every 0.2 seconds here. A command asked to end says so in a line.
+In the end both folders must hold the same files, byte for byte but for what tells seconds: JSON keys, arrays and
+columns of tables with `second` in their names. No date is in any. Figures, in which seconds may be drawn, are only
+looked at whether they are whole. The status is 1 where anything is amiss.
 """
 
 import argparse
@@ -25,6 +28,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
+import matplotlib.image
 import numpy as np
 
 from mdlcode import finished
@@ -35,16 +40,26 @@ from mdlcode.learn.nets import checkpoints
 from mdlcode.weights.net_file import unpack_net
 
 SMALL = "--arch mlp-1x8 --limit 300"
+POSTERIOR = """
+codes:
+  - kind: variational
+    name: posterior
+    coding: {kind: bits-back, refinement: {parts: 1, last_parts: 2}}
+    learner:
+      start: {kind: fresh, arch: mlp-1x8}
+      training: {min_steps: 300, max_steps: 300}
+"""
 COMMANDS = {
     "compare": "compare digits --codes prequential,switch,compressed --limit 200 --out out",
     "encode": f"encode digits --code online {SMALL} --out out/message",
     "compress": f"compress digits --code compressed {SMALL} --out out/net.mdl",
     "bound": f"bound digits --code float32 {SMALL} --out out/bound.json",
+    "posterior": "encode digits --config posterior.yaml --code posterior --limit 300 --out out/message",
     "dimension": "dimension digits --arch mlp-1x8 --limit 200 --seeds 1 --baseline 0.5 --precision 2 --out out",
     "grid": "grid digits --config grid.yaml --measures distance,prequential-bits --out out",
     "reproduce": "reproduce li --only table1 --out out --workers 1",
 }
-ONE_FILE = ("encode", "compress", "bound")  # which they write into a folder that is there
+ONE_FILE = ("encode", "compress", "bound", "posterior")  # which they write into a folder that is there
 GRID = """
 axes: {width: [4, 6, 8], lr: [0.1, 0.01]}
 fixed: {train_size: 60, depth: 1, batch_size: 32}
@@ -52,6 +67,10 @@ training: {steps: 40}
 prequential_seeds: [0]
 """
 KEEP_SECONDS = 0.2
+LOOK_SECONDS = 0.1
+SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+# What a command that was ended may come to: by a signal itself, or as a shell says it of one that ended in good order.
+ENDED = {-each for each in SIGNALS} | {128 + each for each in SIGNALS[1:]}
 
 
 def begun(words: str, folder: Path) -> int:
@@ -63,6 +82,8 @@ def begun(words: str, folder: Path) -> int:
         return child
     status: Any = 1
     try:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         os.chdir(folder)
         said = os.open("said", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(said, 1)
@@ -75,6 +96,8 @@ def begun(words: str, folder: Path) -> int:
         status = 0
     except SystemExit as leaving:
         status = leaving.code or 0
+    except KeyboardInterrupt:  # before the command itself began
+        status = 128 + signal.SIGINT
     except BaseException:
         traceback.print_exc()
     finally:
@@ -86,14 +109,16 @@ def prepared(folder: Path, name: str) -> Path:
     """A new folder for a command."""
     (folder / "out" if name in ONE_FILE else folder).mkdir(parents=True)
     (folder / "grid.yaml").write_text(GRID)
+    (folder / "posterior.yaml").write_text(POSTERIOR)
     return folder
 
 
 def ended(child: int, folder: Path) -> bool:
-    """Whether a process came to its end, or was killed. Raises RuntimeError where it failed."""
+    """Whether a process came to its end, or was ended. Raises RuntimeError where it failed or left a traceback."""
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    if status not in (0, -signal.SIGKILL):
-        raise RuntimeError(f"status {status}: {(folder / 'said').read_text()[-2000:]}")
+    said = (folder / "said").read_text() if (folder / "said").is_file() else ""
+    if status not in (0, *ENDED) or "Traceback" in said:
+        raise RuntimeError(f"status {status}: {said[-2000:]}")
     return status == 0
 
 
@@ -104,9 +129,20 @@ def damaged(folder: Path) -> list[str]:
         if path.is_file() and not is_scratch(path):
             try:
                 read(path)
+            except FileNotFoundError:  # dropped meanwhile
+                continue
             except Exception as error:  # whatever a reader raises
                 found.append(f"{path.relative_to(folder)}: {error}")
     return found
+
+
+def watched(folder: Path, seconds: float) -> list[str]:
+    """The files that are not whole at some look within so many seconds."""
+    found, ends = set[str](), time.monotonic() + seconds
+    while (left := ends - time.monotonic()) > 0:
+        time.sleep(min(left, LOOK_SECONDS))
+        found.update(damaged(folder))
+    return sorted(found)
 
 
 def read(path: Path) -> Any:
@@ -119,7 +155,11 @@ def read(path: Path) -> Any:
             return {name: arrays[name].tobytes() for name in arrays.files if "seconds" not in name}
     if path.suffix == ".csv":
         return [timeless(row) for row in csv.DictReader(io.StringIO(content.decode()))]
-    if path.suffix == ".mdl":
+    if path.suffix == ".png":
+        mpl.image.imread(io.BytesIO(content))
+    elif path.suffix == ".pdf" and not content.rstrip().endswith(b"%%EOF"):
+        raise ValueError("its end is missing")
+    elif path.suffix == ".mdl":
         unpack_net(content)
     elif path.name == "message":
         unpack(content)
@@ -141,22 +181,22 @@ def outcome(folder: Path) -> dict[str, Any]:
     return {str(path.relative_to(folder)): read(path) for path in files if path.suffix not in (".png", ".pdf")}
 
 
-def trial(name: str, kills: int, rng: random.Random, folder: Path) -> tuple[int, list[str]]:
-    """How many kills met a command at work, and all faults."""
+def trial(name: str, kills: int, rng: random.Random, folder: Path) -> tuple[list[int], list[str]]:
+    """How many times each signal met a command at work, and all faults."""
     words, plain = COMMANDS[name], prepared(folder / "plain", name)
     begin = time.perf_counter()
     ended(begun(words, plain), plain)
-    seconds, met, faults = time.perf_counter() - begin, 0, list[str]()
+    seconds, met, faults = time.perf_counter() - begin, [0] * len(SIGNALS), list[str]()
     killed = prepared(folder / "0", name)
     for number in range(1, kills + 1):
-        child = begun(words, killed)
-        time.sleep(rng.random() * seconds)
-        os.kill(child, signal.SIGKILL)
+        child, which = begun(words, killed), number % len(SIGNALS)
+        faults += watched(killed, rng.random() * seconds)
+        os.kill(child, SIGNALS[which])
         if ended(child, killed):
             faults += different(plain, killed)
             killed = prepared(folder / str(number), name)  # once more from the start
         else:
-            met += 1
+            met[which] += 1
             faults += damaged(killed)
     ended(begun(words, killed), killed)
     return met, faults + different(plain, killed)
@@ -172,12 +212,12 @@ def different(plain: Path, killed: Path) -> list[str]:
 def main() -> None:
     """Prints a line for each command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=100, help="kills in all")
+    parser.add_argument("--kills", type=int, default=100, help="signals in all")
     parser.add_argument("--commands", nargs="+", default=list(COMMANDS), choices=COMMANDS)
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
     rng, failed = random.Random(chosen.seed), False
-    print(f"{'command':<12}{'kills':>6}{'at work':>9}{'faults':>8}{'CPU s':>8}")
+    print(f"{'command':<12}{'signals':>8}{'at work: KILL':>15}{'TERM':>6}{'INT':>6}{'faults':>8}{'CPU s':>8}")
     for place, name in enumerate(chosen.commands):
         kills = (chosen.kills + place) // len(chosen.commands)
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -185,7 +225,7 @@ def main() -> None:
             met, faults = trial(name, kills, rng, Path(folder))
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        print(f"{name:<12}{kills:>6}{met:>9}{len(faults):>8}{spent:>8.1f}")
+        print(f"{name:<12}{kills:>8}{met[0]:>15}{met[1]:>6}{met[2]:>6}{len(faults):>8}{spent:>8.1f}", flush=True)
         for line in faults:
             print(f"  {line}")
         failed |= bool(faults)
