@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 import warnings
 from pathlib import Path
 
@@ -21,6 +22,14 @@ def said(error: type[Exception]) -> int:
     warnings.warn("not too fast", stacklevel=1)
     assert torch.get_num_threads() == 1
     raise error("and ended")
+
+
+def waits_for(flag: Path, steps: int) -> None:
+    """Steps that are done once a file is there."""
+    ends = time.monotonic() + 300
+    while not flag.exists() and time.monotonic() < ends:
+        time.sleep(0.05)
+    progress.advance(steps)
 
 
 def once_killed(flag: Path) -> int:

@@ -50,13 +50,47 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureF
 SMALL = ("compare", "digits", "--limit", "40", "--codes", "uniform,frequencies", "--threads", "1")
 
 
-def test_two_comparisons_never_share_a_folder(run: Main, tmp_path: Path) -> None:
+GRID = """
+axes: {width: [4]}
+fixed: {train_size: 40, depth: 1}
+training: {steps: 2}
+"""
+FOLDERS: dict[str, tuple[str, ...]] = {
+    "compare": (*SMALL, "--force"),
+    "dimension": ("dimension", "digits", "--limit", "40", "--force"),
+    "grid": ("grid", "digits", "--config", "grid.yaml"),
+    "reproduce": ("reproduce", "li", "--only", "table1"),
+}
+
+
+@pytest.mark.parametrize("command", FOLDERS)
+def test_two_commands_never_share_a_folder(command: str, run: Main, tmp_path: Path) -> None:
+    (tmp_path / "grid.yaml").write_text(GRID)
     with locked(tmp_path / "out"):
-        status, _, said = run(*SMALL, "--out", "out", "--force")
+        status, _, said = run(*FOLDERS[command], "--out", "out")
     assert status == 2
     assert said == "error: another command writes into out: wait for it, or name another --out"
-    assert not (tmp_path / "out" / "results.json").exists()
-    assert run(*SMALL, "--out", "out")[0] == 0
+    assert [each.name for each in (tmp_path / "out").iterdir()] == [".mdlcode.lock"]
+
+
+def test_a_full_disk_ends_a_comparison_and_nothing_is_lost(
+    run: Main, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[int] = []
+
+    def full(file: int) -> None:
+        written.append(file)
+        if len(written) > 3:  # a note, and the arrays and the row of the first code
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("mdlcode.files.os.fsync", full)
+        status, said, error = run(*SMALL, "--out", "out")
+    assert (status, error) == (2, "error: out/01-frequencies.npz can't be written: No space left on device")
+    assert "132.9" in said
+    assert [each.name for each in read_results(tmp_path / "out")] == ["uniform"]
+    assert run(*SMALL, "--out", "out")[0] == 0  # where it was stopped
+    assert [each.name for each in read_results(tmp_path / "out")] == ["uniform", "frequencies"]
 
 
 def test_force_replaces_only_what_is_made_again(tmp_path: Path) -> None:

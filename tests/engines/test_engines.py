@@ -1,5 +1,6 @@
 """Engines: the same bits from each, data that go there once, dead workers made good, and faults in one line."""
 
+import errno
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, Executor
 from dataclasses import replace
@@ -7,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from elsewhere import identity, once_killed, said
+from elsewhere import identity, once_killed, said, waits_for
 from test_parallel import Heard
 
 from conftest import Run
@@ -81,6 +82,18 @@ def test_steps_lines_warnings_threads_and_errors_come_back(cluster: Executor) ->
     assert "in said" in caught.value.__notes__[0]
 
 
+def test_what_is_done_is_told_while_other_tasks_go_on(cluster: Executor, tmp_path: Path) -> None:
+    heard, flags = Heard(), [tmp_path / "first", tmp_path / "second"]
+    with progress.listening(heard):
+        first, second = (cluster.submit(waits_for, flag, steps) for flag, steps in zip(flags, (3, 4), strict=True))
+        flags[1].touch()
+        second.result()
+        assert heard.words == [4]  # before anybody asks for what is still under way
+        flags[0].touch()
+        first.result()
+    assert heard.words == [4, 3]
+
+
 def test_a_killed_worker_is_made_good(cluster: Executor, tmp_path: Path, digits: Data) -> None:
     second = cluster.submit(once_killed, tmp_path / "flag").result()
     assert second != int((tmp_path / "flag").read_text())
@@ -96,8 +109,10 @@ def test_a_worker_of_another_version_ends_the_work(cluster: Executor, monkeypatc
 def test_jobs_of_slurm_give_the_same_bits_and_are_sent_again(jobs: Path, digits: Data) -> None:
     jobs.write_text(JOBS)
     code = replace(CODE, schedule=Listed((80,)))
-    with engines.opened(place_of(f"slurm:{jobs}")) as executor, parallel.using(executor):
+    heard = Heard()
+    with progress.listening(heard), engines.opened(place_of(f"slurm:{jobs}")) as executor, parallel.using(executor):
         message = code.encode(digits)
+    assert heard.words == [("prequential", 5), 5]
     assert message == replace(code).encode(replace(digits))
     assert Path("jobs/died").is_file()
     assert not [*Path("jobs").glob("*.pkl")]
@@ -109,6 +124,19 @@ def test_a_job_that_never_ends_well_is_a_line(jobs: Path) -> None:
     with engines.opened(place_of(f"slurm:{jobs}")) as executor:
         assert executor is not None
         with pytest.raises(BrokenExecutor, match=r"^slurm: a job ended 3 times without an outcome: see .*err$"):
+            executor.submit(pow, 2, 3).result()
+
+
+def test_a_full_disk_of_jobs_is_a_line(jobs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs.write_text("folder: jobs\ncluster: local\n")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("submitit.AutoExecutor.submit", full)
+    with engines.opened(place_of(f"slurm:{jobs}")) as executor:
+        assert executor is not None
+        with pytest.raises(BrokenExecutor, match=r"^slurm: .*No space left on device"):
             executor.submit(pow, 2, 3).result()
 
 
