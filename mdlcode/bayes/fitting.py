@@ -12,6 +12,7 @@ from mdlcode.bayes.models import PriorModel
 from mdlcode.bayes.posterior import Layout
 from mdlcode.bayes.refinement import Rates
 from mdlcode.data.base import Shared
+from mdlcode.learn.nets.checkpoints import Checkpoint
 from mdlcode.learn.nets.determinism import reproducible
 from mdlcode.learn.nets.predictor import NetPredictor
 from mdlcode.learn.nets.steps import Steps, descend
@@ -24,7 +25,7 @@ MakeGuide = Callable[[svi.Model], nn.Module]
 
 @dataclass(frozen=True)
 class Fitting:
-    """What is fitted: the random weights `layout` of a net, to labels (n,)."""
+    """What is fitted: the random weights `layout` of a net, to labels (n,). Under `key` it is kept on its way."""
 
     learned: NetPredictor
     layout: Layout
@@ -32,6 +33,7 @@ class Fitting:
     labels: IntArray
     estimator: Literal["local", "flipout", "mixed", "one-draw"]
     seed: int
+    key: str | None
 
     def run(
         self,
@@ -60,8 +62,11 @@ class Fitting:
             guide = make_guide(model)
             guide(*batch(order[0]), 1.0)  # Pyro's own guides get their parameters at the first call
             elbo, optimizer = svi.Elbo(model, guide, estimator, count), _adam(guide, prior, rates)
-            kept = svi.LastGood(nn.ModuleList([guide, prior]))
-            for step, indices in training.paced(optimizer, order):
+            modules = nn.ModuleList([guide, prior])
+            kept = svi.LastGood(modules)
+            moving = [*self.learned.net.buffers(), *estimator.moving, *kept.moving]
+            checkpoint = Checkpoint(self.key, [modules], optimizer, [estimator.generator], moving)
+            for step, indices in training.paced(optimizer, order, checkpoint):
                 loss = elbo(*batch(indices), kl_weight(step / len(order)))
                 descend(optimizer, loss)
                 kept.note(loss)
@@ -69,6 +74,7 @@ class Fitting:
                 if look and kept.fails(step + 1):
                     break
                 watch(step + 1, guide)
+            checkpoint.drop()
             return guide
 
 

@@ -8,6 +8,7 @@ So any module works; weights of other layers than `nn.Linear` and `nn.Conv2d` ar
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from pyro.distributions import Independent, Normal
@@ -32,7 +33,12 @@ class OneDraw(Messenger):
         """Of a net whose random weights `layout` lists; the noise comes from a generator of its own."""
         super().__init__()
         self.net, self.layout, self._bf16 = net, layout, bf16
-        self._generator = Generator().manual_seed(seed)
+        self.generator = Generator().manual_seed(seed)
+
+    @property
+    def moving(self) -> list[Tensor]:
+        """What else changes along a training."""
+        return []
 
     def logits(self, weights: Tensor, x: Tensor) -> Tensor:
         """Float32 logits (m, K) of standardised inputs under weights (P,) that the guide drew."""
@@ -50,9 +56,15 @@ class _PerExample(OneDraw):
     def __init__(self, net: nn.Module, layout: Layout, bf16: bool, seed: int) -> None:
         super().__init__(net, layout, bf16, seed)
         self._device = next(net.parameters()).device
-        self._bank = torch.randn(_BANK, generator=self._generator).to(self._device)
-        self._apart = _weights_of_layers(net, layout)
+        self._bank = torch.randn(_BANK, generator=self.generator).to(self._device)
+        self._names = _weights_of_layers(net, layout)
+        self._apart = np.ones(len(self._names), dtype=np.bool_)  # which of them are seen in layers; on the host
         self._gaussian: tuple[Tensor, Tensor] | None = None
+
+    @property
+    def moving(self) -> list[Tensor]:
+        """As of `OneDraw`."""
+        return [torch.from_numpy(self._apart)]  # of the same memory
 
     def _pyro_post_sample(self, msg: Any) -> None:
         fn = msg["fn"].base_dist if isinstance(msg["fn"], Independent) else msg["fn"]
@@ -65,23 +77,24 @@ class _PerExample(OneDraw):
         mean, sd = (self.layout.split(each) for each in self._gaussian)
         drawn = self.layout.split(weights)
         while True:
-            moments = {mean[name]: (sd[name], drawn[name]) for name in self._apart}
+            apart = [name for name, seen in zip(self._names, self._apart, strict=True) if seen]
+            moments = {mean[name]: (sd[name], drawn[name]) for name in apart}
             with _Layers(moments, self._outputs) as layers:
-                means = {name: mean[name] for name in self._apart}
+                means = {name: mean[name] for name in apart}
                 logits: Tensor = call_with(self.net, {**drawn, **means}, x)
-            seen = [name for name in self._apart if id(mean[name]) in layers.seen]
-            if len(seen) == len(self._apart):
+            if all(id(mean[name]) in layers.seen for name in apart):
                 return logits
-            self._apart = seen  # others are used outside F.linear and F.conv2d, as attention does
+            # Others are used outside F.linear and F.conv2d, as attention does.
+            self._apart &= np.array([id(mean[name]) in layers.seen for name in self._names])
 
     def _noise(self, like: Tensor) -> Tensor:
         if like.numel() >= _BANK:
-            return torch.randn(like.shape, generator=self._generator).to(like)
-        start = int(torch.randint(_BANK - like.numel(), (1,), generator=self._generator))
+            return torch.randn(like.shape, generator=self.generator).to(like)
+        start = int(torch.randint(_BANK - like.numel(), (1,), generator=self.generator))
         return self._bank[start : start + like.numel()].as_strided(like.shape, like.stride())
 
     def _signs(self, *shape: int) -> Tensor:
-        return sent(2 * torch.randint(2, shape, generator=self._generator) - 1, self._device)
+        return sent(2 * torch.randint(2, shape, generator=self.generator) - 1, self._device)
 
     def _outputs(self, apply: Callable[..., Tensor], x: Tensor, weight: "_Random", bias: "_Random | None") -> Tensor:
         raise NotImplementedError

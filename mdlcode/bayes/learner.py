@@ -29,6 +29,7 @@ from mdlcode.data.base import Shared
 from mdlcode.errors import MdlError
 from mdlcode.learn.base import Learner, Predictor, parse_learner
 from mdlcode.learn.ensemble import MeanPredictor
+from mdlcode.learn.nets.determinism import seeded
 from mdlcode.learn.nets.kept import learned_key
 from mdlcode.learn.nets.predictor import NetPredictor, NetTrainer
 from mdlcode.learn.nets.steps import Steps
@@ -135,7 +136,8 @@ class BayesLearner(Learner):
 
         layout = self.layout(shared)  # raises before any training
         learned = self.start.fit(shared, labels)
-        fitting = Fitting(learned, layout, shared, labels, self.estimator, self.seed)
+        key = None if every else learned_key("inference", self, shared, labels)  # whoever watches sees all steps
+        fitting = Fitting(learned, layout, shared, labels, self.estimator, self.seed, key)
         means, deviations, scales = self._start(learned, layout)
         if isinstance(self.prior, SparsePrior):
             kept = means != 0
@@ -175,15 +177,23 @@ class BayesLearner(Learner):
         kept = [] if posterior.kept is None else [posterior.kept]
         prior = [each for pair in posterior.prior.components for each in pair]
         read = finished.digest(posterior.mean, posterior.sd, known, *prior, *kept, *posterior.others.tensors.values())
-        key = learned_key("refitted", self, shared, labels, to_config(how), read)
-        refit = partial(self._refitted, shared, labels, posterior, how, known)
-        mean, sd = finished.once(key, refit, _REFITTED.pack, _REFITTED.unpack)
+        done, under_way = (
+            learned_key(work, self, shared, labels, to_config(how), read) for work in ("refitted", "refitting")
+        )
+        refit = partial(self._refitted, shared, labels, posterior, how, known, under_way)
+        mean, sd = finished.once(done, refit, _REFITTED.pack, _REFITTED.unpack)
         return replace(posterior, mean=mean, sd=sd)
 
     def _refitted(
-        self, shared: Shared, labels: IntArray, posterior: MeanField, how: Refinement, known: FloatArray
+        self,
+        shared: Shared,
+        labels: IntArray,
+        posterior: MeanField,
+        how: Refinement,
+        known: FloatArray,
+        key: str | None,
     ) -> tuple[FloatArray, FloatArray]:
-        """Its means and deviations (P,)."""
+        """Its means and deviations (P,), kept on their way under the key."""
         from mdlcode.bayes.fitting import Fitting
         from mdlcode.bayes.models import Given
         from mdlcode.bayes.svi import PartlyKnown
@@ -194,7 +204,7 @@ class BayesLearner(Learner):
         rest = _leave_random(learned, layout, np.isnan(known))
         tensors = Layout.of(learned.net)
         seed = self.seed + int((~np.isnan(known)).sum())  # another order of the labels each time
-        fitting = Fitting(learned, tensors, shared, labels, self.estimator, seed)
+        fitting = Fitting(learned, tensors, shared, labels, self.estimator, seed, key)
         device = shared.inputs.device
         prior = Given(posterior.prior.take(rest), device)
         start, sd, given = (
@@ -242,7 +252,7 @@ class BayesLearner(Learner):
             mask = kept.cpu().numpy()
             sd = np.where(mask, sd, _NO_SD)
             return MeanField(layout, mean, sd, density, levels, mask, mask_bits(layout, mask), beside)
-        with svi.isolated():
+        with svi.isolated(), seeded(self.seed, next(guide.parameters()).device):
             drawn = [svi.draw(prior, guide) for _ in range(self.predictive_draws)]
         weights = np.stack([_array(each) for each, _ in drawn])
         return Sampled(layout, weights, np.array([bits for _, bits in drawn]), prior_bits(levels) + beside.bits, beside)

@@ -1,12 +1,12 @@
 """Stochastic variational inference of a net's weights with Pyro: the model, the guide, the loss."""
 
-import copy
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any, cast
 
+import numpy as np
 import pyro
 import torch
 from pyro import poutine
@@ -182,27 +182,36 @@ class LastGood:
     """Keeps the last state of modules at which the loss was finite."""
 
     def __init__(self, modules: nn.ModuleList) -> None:
-        self._modules = modules
-        self._state: tuple[int, dict[str, Tensor]] | None = None
-        self._losses: list[Tensor] = []
+        self._parameters = list(modules.parameters())
+        self._tensors = [each.detach() for each in (*self._parameters, *modules.buffers())]
+        self._kept = [each.clone() for each in self._tensors]
+        self._finite = torch.ones((), dtype=torch.bool, device=self._tensors[0].device)  # since the last look
+        self._step = np.zeros((), dtype=np.int64)  # of what is kept, 0 where nothing is; on the host
+
+    @property
+    def moving(self) -> list[Tensor]:
+        """All that changes with steps and looks, besides the modules."""
+        return [*self._kept, self._finite, torch.from_numpy(self._step)]  # of the same memory
 
     def note(self, loss: Tensor) -> None:
-        """Remembers a loss, to be looked at later."""
-        self._losses.append(loss.detach())
+        """Remembers whether a loss is finite, without waiting for the device."""
+        self._finite &= torch.isfinite(loss.detach())
 
     def fails(self, step: int) -> bool:
         """Whether there was a NaN since the last look; then what was kept is brought back, with a warning.
 
         Each look waits for the device. Raises TrainingError where nothing was good yet.
         """
-        finite = bool(torch.isfinite(torch.stack(self._losses)).all())
-        self._losses.clear()
-        if finite and all(bool(torch.isfinite(each).all()) for each in self._modules.parameters()):
-            self._state = step, copy.deepcopy(self._modules.state_dict())
+        if bool(self._finite) and all(bool(torch.isfinite(each).all()) for each in self._parameters):
+            self._copy(self._kept, self._tensors)
+            self._step[...] = step
             return False
-        if self._state is None:
+        if not self._step:
             raise TrainingError(f"the ELBO ran to NaN or infinity within {step} steps: lower the learning rate")
-        kept, state = self._state
-        self._modules.load_state_dict(state)
-        warnings.warn(f"the ELBO ran to NaN by step {step}: the state of step {kept} is kept", stacklevel=2)
+        self._copy(self._tensors, self._kept)
+        warnings.warn(f"the ELBO ran to NaN by step {step}: the state of step {self._step} is kept", stacklevel=2)
         return True
+
+    def _copy(self, to: Sequence[Tensor], of: Sequence[Tensor]) -> None:
+        for each, value in zip(to, of, strict=True):
+            each.copy_(value)

@@ -122,8 +122,9 @@ class _Work:
 
     def done(self) -> list[Row]:
         nets = range(len(self._settings))
-        training = self._stacks([net for net in nets if not self._folder.is_trained(net)])
-        coding = self._stacks([net for net in nets if self._wants_forecasts(net)])
+        # In the stacks that they had from the start, since a net's last digits depend on the others of its stack.
+        training = self._unfinished(nets, self._folder.is_trained)
+        coding = self._unfinished([net for net in nets if self._wants_forecasts(net)], self._folder.has_forecasts)
         measuring = [net for net in nets if not complete(self._rows.get(net), self._measures)]
         steps = sum(self._runs[net].steps for part in training for net in part)
         steps += sum(_steps_of_code(self._runs[net], self._grid.training) for part in coding for net in part)
@@ -144,7 +145,8 @@ class _Work:
         for part, pending in [(part, self._submit(_train, part)) for part in parts]:
             pending.result()
             for net in part:
-                self._rows[net] = row(net, self._axes, self._settings, self._data, self._folder, {})
+                if net not in self._rows:
+                    self._rows[net] = row(net, self._axes, self._settings, self._data, self._folder, {})
             self._folder.write_rows(self._rows)
             left -= len(part)
             progress.say(f"trained {len(self._runs) - left:,} of {len(self._runs):,} nets")
@@ -154,15 +156,16 @@ class _Work:
         count = self._grid.training.count(setting.batch_size, len(own))
         return Run(setting, own.labels, own.shared.moments, count)
 
-    def _stacks(self, nets: Sequence[int]) -> list[list[int]]:
+    def _unfinished(self, nets: Sequence[int], is_done: Callable[[int], bool]) -> list[list[int]]:
+        """The stacks of these nets in which not all is done."""
         shape, classes = self._data.shared.shape, self._data.shared.num_classes
         parts = stacks([self._runs[net] for net in nets], shape, classes)
-        return [[nets[at] for at in part] for part in parts]
+        found = ([nets[at] for at in part] for part in parts)
+        return [part for part in found if not all(map(is_done, part))]
 
     def _wants_forecasts(self, net: int) -> bool:
         asked = any("learner" in each.needs for each in self._measures.values())
-        wanted = asked and self._settings[net].seed in self._grid.prequential_seeds
-        return wanted and not self._folder.has_forecasts(net)
+        return asked and self._settings[net].seed in self._grid.prequential_seeds
 
     def _submit(self, work: Callable[..., None], part: Sequence[int]) -> Pending[None]:
         runs = [self._runs[net] for net in part]
@@ -175,7 +178,8 @@ class _Work:
 def _train(nets: Sequence[int], runs: Sequence[Run], shared: Shared, training: Training, folder: GridFolder) -> None:
     outcomes = train(runs, shared.inputs, shared.num_classes, training)
     for net, outcome in zip(nets, outcomes, strict=True):
-        folder.write_outcome(net, outcome)
+        if not folder.is_trained(net):
+            folder.write_outcome(net, outcome)
 
 
 def _forecast(nets: Sequence[int], runs: Sequence[Run], shared: Shared, training: Training, folder: GridFolder) -> None:
@@ -183,7 +187,8 @@ def _forecast(nets: Sequence[int], runs: Sequence[Run], shared: Shared, training
     stops = Geometric().stops(len(own))
     found = forecasts([run.setting for run in runs], own, [run.labels for run in runs], training, stops)
     for net, probs in zip(nets, found, strict=True):
-        folder.write_forecasts(net, probs)
+        if not folder.has_forecasts(net):
+            folder.write_forecasts(net, probs)
 
 
 def _steps_of_code(run: Run, training: Training) -> int:

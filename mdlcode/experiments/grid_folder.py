@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mdlcode.errors import MdlError
 from mdlcode.experiments.results import command_line, versions
-from mdlcode.files import is_scratch, read_json, write_atomically, write_json, write_text
+from mdlcode.files import is_scratch, make_folder, read_json, write_atomically, write_json, write_text
 from mdlcode.learn.grid import Outcome
 from mdlcode.measures.trained import History
 from mdlcode.nets.tensors import read_tensors
@@ -56,10 +56,11 @@ class GridFolder:
             _same(self.folder, json.loads(json.dumps(about)), there)
         elif self.folder.exists() and not all(map(is_scratch, self.folder.iterdir())):
             raise MdlError(f"{self.folder} is not empty and holds no grid: name another `out`")
-        for part in ("weights", "history", "forecasts"):
-            (self.folder / part).mkdir(parents=True, exist_ok=True)
-        known = {**there.get("signs", {}), **signs}
+        make_folder(self.folder)
+        known = {**there.get("signs", {}), **signs}  # what it is comes first: whatever stops the work, it can go on
         write_json(self.folder / ABOUT, {**about, "signs": known, "versions": versions(), "command": command_line()})
+        for part in ("weights", "history", "forecasts"):
+            make_folder(self.folder / part)
 
     def is_trained(self, net: int) -> bool:
         """Whether the training of a net has ended, well or not."""

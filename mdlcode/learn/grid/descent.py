@@ -19,16 +19,23 @@ class Descent(ABC):
     _kinds: int
 
     @torch.no_grad()
-    def step(self, weights: Mapping[str, Tensor], gradients: Mapping[str, Tensor], rates: Sequence[float]) -> None:
-        """Moves the weights down their gradients, at the rates (nets,)."""
+    def step(
+        self, number: int, weights: Mapping[str, Tensor], gradients: Mapping[str, Tensor], rates: Sequence[float]
+    ) -> None:
+        """Moves the weights down their gradients, at the rates (nets,); the first step is number 1."""
         rate = torch.tensor(rates)
         for name, weight in weights.items():
             memory = [each[name] for each in self._memory]
-            direction = self._direction(memory, gradients[name])
+            direction = self._direction(number, memory, gradients[name])
             weight.addcmul_(direction, rate.to(weight.device).view(-1, *[1] * (weight.ndim - 1)), value=-1.0)
 
     @abstractmethod
-    def _direction(self, memory: list[Tensor], gradient: Tensor) -> Tensor: ...
+    def _direction(self, number: int, memory: list[Tensor], gradient: Tensor) -> Tensor: ...
+
+    @property
+    def moving(self) -> list[Tensor]:
+        """All that is remembered."""
+        return [each for one in self._memory for each in one.values()]
 
     def keep(self, kept: Sequence[int]) -> None:
         """Goes on with some of the nets."""
@@ -40,7 +47,7 @@ class Sgd(Descent):
 
     _kinds = 1
 
-    def _direction(self, memory: list[Tensor], gradient: Tensor) -> Tensor:
+    def _direction(self, number: int, memory: list[Tensor], gradient: Tensor) -> Tensor:
         return memory[0].mul_(_MOMENTUM).add_(gradient)
 
 
@@ -49,20 +56,11 @@ class Adam(Descent):
 
     _kinds = 2
 
-    def __init__(self, weights: Mapping[str, Tensor]) -> None:
-        super().__init__(weights)
-        self._steps = 0
-
-    def step(self, weights: Mapping[str, Tensor], gradients: Mapping[str, Tensor], rates: Sequence[float]) -> None:
-        """As `Descent.step`."""
-        self._steps += 1
-        super().step(weights, gradients, rates)
-
-    def _direction(self, memory: list[Tensor], gradient: Tensor) -> Tensor:
+    def _direction(self, number: int, memory: list[Tensor], gradient: Tensor) -> Tensor:
         mean, square = memory
         mean.lerp_(gradient, 1 - _BETAS[0])
         square.lerp_(gradient.square(), 1 - _BETAS[1])
-        return (mean / (1 - _BETAS[0] ** self._steps)) / (square / (1 - _BETAS[1] ** self._steps)).sqrt().add_(_EPSILON)
+        return (mean / (1 - _BETAS[0] ** number)) / (square / (1 - _BETAS[1] ** number)).sqrt().add_(_EPSILON)
 
 
 DESCENTS: dict[str, type[Descent]] = {"sgd": Sgd, "adam": Adam}

@@ -74,6 +74,11 @@ class Stack:
         self.template.train(mode)
         return shapes
 
+    @property
+    def moving(self) -> list[Tensor]:
+        """All that a training changes."""
+        return [*self.weights.values(), *self.buffers.values()]
+
     def state(self, index: int) -> Tensors:
         """The state of one net, on the CPU and as narrow as it is."""
         tensors, own = {**self.weights, **self.buffers}, self._own[index]

@@ -12,13 +12,15 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from mdlcode import progress
+from mdlcode import finished, progress
 from mdlcode.learn.grid.descent import DESCENTS
 from mdlcode.learn.grid.setting import Setting, Training
 from mdlcode.learn.grid.stack import Stack, Tensors
+from mdlcode.learn.nets.checkpoints import Resumable
 from mdlcode.learn.nets.determinism import reproducible
 from mdlcode.learn.nets.steps import shuffled
 from mdlcode.nets.families import FAMILIES
+from mdlcode.packing import Packing
 from mdlcode.typing import FloatArray, IntArray
 
 _NETS_AT_ONCE = 16
@@ -68,6 +70,9 @@ class Outcome:
     cpu_seconds: float
 
 
+_OUTCOMES = Packing[list[Outcome]](Outcome)
+
+
 def stacks(runs: Sequence[Run], input_shape: tuple[int, ...], num_classes: int) -> list[list[int]]:
     """Which of the runs train at once, by their numbers: dense nets, and narrow convolutional ones, of one layout.
 
@@ -89,8 +94,13 @@ def train(runs: Sequence[Run], inputs: Tensor, num_classes: int, training: Train
 
     A net's outcome does not depend on the others of its stack, up to rounding: it draws from its own generator.
     """
-    with reproducible(0, inputs.device):
-        return _Trainer(runs, inputs, num_classes, training).outcomes()
+    done, under_way = (_key(work, runs, inputs, num_classes, training) for work in ("stack", "stacking"))
+
+    def trained() -> list[Outcome]:
+        with reproducible(0, inputs.device):
+            return _Trainer(runs, inputs, num_classes, training, under_way).outcomes()
+
+    return [*finished.once(done, trained, _OUTCOMES.pack, _OUTCOMES.unpack, sum(run.steps for run in runs))]
 
 
 @torch.no_grad()
@@ -112,10 +122,23 @@ def _parts(group: list[int], runs: Sequence[Run], shape: tuple[int, ...], num_cl
     return [part.tolist() for part in np.array_split(group, math.ceil(len(group) / at_once))]
 
 
-class _Trainer:
+def _key(work: str, runs: Sequence[Run], inputs: Tensor, num_classes: int, training: Training) -> str | None:
+    """What work on a stack is known by."""
+    if finished.in_use() is None:  # nothing is hashed for nothing
+        return None
+    settings = training, *(run.setting for run in runs)
+    about = [(finished.digest(run.labels, *run.moments), run.steps) for run in runs]
+    seen = finished.digest(inputs[: max(len(run.labels) for run in runs)])
+    return finished.key(work, settings, about, seen, num_classes, device=inputs.device)
+
+
+class _Trainer(Resumable):
     """A stack on its way; nets that are done leave it."""
 
-    def __init__(self, runs: Sequence[Run], inputs: Tensor, num_classes: int, training: Training) -> None:
+    def __init__(
+        self, runs: Sequence[Run], inputs: Tensor, num_classes: int, training: Training, key: str | None = None
+    ) -> None:
+        super().__init__(key, inputs.device)
         self._runs, self._inputs, self._training = list(runs), inputs, training
         device, shape = inputs.device, tuple(inputs.shape[1:])
         self._stack = Stack([run.setting.new(shape, num_classes) for run in runs], device)
@@ -134,6 +157,8 @@ class _Trainer:
     def outcomes(self) -> list[Outcome]:
         """All nets, once the last one has left."""
         check = _EPOCHS_PER_CHECK * self._runs[0].steps_per_epoch
+        done = self.resume()
+        progress.advance(done * len(self._there) + sum(len(each.losses) for each in self._left.values()))
         while self._there:
             self._step(len(self._losses))
             done = len(self._losses)
@@ -142,7 +167,36 @@ class _Trainer:
             ended = {net for net in self._there if done >= self._runs[net].steps}
             if ended or done % check == 0:
                 self._leave(ended)
+            self.at(done)
+        self.drop()
         return [self._left[net] for net in range(len(self._runs))]
+
+    def state(self) -> dict[str, Any]:
+        """As of `Resumable`."""
+        return {
+            "there": self._there,
+            "left": {net: _OUTCOMES.pack([each]) for net, each in self._left.items()},
+            "losses": torch.stack(self._losses),
+            "tensors": [each.detach().cpu().clone() for each in self._moving],
+            "noise": [each.get_state() for each in self._noise],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """As of `Resumable`."""
+        self._there = state["there"]
+        self._stack.keep(self._there)
+        self._descent.keep(self._there)
+        self._left = {net: _OUTCOMES.unpack(each)[0] for net, each in state["left"].items()}
+        self._losses = list(state["losses"])
+        with torch.no_grad():
+            for own, kept in zip(self._moving, state["tensors"], strict=True):
+                own.copy_(kept)
+        for generator, each in zip(self._noise, state["noise"], strict=True):
+            generator.set_state(each)
+
+    @property
+    def _moving(self) -> list[Tensor]:
+        return [*self._stack.moving, *self._descent.moving]
 
     def _step(self, step: int) -> None:
         runs, weights = [self._runs[net] for net in self._there], self._stack.weights
@@ -159,7 +213,7 @@ class _Trainer:
                 decay = _each([run.setting.l2 for run in runs], weights[name])
                 gradients[name] = torch.addcmul(gradients[name], decay, weights[name].detach())
         rates = [run.setting.lr * self._training.lr_share(step, run.steps) for run in runs]
-        self._descent.step(weights, gradients, rates)
+        self._descent.step(step + 1, weights, gradients, rates)
         self._losses.append(torch.full((len(self._runs),), math.nan))
         self._losses[-1][rows] = losses.detach().cpu()
 

@@ -1,6 +1,7 @@
-"""Where a long training stands, kept every few minutes, so that after a kill it goes on there, to the same bits."""
+"""Where long work stands, kept every few minutes, so that after a kill it goes on there, to the same bits."""
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,50 +13,38 @@ from mdlcode import finished
 EVERY_SECONDS = 120.0
 
 
-class Checkpoint:
-    """All that changes along a training: tensors of modules, an optimizer, generators, and torch's own.
+class Resumable(ABC):
+    """Work of many steps that is kept in the store in use, under its key, until it is dropped.
 
-    It is kept in the store in use, under the training's key, until it is dropped. `past` is for what was made on the
-    way, such as the net at earlier stops: values as a `Store` takes them.
+    Torch's own random numbers are kept with its `state`.
     """
 
-    def __init__(
-        self,
-        key: str | None,
-        modules: Sequence[nn.Module],
-        optimizer: optim.Optimizer,
-        generators: Sequence[Generator],
-        tensors: Sequence[Tensor] = (),
-    ) -> None:
-        self._key, self._optimizer, self._generators = key, optimizer, generators
-        held = [each for module in modules for each in (*module.parameters(), *module.buffers())]
-        self._tensors = [*(each.detach() for each in held), *tensors]
-        self._device = self._tensors[0].device
+    def __init__(self, key: str | None, device: torch.device) -> None:
+        self._key, self._device = key, device
         self._saved_seconds = time.monotonic()
-        self.past: list[Any] = []
         self.step = 0
 
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """All that changes along the work, as values that a `Store` takes."""
+
+    @abstractmethod
+    def restore(self, state: dict[str, Any]) -> None:
+        """Brings everything to that state."""
+
     def resume(self) -> int:
-        """Brings everything to where it was kept, the optimizer's rates excepted, and returns the steps done till then.
+        """Brings everything to where it was kept, and returns the steps done till then.
 
         It is called once everything is as it is before the first step.
         """
         found = finished.find(self._key)
         if found is None:
             return 0
-        with torch.no_grad():
-            for own, kept in zip(self._tensors, found["tensors"], strict=True):
-                own.copy_(kept)
-        rates = [group["lr"] for group in self._optimizer.param_groups]
-        self._optimizer.load_state_dict(found["optimizer"])
-        for group, rate in zip(self._optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate
-        for generator, state in zip(self._generators, found["generators"], strict=True):
-            generator.set_state(state)
+        self.restore(found["state"])
         torch.set_rng_state(found["torch"])
         if self._device.type == "cuda":
             torch.cuda.set_rng_state(found["cuda"], self._device)
-        self.past, self.step = list(found["past"]), int(found["step"])
+        self.step = int(found["step"])
         return self.step
 
     def at(self, step: int) -> None:
@@ -73,21 +62,51 @@ class Checkpoint:
         """Keeps it as it is after so many steps."""
         self.step = step
         if self.kept:
-            finished.keep(self._key, self._state())
+            cuda = torch.cuda.get_rng_state(self._device) if self._device.type == "cuda" else None
+            random = {"torch": torch.get_rng_state(), "cuda": cuda}
+            finished.keep(self._key, {"step": step, "state": self.state(), **random})
             self._saved_seconds = time.monotonic()
 
     def drop(self) -> None:
-        """Drops what is kept, since the training is at its end."""
+        """Drops what is kept, since the work is at its end."""
         finished.drop(self._key)
 
-    def _state(self) -> dict[str, Any]:
-        cuda = torch.cuda.get_rng_state(self._device) if self._device.type == "cuda" else None
+
+class Checkpoint(Resumable):
+    """All that changes along a training: tensors of modules and others, an optimizer, and generators.
+
+    `past` is for what was made on the way, such as the net at earlier stops: values as a `Store` takes them.
+    """
+
+    def __init__(
+        self,
+        key: str | None,
+        modules: Sequence[nn.Module],
+        optimizer: optim.Optimizer,
+        generators: Sequence[Generator],
+        tensors: Sequence[Tensor] = (),
+    ) -> None:
+        held = [each for module in modules for each in (*module.parameters(), *module.buffers())]
+        self._tensors = [each.detach() for each in (*held, *tensors)]
+        self.optimizer, self.generators = optimizer, generators
+        self.past: list[Any] = []
+        super().__init__(key, self._tensors[0].device)
+
+    def state(self) -> dict[str, Any]:
+        """As of `Resumable`."""
         return {
-            "step": self.step,
             "past": self.past,
-            "tensors": [each.detach().cpu().clone() for each in self._tensors],
-            "optimizer": self._optimizer.state_dict(),
-            "generators": [each.get_state() for each in self._generators],
-            "torch": torch.get_rng_state(),
-            "cuda": cuda,
+            "tensors": [each.cpu().clone() for each in self._tensors],
+            "optimizer": self.optimizer.state_dict(),
+            "generators": [each.get_state() for each in self.generators],
         }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """As of `Resumable`."""
+        with torch.no_grad():
+            for own, kept in zip(self._tensors, state["tensors"], strict=True):
+                own.copy_(kept)
+        self.optimizer.load_state_dict(state["optimizer"])
+        for generator, kept in zip(self.generators, state["generators"], strict=True):
+            generator.set_state(kept)
+        self.past = list(state["past"])

@@ -15,7 +15,9 @@ from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
 from mdlcode.errors import MdlError
 from mdlcode.learn.base import Predictor
+from mdlcode.learn.nets.checkpoints import Checkpoint
 from mdlcode.learn.nets.determinism import reproducible
+from mdlcode.learn.nets.kept import learned_key
 from mdlcode.learn.nets.predictor import NetPredictor, new_net
 from mdlcode.learn.nets.steps import descend
 from mdlcode.learn.nets.training import GradientLearner
@@ -47,13 +49,17 @@ def train_stacked(
 
     `logits` gives those of all nets (nets, m, K) for raw inputs (m, ...). No net's gradient knows of the others.
     """
-    optimizer, generator = learner.optimizer.build(parameters), Generator().manual_seed(learner.seed)
+    moving = list(parameters)
+    optimizer, generator = learner.optimizer.build(moving), Generator().manual_seed(learner.seed)
+    key = learned_key("stacked training", learner, shared, labels, [list(each.shape) for each in moving])
+    checkpoint = Checkpoint(key, [], optimizer, [generator], moving)
     with reproducible(learner.seed, shared.inputs.device):
-        for raw, targets in learner.training.minibatches(optimizer, shared, labels, generator):
+        for raw, targets in learner.training.minibatches(optimizer, shared, labels, generator, checkpoint):
             stacked = logits(raw)
             every = targets.repeat(len(stacked), 1)  # (nets, m)
             losses = F.cross_entropy(stacked.flatten(0, 1), every.flatten(), reduction="none").view_as(every)
             descend(optimizer, losses.mean(1).sum() + price())
+    checkpoint.drop()
 
 
 def can_stack(arch: Arch, shared: Shared) -> bool:

@@ -9,6 +9,7 @@ from torch import nn, optim
 
 from mdlcode.config import STRICT, Settings
 from mdlcode.data.base import Shared
+from mdlcode.learn.nets.checkpoints import Checkpoint
 from mdlcode.learn.nets.predictor import NetPredictor
 from mdlcode.learn.nets.steps import Steps
 from mdlcode.learn.squeeze.pruning import CodebookNet, MaskedNet, Method
@@ -63,26 +64,33 @@ class DeepCompression(Retrainer):
     def squeeze(self, learned: NetPredictor, shared: Shared, labels: IntArray) -> None:
         """Leaves every tensor of the net sparse and of few values."""
         learned.net.train()
-        self._prune(learned, shared, labels)
-        self._quantise(learned, shared, labels)
+        pruning = self._prune(learned, shared, labels)
+        pruning.save(pruning.step)  # where a codebook begins
+        self._quantise(learned, shared, labels).drop()
+        pruning.drop()
 
-    def _prune(self, learned: NetPredictor, shared: Shared, labels: IntArray) -> None:
+    def _prune(self, learned: NetPredictor, shared: Shared, labels: IntArray) -> Checkpoint:
         ramp = max(1, round(_RAMP * self.training.count(len(labels))))
         masked = MaskedNet(learned.net, self.pruning.shares(learned.net), self.pruning.method, ramp)
         optimizer = optim.Adam(masked.weights.values(), lr=self.lr)
-        for step, (raw, targets) in enumerate(self.minibatches(self.training, optimizer, shared, labels), start=1):
+        checkpoint = self.checkpoint(learned, optimizer, masked.moving, shared, labels)
+        for raw, targets in self.minibatches(self.training, checkpoint, shared, labels):
             learned.loss(raw, targets).backward()
             masked.backward()
             optimizer.step()
+            step = checkpoint.step + 1
             if step == ramp or (step < ramp and step % self.pruning.refresh_steps == 0):
                 masked.cut(step)
             masked.write()
+        return checkpoint
 
-    def _quantise(self, learned: NetPredictor, shared: Shared, labels: IntArray) -> None:
+    def _quantise(self, learned: NetPredictor, shared: Shared, labels: IntArray) -> Checkpoint:
         coded = CodebookNet(learned.net, self.levels)
         optimizer = optim.Adam(coded.centres, lr=self.lr)
-        for raw, targets in self.minibatches(self.codebook, optimizer, shared, labels):
+        checkpoint = self.checkpoint(learned, optimizer, coded.centres, shared, labels)
+        for raw, targets in self.minibatches(self.codebook, checkpoint, shared, labels):
             learned.loss(raw, targets).backward()
             coded.backward()
             optimizer.step()
             coded.write()
+        return checkpoint

@@ -45,6 +45,11 @@ class GriddedNet:
         self.latents = nn.Parameter(self._weights / self.log_steps.detach().exp()[self._tensor])
         self.write()
 
+    @property
+    def moving(self) -> list[Tensor]:
+        """All that changes along a training besides the net itself."""
+        return [self.latents, self.log_steps, self._costs, self._birth]
+
     @torch.no_grad()
     def write(self) -> None:
         """Rounds: the net's weights become steps times rounded latents, which are at most 255."""
@@ -82,7 +87,7 @@ class GriddedNet:
         spent = torch.stack([-torch.where(some > 0, each, 1 - each).log2() for each in densities])  # (3, n)
         by_tensor = torch.stack([self._by_tensor(each) for each in spent])
         density = torch.stack(densities).gather(0, by_tensor.argmin(0)[self._tensor][None])[0]
-        self._birth = (1 / density - 1).log2()
+        torch.log2(1 / density - 1, out=self._birth)
         return by_tensor.amin(0).sum()
 
     @torch.no_grad()

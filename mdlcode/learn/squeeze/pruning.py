@@ -44,6 +44,11 @@ class MaskedNet:
         self.masks = {name: torch.ones_like(self.weights[name], dtype=torch.bool) for name in densities}
         self.cut(0)
 
+    @property
+    def moving(self) -> list[Tensor]:
+        """All that changes along a training besides the net itself."""
+        return [*self.weights.values(), *self.masks.values()]
+
     @torch.no_grad()
     def cut(self, step: int) -> None:
         """Brings the masks to where they belong at this step."""
@@ -51,10 +56,10 @@ class MaskedNet:
             weights, mask = self.weights[name], self.masks[name]
             if self._method == "surgery":
                 limit = threshold(weights, gradual_density(step, self._steps, final))
-                self.masks[name] = surgery_mask(mask, weights, limit, prune=1.0)
+                mask.copy_(surgery_mask(mask, weights, limit, prune=1.0))
             else:
                 density = final if self._method == "one-shot" else gradual_density(step, self._steps, final)
-                self.masks[name] = mask & (weights.abs() >= threshold(weights * mask, density))
+                mask &= weights.abs() >= threshold(weights * mask, density)
         self.write()
 
     @torch.no_grad()

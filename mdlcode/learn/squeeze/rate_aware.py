@@ -42,13 +42,15 @@ class RateAware(Squeezer):
         groups = [{"params": [weights.latents], "lr": self.lr}, {"params": [weights.log_steps], "lr": self.step_lr}]
         optimizer = optim.Adam(groups, fused=True)
         nats_per_label = self.bit_price * math.log(2) / len(labels)
-        for step, (raw, targets) in enumerate(self.minibatches(self.training, optimizer, shared, labels)):
-            if step % _STEPS_PER_ESTIMATE == 0:
+        checkpoint = self.checkpoint(learned, optimizer, weights.moving, shared, labels)
+        for raw, targets in self.minibatches(self.training, checkpoint, shared, labels):
+            if checkpoint.step % _STEPS_PER_ESTIMATE == 0:
                 weights.estimate()
             learned.loss(raw, targets).backward()
-            weights.backward(nats_per_label * pressure(step / steps, self.overshoot))
+            weights.backward(nats_per_label * pressure(checkpoint.step / steps, self.overshoot))
             optimizer.step()
             weights.write()
+        checkpoint.drop()
 
 
 def pressure(done: float, overshoot: float) -> float:

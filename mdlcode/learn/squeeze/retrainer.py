@@ -13,6 +13,7 @@ from mdlcode import finished, parallel
 from mdlcode.config import STRICT
 from mdlcode.data.base import Shared
 from mdlcode.learn.nets.augment import Augment, NoAugment
+from mdlcode.learn.nets.checkpoints import Checkpoint
 from mdlcode.learn.nets.determinism import reproducible
 from mdlcode.learn.nets.kept import learned_key, net_once
 from mdlcode.learn.nets.predictor import NetPredictor, NetTrainer
@@ -60,12 +61,30 @@ class Retrainer(NetTrainer):
         """Weights of the trained net, its batch norms folded, by name."""
         return held_tensors(fold_batch_norm(self.start.fit(shared, labels).net))
 
+    def checkpoint(
+        self,
+        learned: NetPredictor,
+        optimizer: optim.Optimizer,
+        moving: Sequence[Tensor],
+        shared: Shared,
+        labels: IntArray,
+        draws: Sequence[Generator] = (),
+    ) -> Checkpoint:
+        """Of a training after the first, before its first step: the net, what moves with it, and its generators.
+
+        It is known by all that it begins from.
+        """
+        read = finished.digest(*held_tensors(learned.net).values(), *moving)
+        key = learned_key("squeezing", self, shared, labels, read)
+        generators = [Generator().manual_seed(self.start.seed + 1), *draws]  # the first one of the batches
+        return Checkpoint(key, [learned.net], optimizer, generators, moving)
+
     def minibatches(
-        self, training: Steps, optimizer: optim.Optimizer, shared: Shared, labels: IntArray
+        self, training: Steps, checkpoint: Checkpoint, shared: Shared, labels: IntArray
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Raw inputs (m, ...), augmented, and targets (m,) of each step of a training after the first."""
-        generator = Generator().manual_seed(self.start.seed + 1)
-        for raw, targets in training.minibatches(optimizer, shared, labels, generator):
+        """Raw inputs (m, ...), augmented, and targets (m,) of each step from the checkpoint on."""
+        optimizer, generator = checkpoint.optimizer, checkpoint.generators[0]
+        for raw, targets in training.minibatches(optimizer, shared, labels, generator, checkpoint):
             yield self.augment.apply(raw, generator), targets
 
 

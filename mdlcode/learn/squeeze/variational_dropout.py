@@ -58,15 +58,17 @@ class VariationalDropout(Squeezer):
         steps, draws = self.training.count(len(labels)), Generator().manual_seed(self.start.seed + 2)
         groups = [{"params": [means], "lr": self.lr}, {"params": [log_variances], "lr": self.noise_lr}]
         optimizer = optim.Adam(groups, fused=True)
-        for step, (raw, targets) in enumerate(self.minibatches(self.training, optimizer, shared, labels)):
+        checkpoint = self.checkpoint(learned, optimizer, [means, log_variances], shared, labels, [draws])
+        for raw, targets in self.minibatches(self.training, checkpoint, shared, labels):
             noise = torch.randn(len(means), generator=draws).to(weights.device) * noisy
             drawn = means + noise * (log_variances / 2).exp()
             weights.copy_(drawn.detach())
             gradients.zero_()
             learned.loss(raw, targets).backward()
-            price = self.bit_price * min(1.0, step / (_RISE * steps)) / len(labels)
+            price = self.bit_price * min(1.0, checkpoint.step / (_RISE * steps)) / len(labels)
             divergence = (divergence_nats(_log_alpha(means, log_variances)) * noisy).sum()
             descend(optimizer, drawn @ gradients + price * divergence)
+        checkpoint.drop()
         kept = ~noisy | (_log_alpha(means, log_variances) < self.cut)
         weights.copy_((means * kept).detach())
 
