@@ -1,6 +1,7 @@
 """The grids of nets of each scale, and the measures that are taken of them."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -148,7 +149,7 @@ _CODES = {
     "cpu": _under_every_code(_A["cpu"], depth=2),
     "full": _under_every_code(_A["cpu"], depth=2),  # the paper has no such nets
 }
-_RESNET = {"net": "resnet", "depth": 2, "batch_norm": True}
+_RESNET: dict[str, Any] = {"net": "resnet", "depth": 2, "batch_norm": True}
 _DESCENT = {
     "smoke": Nets(
         "digits",
