@@ -65,8 +65,8 @@ def test_a_net_of_a_stack_is_what_torch_makes_of_it() -> None:
         [Setting(width=5, depth=1), Setting(width=12, depth=1, l2=0.01)],  # the narrow one lies in the wide one
         [Setting(width=6, batch_norm=True), Setting(width=16, batch_norm=True)],
         [Setting(width=6, optimizer="adam", lr=0.01), Setting(width=16, optimizer="adam", lr=0.001)],
-        [Setting(net="cnn", width=w, depth=2, batch_norm=True, batch_size=20) for w in (2, 3)],
-        [Setting(net="resnet", width=w, depth=1, batch_norm=True, batch_size=20) for w in (1, 2)],
+        [Setting(net="cnn", width=w, depth=2, batch_norm=True, batch_size=20) for w in (3, 4)],
+        [Setting(net="resnet", width=w, depth=1, batch_norm=True, batch_size=20) for w in (3, 4)],
         [Setting(net="nin", width=4, depth=2, dropout=0.2, seed=s, batch_size=20) for s in (0, 1)],
     ],
 )

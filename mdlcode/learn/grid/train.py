@@ -24,7 +24,7 @@ from mdlcode.packing import Packing
 from mdlcode.typing import FloatArray, IntArray
 
 _NETS_AT_ONCE = 16
-_LEAST_STACK_WIDTH = 16  # narrower nets are made this wide
+_LEAST_STACK_WIDTH = 16  # narrower dense nets are made this wide, which costs nothing
 _WIDEST_STACKED_CONVOLUTION = 16  # above it a loop is as fast
 _EPOCHS_PER_CHECK = 2  # of the loss at which to stop
 _PREDICT_BATCH = 1000
@@ -83,7 +83,7 @@ def stacks(runs: Sequence[Run], input_shape: tuple[int, ...], num_classes: int) 
         one = run.setting
         wide = one.width
         if one.net in FAMILIES and one.dropout == 0:
-            wide = max(_LEAST_STACK_WIDTH, 2 ** math.ceil(math.log2(one.width)))
+            wide = max(_LEAST_STACK_WIDTH if one.net == "mlp" else 1, 2 ** math.ceil(math.log2(one.width)))
         key = (one.net, one.depth, one.batch_norm, one.optimizer, run.batch_size, len(run.labels), wide)
         groups.setdefault(key, []).append(index)
     return [part for group in groups.values() for part in _parts(group, runs, input_shape, num_classes)]
