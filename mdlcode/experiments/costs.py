@@ -90,7 +90,7 @@ def measured(
         with FlopCounterMode(display=False) as counter:
             opinions(path, data.shared.inputs[:1], real)
         flops = (trainings.flops(2) - trainings.flops(1)) / (trainings.steps(2) - trainings.steps(1))
-        sizes = flops, float(counter.get_total_flops()), memory.peak_bytes, len(path)
+        sizes = flops, float(counter.get_total_flops()), memory.peak_bytes
         if clock is None:
             return Cost(0.0, 0.0, 0.0, 0.0, *sizes)
         begin, step = trainings.seconds(clock)
@@ -101,7 +101,7 @@ def measured(
             empty = max(0.0, small - (step - small) * few / (many - few))
         inputs, start = data.shared.inputs[:_MOST_PREDICTED], clock()
         opinions(path, inputs, real)
-        return Cost(begin, step, empty, (clock() - start) / len(inputs), *sizes)
+        return Cost(begin, step, empty, (clock() - start) / len(inputs), *sizes, trainings.num_experts)
 
 
 class _Trainings:
@@ -109,10 +109,13 @@ class _Trainings:
 
     def __init__(self, learner: Learner, shared: Shared, labels: IntArray) -> None:
         self._learner, self._shared, self._labels = learner, shared, labels
+        self.num_experts = 1  # of the longest training so far: a short one has fewer checkpoints
 
     def run(self, each: int) -> list[Predictor]:
         """With so many steps in each training that the learner is made of."""
-        return shortened(self._learner, each).fit_path(self._shared, self._labels)
+        path = shortened(self._learner, each).fit_path(self._shared, self._labels)
+        self.num_experts = max(self.num_experts, len(path))
+        return path
 
     def steps(self, each: int) -> int:
         """All steps of `run`."""
