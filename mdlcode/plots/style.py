@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import matplotlib as mpl
 import numpy as np
@@ -12,7 +12,7 @@ from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from mdlcode.errors import MdlError
 from mdlcode.files import write_atomically
@@ -22,6 +22,7 @@ from mdlcode.files import write_atomically
 COLOURS = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
+_DPI = 160
 _NO_DECADE = 0.4  # decades of an axis on which equal steps are read more easily
 _SUBS = ((1.2, (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)), (2.5, (1.0, 2.0, 5.0)))  # up to so many decades, numbers in each
 
@@ -43,7 +44,6 @@ _STYLE: Any = {
     "xtick.labelsize": 8,
     "ytick.labelsize": 8,
     "svg.fonttype": "none",
-    "savefig.dpi": 160,
 }
 
 
@@ -79,9 +79,8 @@ def log_ticks(axis: Axis) -> None:
     decades = np.log10(high / low)
     subs = next((subs for most, subs in _SUBS if decades <= most), (1.0,))
     axis.set_major_locator(LogLocator(subs=subs) if decades > _NO_DECADE else MaxNLocator(5))
-    axis.set_minor_locator(NullLocator() if len(subs) > 1 else LogLocator(subs="auto"))
+    axis.set_minor_locator(NullLocator())  # dozens of ticks take longer to draw than all curves
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
-    axis.set_minor_formatter(NullFormatter())
 
 
 def save(figure: Figure, path: Path) -> list[Path]:
@@ -95,5 +94,17 @@ def save(figure: Figure, path: Path) -> list[Path]:
         if kind not in figure.canvas.get_supported_filetypes():
             raise MdlError(f"{each.name}: a figure can't be written as '{kind}': use png, pdf or svg")
         with mpl.rc_context(_STYLE):
-            write_atomically(each, partial(figure.savefig, format=kind))
+            write_atomically(each, partial(render, figure, kind=kind, dpi=_DPI))
     return paths
+
+
+def render(figure: Figure, file: BinaryIO, kind: str, dpi: float) -> None:
+    """Writes a figure as that kind of file.
+
+    It is laid out once and for all first: otherwise matplotlib draws all of it a second time to that end.
+    """
+    figure.set_dpi(dpi)
+    if (engine := figure.get_layout_engine()) is not None:
+        engine.execute(figure)
+        figure.set_layout_engine(None)
+    figure.savefig(file, format=kind, dpi=dpi)

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from mdlcode.errors import MdlError
 from mdlcode.experiments.tables import Table
 from mdlcode.files import write_text
+from mdlcode.plots.style import render
 from mdlcode.typing import Config
 
 MARKER = "reproduction.json"  # says of what a folder is the reproduction
@@ -92,7 +93,7 @@ def joined(documents: Sequence[Document]) -> Document:
 def png(figure: Figure) -> bytes:
     """The figure as PNG."""
     file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=130)
+    render(figure, file, kind="png", dpi=130)
     return file.getvalue()
 
 
