@@ -18,7 +18,7 @@ from mdlcode.learn.base import Predictor
 from mdlcode.learn.nets.checkpoints import Checkpoint
 from mdlcode.learn.nets.determinism import reproducible
 from mdlcode.learn.nets.kept import learned_key
-from mdlcode.learn.nets.predictor import NetPredictor, new_net
+from mdlcode.learn.nets.predictor import PREDICT_BATCH, NetPredictor, new_net
 from mdlcode.learn.nets.steps import descend
 from mdlcode.learn.nets.training import GradientLearner
 from mdlcode.learn.subspace.learner import SubspaceLearner
@@ -27,7 +27,6 @@ from mdlcode.nets.arch import Arch
 from mdlcode.nets.held import call_with
 from mdlcode.typing import FloatArray, IntArray
 
-_PREDICT_BATCH = 500
 _DENSE = (nn.Sequential, nn.Flatten, nn.Linear, nn.ReLU, nn.GELU, nn.Tanh, nn.Identity)
 
 
@@ -107,9 +106,10 @@ class StackedPredictor(Predictor):
     @torch.no_grad()
     def predict(self, inputs: Tensor) -> FloatArray:
         """Mean probabilities (m, K) in float64."""
-        parts = torch.split(inputs, _PREDICT_BATCH)
-        means = [self.logits(part.float()).double().softmax(2).mean(0) for part in parts]
-        probs: FloatArray = torch.cat(means).cpu().numpy()
+        parts = torch.split(inputs, PREDICT_BATCH[inputs.device.type])
+        logits = [self.logits(part.float()) for part in parts]
+        # On the CPU, once all is under way on the device: many GPUs have few units for double precision.
+        probs: FloatArray = torch.cat([each.cpu().double().softmax(2).mean(0) for each in logits]).numpy()
         return probs
 
 

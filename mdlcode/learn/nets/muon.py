@@ -82,7 +82,8 @@ class _MuonOptimizer(optim.Optimizer):
         torch._foreach_add_(averages, gradients)
         steps = torch.stack(torch._foreach_add(gradients, averages, alpha=self._momentum))  # Nesterov
         # Batch norm undoes the scale of a filter bank: it is kept at one norm, so `lr` is relative.
-        torch._foreach_mul_(weights, [len(weights[0]) ** 0.5 / norm for norm in torch._foreach_norm(weights)])
+        scales = len(weights[0]) ** 0.5 / torch.stack(torch._foreach_norm(weights))
+        torch._foreach_mul_(weights, [*scales])
         torch._foreach_add_(weights, [*orthogonalised(steps.flatten(2)).reshape(steps.shape)], alpha=-rate)
 
 

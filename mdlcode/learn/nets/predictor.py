@@ -30,7 +30,7 @@ from mdlcode.nets.patches import RandomPatches
 from mdlcode.typing import FloatArray, IntArray
 
 # Large enough for speed, small beside the resident data. A GPU is idle between small ones.
-_PREDICT_BATCH = {"cpu": 500, "cuda": 4000}
+PREDICT_BATCH = {"cpu": 500, "cuda": 4000}
 _WHITENING_INPUTS = 5000
 Forward = Callable[[dict[str, Tensor], Tensor], Tensor]
 _NORMAL: Family = Normal()
@@ -144,7 +144,7 @@ class NetPredictor(Predictor):
         generator = Generator().manual_seed(0)
         chunks = []
         with seeded(0, inputs.device):
-            for chunk in torch.split(inputs, _PREDICT_BATCH[inputs.device.type]):
+            for chunk in torch.split(inputs, PREDICT_BATCH[inputs.device.type]):
                 views = [chunk.float()]
                 if self.views is not None:
                     views += [self.views.augment.apply(views[0], generator) for _ in range(self.views.count - 1)]
