@@ -3,16 +3,15 @@
 import math
 import warnings
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from typing import Any, cast
 
 import numpy as np
 import pyro
 import torch
 from pyro import poutine
-from pyro.distributions import Categorical, LogNormal, Normal
+from pyro.distributions import Categorical, Delta, LogNormal, Normal
 from pyro.distributions.transforms import affine_autoregressive
-from pyro.infer import TraceMeanField_ELBO
 from pyro.infer.autoguide import AutoNormalizingFlow
 from pyro.nn import PyroModule
 from torch import Tensor, nn
@@ -118,29 +117,33 @@ class Model:
                 pyro.factor("labels", -self._head.nats(logits, targets).sum())
 
 
-class ClosedElbo(TraceMeanField_ELBO):
-    """Pyro's ELBO with closed KLs. Pyro's own loss looks at the value at each step, which waits for the device."""
+def negative_elbo(model: Callable[..., Any], guide: Callable[..., Any], *arguments: Any) -> Tensor:
+    """KL(guide, prior) - log likelihood in nats, as Pyro's TraceMeanField_ELBO has it: by one draw from the guide.
 
-    def loss_tensor(self, model: Callable[..., Any], guide: Callable[..., Any], *arguments: Any) -> Tensor:
-        """KL(guide, prior) - log likelihood in nats; the draw's own log ratio where no KL is closed."""
-        [(run, guided)] = self._get_traces(model, guide, arguments, {})
-        terms = []
-        for name, site in run.nodes.items():
-            if site["type"] == "sample" and site["is_observed"]:
-                terms.append(-site["log_prob_sum"])
-            elif site["type"] == "sample":
-                terms.append(_kl(guided.nodes[name], site))
-        auxiliary = [site for name, site in guided.nodes.items() if site["type"] == "sample" and name not in run.nodes]
-        return torch.stack([*terms, *(site["log_prob_sum"] for site in auxiliary)]).sum()
+    A KL that is not closed is the draw's own log ratio. Other than Pyro's own loss it never waits for the device, and
+    works out no density that cancels or is not asked for: those of all weights take longer than their KL.
+    """
+    guided = poutine.trace(guide).get_trace(*arguments)
+    run = poutine.trace(poutine.replay(model, trace=guided)).get_trace(*arguments)
+    divergences = [_kl(guided, run, name) for name in run.stochastic_nodes]
+    likelihoods = [-_log_density(run, name) for name in run.observation_nodes]
+    auxiliary = [_log_density(guided, name) for name in guided.stochastic_nodes if name not in run.nodes]
+    return torch.stack([*divergences, *likelihoods, *auxiliary]).sum()
 
 
-def _kl(posterior: Any, prior: Any) -> Tensor:
+def _kl(guided: Any, run: Any, name: str) -> Tensor:
     """KL of one site in nats, times the site's scale."""
-    try:
-        kl: Tensor = posterior["scale"] * kl_divergence(posterior["fn"], prior["fn"])
-    except NotImplementedError:
-        kl = posterior["log_prob_sum"] - prior["log_prob_sum"]
-    return kl
+    posterior, prior = guided.nodes[name], run.nodes[name]
+    if not isinstance(posterior["fn"], Delta):  # Pyro's KL of a Delta forgets the density that it was made with
+        with suppress(NotImplementedError):
+            return cast(Tensor, posterior["scale"] * kl_divergence(posterior["fn"], prior["fn"]))
+    return _log_density(guided, name) - _log_density(run, name)
+
+
+def _log_density(trace: Any, name: str) -> Tensor:
+    """Log density in nats of what was drawn or observed at one site, times the site's scale."""
+    trace.compute_log_prob(lambda other, _: other == name)
+    return cast(Tensor, trace.nodes[name]["log_prob_sum"])
 
 
 class Elbo:
@@ -148,12 +151,10 @@ class Elbo:
 
     def __init__(self, model: Model, guide: nn.Module, estimator: OneDraw, num_labels: int) -> None:
         self._model, self._guide, self._estimator, self._num_labels = model, guide, estimator, num_labels
-        self._elbo = ClosedElbo()
 
     def __call__(self, x: Tensor, targets: Tensor, kl_weight: float) -> Tensor:
         """The loss, with its gradient; the Kullback-Leibler part is multiplied by `kl_weight`."""
-        loss = self._elbo.loss_tensor(self._model, self._guided, x, targets, kl_weight)
-        return loss / self._num_labels
+        return negative_elbo(self._model, self._guided, x, targets, kl_weight) / self._num_labels
 
     def _guided(self, *arguments: Any) -> Any:
         with self._estimator, poutine.scale(scale=arguments[-1]):

@@ -4,11 +4,14 @@ import math
 import subprocess
 import sys
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from codes_table import BAYES
+from pyro import poutine
+from pyro.infer import Trace_ELBO, TraceMeanField_ELBO
 from torch import nn
 
 from mdlcode.bayes import (
@@ -22,11 +25,11 @@ from mdlcode.bayes import (
     Refinement,
     kl_bits,
 )
-from mdlcode.bayes.guides import FlowGuide, FullGuide, LowRankGuide
-from mdlcode.bayes.handlers import Flipout, LocalReparameterisation
-from mdlcode.bayes.models import LearnedGaussian
+from mdlcode.bayes.guides import FlowGuide, FullGuide, LowRankGuide, MeanFieldGuide
+from mdlcode.bayes.handlers import Flipout, LocalReparameterisation, OneDraw
+from mdlcode.bayes.models import Conjugate, LearnedGaussian
 from mdlcode.bayes.priors import Horseshoe, NormalGamma, ScaleMixture
-from mdlcode.bayes.svi import Elbo, Independents, LastGood, Model, isolated
+from mdlcode.bayes.svi import Elbo, Independents, LastGood, Model, isolated, negative_elbo
 from mdlcode.codes import Uniform, Variational
 from mdlcode.data import Data, View, load
 from mdlcode.errors import MdlError, TrainingError
@@ -64,6 +67,37 @@ def test_estimators_agree_with_the_mean_over_plain_draws(estimator: type) -> Non
     # Flipout has one draw for the batch of 4,000 copies, local reparameterisation one for each copy.
     near = 0.02 if estimator is LocalReparameterisation else 0.2
     assert np.mean(losses) == pytest.approx(float(plain.mean()), abs=near)
+
+
+@pytest.mark.parametrize("guide", [MeanFieldGuide(), LowRankGuide(rank=2), FlowGuide()])
+@pytest.mark.parametrize("positive", [False, True])
+def test_the_loss_and_its_gradient_are_those_of_pyro(guide: MeanFieldGuide | FlowGuide, positive: bool) -> None:
+    """The closed KL of independent weights in the one, the log ratio of one draw in the others."""
+    torch.manual_seed(0)
+    net = nn.Linear(3, 2)
+    layout, start = Layout.of(net), torch.linspace(-1, 1, 8)
+    groups = torch.zeros(8, dtype=torch.int64)
+    prior = Conjugate(groups, 2.0, 1.0) if positive else LearnedGaussian(groups, torch.full((8,), 0.5))
+    model = Model(prior, OneDraw(net, layout, False, 0).logits, 40)
+    batch = torch.randn(5, 3), torch.tensor([0, 1, 1, 0, 1]), 0.7
+    with isolated():
+        made = guide.guide(model, prior, start, torch.full((8,), 0.2))
+        made(*batch)
+
+        def weighed(*arguments: Any) -> Any:
+            with poutine.scale(scale=arguments[-1]):
+                return made(*arguments)
+
+        theirs: Any = (TraceMeanField_ELBO if guide.independent else Trace_ELBO)()
+        found = []
+        for loss in (negative_elbo, theirs.differentiable_loss):
+            torch.manual_seed(1)
+            value = loss(model, weighed, *batch)
+            value.backward()
+            found.append([value.detach(), *(each.grad.clone() for each in made.parameters() if each.grad is not None)])
+            made.zero_grad()
+    assert len(found[0]) == len(found[1]) > 1
+    assert all(torch.allclose(one, other, rtol=1e-4, atol=1e-5) for one, other in zip(*found, strict=True))
 
 
 def test_same_seed_same_posterior(digits: Data) -> None:
