@@ -11,7 +11,8 @@ CODES = (
 DATA = ("digits", "diabetes", "mnist", "fashion-mnist", "cifar10", "cifar100", "svhn")
 NETS = (
     *("linear", "mlp", "mlp-dropout", "mlp-512", "mlp-small", "mlp-3x200", "shallow"),
-    *("lenet", "tinycnn", "lenet5", "lenet-small", "lenet-patches", "lenet-readout", "patches", "patches-mlp"),
+    *("lenet", "tinycnn", "lenet5", "lenet-small", "lenet-patches", "lenet-readout", "lenet-edges"),
+    *("patches", "patches-mlp"),
     *(
         "convnet",
         "convnet-shallow",

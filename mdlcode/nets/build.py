@@ -31,6 +31,7 @@ NETS: dict[str, Factory] = {
     "lenet-small": convolutional.lenet_small,
     "lenet-patches": convolutional.lenet_patches,
     "lenet-readout": convolutional.lenet_readout,
+    "lenet-edges": convolutional.lenet_edges,
     "patches": patches.patches,
     "patches-mlp": partial(patches.patches, widths=(64,)),
     "convnet": convolutional.convnet,
