@@ -88,7 +88,7 @@ def test_the_loss_and_its_gradient_are_those_of_pyro(guide: MeanFieldGuide | Flo
             with poutine.scale(scale=arguments[-1]):
                 return made(*arguments)
 
-        theirs: Any = (TraceMeanField_ELBO if guide.independent else Trace_ELBO)()
+        theirs: Any = (TraceMeanField_ELBO if guide.independent else Trace_ELBO)()  # type: ignore[no-untyped-call]
         found = []
         for loss in (negative_elbo, theirs.differentiable_loss):
             torch.manual_seed(1)
