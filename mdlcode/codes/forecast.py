@@ -8,14 +8,16 @@ import numpy as np
 
 from mdlcode.codelength import LABELS
 from mdlcode.codes.calibration import Calibration
-from mdlcode.codes.mixture import Mixture, Weights
+from mdlcode.codes.mixture import Mixture, Weights, sums_of
 from mdlcode.codes.opinions import BinnedVariants, Opinions, RowsHeard, Variants, heard
 from mdlcode.coding.binned import Binned
 from mdlcode.coding.channel import Channel
 from mdlcode.errors import TrainingError
 from mdlcode.typing import BoolArray, FloatArray, IntArray
 
-_HELD = 1 << 18  # probabilities that are held at once: few enough for a processor's cache
+_HELD = 1 << 17  # probabilities that are held at once: few enough for a processor's cache
+_MOST_HELD = 1 << 20  # where these are of less than so many labels:
+_FEW = 24
 
 
 class Forecaster:
@@ -53,14 +55,17 @@ class Forecaster:
         """
         said = heard(experts)
         bad, count = said.broken(), len(said)
-        if not (self._adapts or bad.any()):  # the block goes at once
-            self.trace.append(np.tile(self.expert_weights, (count, 1)))
-            return channel.send_under(labels, said.first(), LABELS)
+        plain = not (self._adapts or bad.any())  # one expert, as it is
+        if plain:
+            self.trace.append(np.ones((count, 1)))
         sent = []
         for part in self._pieces(bad, self._step(said.width)):
-            self._bury(bad[:, part.start])
-            variants = said.variants(self._calibration, part)
-            sent.append(self._adapting(channel, variants, None if labels is None else labels[part]))
+            known = None if labels is None else labels[part]
+            if plain:
+                sent.append(channel.send_under(known, said.first(part), LABELS))
+            else:
+                self._bury(bad[:, part.start])
+                sent.append(self._adapting(channel, said.variants(self._calibration, part), known))
         return np.concatenate(sent)
 
     def predict(self, experts: FloatArray) -> FloatArray:
@@ -84,25 +89,34 @@ class Forecaster:
 
     def _receive(self, channel: Channel, variants: Variants) -> IntArray:
         """The next label (1,), from its variants alone."""
-        label = channel.send_under(None, variants.model(self._standing(1)), LABELS)
+        label = channel.send_under(None, variants.model(self._weights[..., None]), LABELS)
         self._learn(variants.likelihoods(label))
         return label
 
     def _learn(self, likelihoods: FloatArray) -> FloatArray:
-        """The weights (m, E, G) for labels to which the variants give these likelihoods (m, E, G)."""
-        variants, evidence = self._variants.learn(likelihoods)
-        experts = self._experts.learn(evidence[:, None])[0][:, 0]  # (m, E)
-        self.trace.append(experts)
-        return experts[..., None] * variants
+        """The weights (E, G, m) for labels to which the variants give these likelihoods (E, G, m)."""
+        variants = self._variants.learn(likelihoods)
+        if len(variants) == 1:
+            self.trace.append(np.ones((variants.shape[2], 1)))
+            return variants
+        experts = self._experts.learn(sums_of(variants * likelihoods)[None])[0]  # (E, m)
+        self.trace.append(experts.T)
+        return np.multiply(experts[:, None], variants, out=likelihoods)
+
+    @property
+    def _weights(self) -> FloatArray:
+        """The weights (E, G) as they are."""
+        return self.expert_weights[:, None] * self._variants.now
 
     def _standing(self, count: int) -> FloatArray:
-        """The weights (count, E, G) as they are."""
-        weights = self.expert_weights[:, None] * self._variants.now
-        return np.broadcast_to(weights, (count, *weights.shape))
+        """The same for so many labels, (E, G, count)."""
+        weights = self._weights[..., None]
+        return np.broadcast_to(weights, (*weights.shape[:2], count))
 
     def _step(self, width: int) -> int:
         """How many labels at once."""
-        return max(1, _HELD // (self._num_rows * width))
+        each = self._num_rows * width
+        return max(1, _HELD // each, min(_FEW, _MOST_HELD // each))
 
     def _pieces(self, bad: BoolArray, step: int) -> Iterator[slice]:
         """The labels in pieces. An expert that breaks does so at the start of one."""

@@ -18,9 +18,11 @@ to the bit.
 import math
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Annotated, Literal
 
 import numpy as np
+import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
@@ -28,6 +30,7 @@ from mdlcode.config import STRICT, Settings
 from mdlcode.typing import BoolArray, FloatArray
 
 _RUNS_BEFORE = 256  # at any time so many of the last run's length came before
+_ERA = 256  # about so many labels make one sum of logarithms: in a longer one digits would be lost
 _LEAST = float(np.finfo(np.float64).tiny)  # a likelihood of zero counts as this
 
 
@@ -121,87 +124,144 @@ Mixture = Annotated[Switch | Bayes | FixedShare, Field(discriminator="kind")]
 class Weights:
     """The running weights of independent mixtures, one a row: prior (rows, experts) of sum 1 each.
 
+    Labels stand last in all arrays, so that work on many labels runs along them. An expert of no prior weight has none
+    for good.
+
     >>> weights = Weights(Bayes(), np.array([[0.5, 0.5]]))
-    >>> before, given = weights.learn(np.array([[[0.9, 0.1]]]))
-    >>> before.tolist(), given.tolist(), weights.now.round(3).tolist()
-    ([[[0.5, 0.5]]], [[0.5]], [[0.9, 0.1]])
+    >>> weights.learn(np.array([[[0.9], [0.1]]])).tolist(), weights.now.round(3).tolist()
+    ([[[0.5], [0.5]]], [[0.9, 0.1]])
     """
 
     def __init__(self, rule: Switch | Bayes | FixedShare, prior: FloatArray) -> None:
-        self._rule, self._dropped = rule, np.zeros(prior.shape, dtype=bool)
-        self._now: FloatArray | None = None
-        self._logs: FloatArray  # ln(a + b), up to a constant a row
+        self._rule = rule
         self._start = np.stack([rule.theta * prior, (1 - rule.theta) * prior])  # a and b: (2, rows, experts)
+        self._num_labels, self._begin = 0, 0  # so far, and before the run
+        self._gained = np.zeros(prior.shape)  # ln of what the experts gave to the labels of the era so far
+        self._carried = self._gained  # the same at the start of the run
+        self._now: FloatArray | None
+        self._offset: FloatArray  # ln(a + b) at the start of the run, less what was carried into it
         self._set(self._start)
-        self._num_labels, self._run = 0, rule.run(0)  # before the run, and in it
-        self._left = self._run
 
     @property
     def now(self) -> FloatArray:
         """The weights (rows, experts) for the next label, of sum 1 a row."""
         if self._now is None:
-            self._now = _standing(self._logs)
+            self._now = _standing((self._gained + self._offset)[..., None])[..., 0]
         return self._now
 
-    def learn(self, likelihood: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """The weights (m, rows, experts) for each of m labels, and the probability (m, rows) that each mixture gave it.
+    def learn(self, likelihood: FloatArray) -> FloatArray:
+        """The weights (rows, experts, m) for each of m labels, from those that came before it.
 
-        `likelihood` (m, rows, experts) are the probabilities that the experts gave to the labels that came. The result
-        is the same, to the bit, for all labels at once and one by one.
+        `likelihood` (rows, experts, m) are the probabilities that the experts gave to these labels. The result is the
+        same, to the bit, for all labels at once and one by one.
         """
-        count = len(likelihood)
-        if likelihood.shape[2] == 1:
-            return np.ones(likelihood.shape), likelihood[..., 0]
-        before = self.now[None] if count == 1 else None
-        logs = np.empty((count + 1, *likelihood.shape[1:]))
-        np.log(np.maximum(likelihood, _LEAST), out=logs[1:])
-        start = 0
-        while start < count:
-            stop = min(start + self._left, count)
-            logs[start], piece = self._logs, logs[start : stop + 1]
-            self._logs, self._now = np.add.accumulate(piece, out=piece)[-1], None
-            self._left -= stop - start
-            if self._left == 0:
-                self._share()
-            start = stop
-        weights = _standing(logs[:-1]) if before is None else before
-        return weights, sums_of(weights * likelihood)
+        num_experts, count = likelihood.shape[1:]
+        if num_experts == 1 or count == 0:
+            return np.ones(likelihood.shape)
+        weights = self.now[..., None] if count == 1 else None
+        ends, hazards, eras = self._ends(count)
+        gained = np.empty(likelihood.shape)  # in the era, before each label
+        _ln(likelihood[..., :-1], out=gained[..., 1:])
+        gained[..., 0] = self._gained
+        for start, stop in pairwise([0, *(end for end in eras if end < count), count]):
+            if start:
+                gained[..., start] = 0.0
+            _accumulate(gained[..., start:stop])
+        last = np.array([*ends, count]) - 1
+        after = (gained.take(last, axis=2) + _ln(likelihood.take(last, axis=2))).transpose(2, 0, 1)
+        offsets, self._gained, self._now = self._offset[..., None], after[-1], None
+        if ends:
+            offsets = self._turns(after[:-1], hazards, [end in eras for end in ends]).transpose(1, 2, 0)
+            offsets = np.repeat(offsets, [stop - start for start, stop in pairwise([0, *ends, count])], axis=2)
+            if ends[-1] == count:
+                self._gained = self._carried
+        gained += offsets
+        return _standing(gained) if weights is None else weights
 
     def drop(self, experts: BoolArray) -> None:
         """Removes the experts where `experts` (rows, experts) is True, for all labels that follow."""
-        self._dropped = experts
         kept = np.where(experts, 0.0, self._start)
         self._start = kept / kept.sum(axis=(0, 2))[:, None]
-        self._logs, self._now = np.where(experts, -np.inf, self._logs), None
+        self._set(np.where(experts, 0.0, self._parts))
 
-    def _share(self) -> None:
-        """The end of a run, and the start of the next."""
-        parts, hazard = self.now * self._shares, self._rule.hazard(self._num_labels, self._run)
-        pool = hazard * sums_of(parts[0])[:, None]
-        parts[0] *= 1 - hazard
-        parts += pool * self._start
-        self._set(parts)
-        self._num_labels += self._run
-        self._run = self._left = self._rule.run(self._num_labels)
+    def _ends(self, count: int) -> tuple[list[int], list[float], list[int]]:
+        """After how many of the next labels runs end, each with its hazard, and after how many an era ends."""
+        ends, hazards, eras = [], [], []
+        first, self._num_labels = self._num_labels, self._num_labels + count
+        while (end := self._begin + self._rule.run(self._begin)) <= self._num_labels:
+            ends.append(end - first)
+            hazards.append(self._rule.hazard(self._begin, end - self._begin))
+            if end // _ERA > self._begin // _ERA:
+                eras.append(end - first)
+            self._begin = end
+        return ends, hazards, eras
+
+    def _turns(self, gained: FloatArray, hazards: list[float], renewed: list[bool]) -> FloatArray:
+        """What is to be added to what was gained, in the run under way and in each that follows on one of these ends.
+
+        From what was gained in the era up to each end (runs, rows, experts), and whether the era ends there.
+        """
+        carried = np.concatenate([self._carried[None], gained])  # into each run
+        carried[1:][renewed] = 0.0
+        offsets = self._share(gained - carried[:-1], np.array(hazards)) - carried
+        self._carried, self._offset = carried[-1], offsets[-1]
+        return offsets
+
+    def _share(self, gained: FloatArray, hazards: FloatArray) -> FloatArray:
+        """ln of the weights (runs + 1, rows, experts) at the start of the run and after each of the next runs.
+
+        Up to a constant a row, from what was gained in each run (runs, rows, experts). Where P is the likelihood of a
+        run, a becomes (1 - h) a P + h theta prior sum(a P), and b becomes b P + h (1 - theta) prior sum(a P). All is
+        divided by (1 - h) sum(a P), which leaves few operations a run.
+        """
+        alive = gained + self._alive
+        likelihood = np.exp(alive - alive.max(axis=2, keepdims=True))[:, None]
+        stays = 1 - hazards[:, None, None, None]
+        factors = np.concatenate([stays * likelihood, likelihood], axis=1)
+        pools = (1 / stays - 1) * self._start
+        parts = np.empty((len(gained) + 1, *self._parts.shape))
+        parts[0] = self._parts
+        for before, factor, pool, after in zip(parts[:-1], factors, pools, parts[1:], strict=True):
+            np.multiply(before, factor, out=after)
+            after /= np.add.reduce(after[0], axis=1, keepdims=True)
+            after += pool
+        self._parts = parts[-1].copy()
+        return self._logs_of(parts.swapaxes(0, 1))
 
     def _set(self, parts: FloatArray) -> None:
-        """Takes weights (2, rows, experts) as those at the start of a run."""
-        both = np.maximum(parts[0] + parts[1], _LEAST)
-        self._shares = parts / both
-        self._logs = np.log(both)
-        if self._dropped.any():
-            self._logs[self._dropped] = -np.inf
-        self._now = None
+        """Takes weights (2, rows, experts) as those at the start of the run."""
+        self._alive = np.where(self._start.sum(axis=0) < _LEAST, -np.inf, 0.0)
+        self._parts, self._now = parts, None
+        self._offset = self._logs_of(parts) - self._carried
+
+    def _logs_of(self, parts: FloatArray) -> FloatArray:
+        """ln(a + b) of (2, ..., rows, experts), -inf where an expert has no prior weight."""
+        return _ln(parts[0] + parts[1]) + self._alive
 
 
 def sums_of(values: FloatArray) -> FloatArray:
-    """Sums over the last axis, one value after another however many rows there are."""
-    sums: FloatArray = np.add.accumulate(values, axis=-1)[..., -1]
-    return sums
+    """Sums (..., m) over the last axis but one, one value after another however many labels (m) there are."""
+    if values.shape[-1] == 1:  # numpy sums what lies side by side in pairs
+        sums: FloatArray = np.add.accumulate(values, axis=-2)[..., -1, :]
+        return sums
+    return values.sum(axis=-2)
+
+
+def _ln(values: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    """Natural logarithms; of zero that of the least number."""
+    logs: FloatArray = np.maximum(values, _LEAST, out=out)
+    return np.log(logs, out=logs)
+
+
+def _accumulate(values: FloatArray) -> None:
+    """Makes values (..., m) their running sums, one value after another: torch keeps the sum in a register."""
+    if values.shape[-1] > 1:
+        torch.cumsum(torch.from_numpy(values), -1, out=torch.from_numpy(values))
 
 
 def _standing(logs: FloatArray) -> FloatArray:
-    """Weights of sum 1 over the last axis, from their logarithms."""
-    scaled: FloatArray = np.exp(logs - logs.max(axis=-1, keepdims=True))
-    scaled /= sums_of(scaled)[..., None]
-    return scaled
+    """Weights (rows, experts, m) of sum 1 over the experts, made of their logarithms in place."""
+    logs -= logs.max(axis=1, keepdims=True)
+    np.exp(logs, out=logs)
+    logs *= (1 / sums_of(logs))[:, None]
+    return logs

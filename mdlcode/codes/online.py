@@ -161,7 +161,7 @@ class _Trainer:
     def __init__(self, code: Online, shared: Shared, key: str | None) -> None:
         self._code, self._shared = code, shared
         net, bf16 = new_net(code.arch, shared, code.seed, code.precision)
-        self._learner = NetPredictor(net, shared, bf16)
+        self._learner = NetPredictor(net.train(), shared, bf16)
         self._ema = RunningAverage(net, code.ema_decay)
         self.average = NetPredictor(self._ema.net, shared, bf16)
         self._optimizer = code.optimizer.build(net.parameters())
@@ -211,7 +211,6 @@ class _Trainer:
         return (self._batches[each] for each in [self._batch - 1, *self._heads.tolist()])
 
     def _step(self, inputs: Tensor, targets: Tensor) -> None:
-        self._learner.net.train()
         raw: Tensor = self._code.augment.apply(inputs.float(), self._generator)
         descend(self._optimizer, self._learner.loss(raw, targets))
         self._ema.update(self._learner.net)

@@ -11,7 +11,7 @@ from torch import Tensor
 from mdlcode.codes.calibration import Calibration
 from mdlcode.codes.mixture import sums_of
 from mdlcode.coding.binned import Binned, LocationScale, Mixed, Pieces
-from mdlcode.coding.channel import smooth
+from mdlcode.coding.channel import smooth, smoothing
 from mdlcode.coding.entropy_models import Categories, EntropyModel
 from mdlcode.errors import MdlError
 from mdlcode.learn.base import Predictor
@@ -29,11 +29,11 @@ class Variants(ABC):
 
     @abstractmethod
     def likelihoods(self, labels: IntArray) -> FloatArray:
-        """The probability (m, E, G) of a label for each of the m."""
+        """The probability (E, G, m) of a label for each of the m."""
 
     @abstractmethod
     def model(self, weights: FloatArray) -> EntropyModel:
-        """What labels are coded under: the mixtures by weights (m, E, G).
+        """What labels are coded under: the mixtures by weights (E, G, m).
 
         A row's bits do not depend on how many rows there are: Bob mixes one by one what Alice mixes at once.
         """
@@ -56,8 +56,8 @@ class Heard(ABC):
         """Which predictions (E, m) are not finite."""
 
     @abstractmethod
-    def first(self) -> EntropyModel:
-        """The first expert's, as they are."""
+    def first(self, part: slice) -> EntropyModel:
+        """The first expert's of some labels, as they are."""
 
     @abstractmethod
     def variants(self, calibration: Calibration, part: slice) -> Variants:
@@ -84,62 +84,67 @@ class RowsHeard(Heard):
         """As of `Heard`."""
         return self._bad
 
-    def first(self) -> Categories:
+    def first(self, part: slice) -> Categories:
         """As of `Heard`."""
-        return Categories(smooth(self._probs[0]))
+        return Categories(smooth(self._probs[0, part]))
 
     def variants(self, calibration: Calibration, part: slice) -> "RowVariants":
         """As of `Heard`, of smoothed rows; one that is broken becomes uniform (its expert has no weight)."""
-        rows = np.where(self._bad[:, part, None], 1.0 / self.width, self._probs[:, part])
-        return RowVariants.of(smooth(rows.reshape(-1, self.width)).reshape(rows.shape), calibration)
+        rows, bad = self._probs[:, part], self._bad[:, part]
+        if bad.any():
+            rows = np.where(bad[..., None], 1.0 / self.width, rows)
+        return RowVariants.of(smooth(rows.transpose(0, 2, 1), axis=1), calibration)
 
 
 @dataclass(frozen=True, eq=False)
 class RowVariants(Variants):
-    """Each expert's rows at T temperatures, (E, T, K, m), and the uniform distribution's shares (S,).
+    """Each expert's rows at T temperatures, (E, T, K, m), up to their sums (E, T, m), and the uniform's shares (S,).
 
     A variant is one of G = T x S. Labels stand last, so that work on many labels runs along them.
     """
 
     rows: FloatArray
+    sums: FloatArray
     shares: FloatArray
 
     @classmethod
     def of(cls, probs: FloatArray, calibration: Calibration) -> "RowVariants":
-        """Those of a calibration's grid: softmax(log p / T) of rows (E, m, K), which must be positive."""
-        rows, temperatures = np.ascontiguousarray(probs.transpose(0, 2, 1))[:, None], calibration.temperatures
-        if temperatures != (1.0,):
+        """Those of a calibration's grid: softmax(log p / T) of rows (E, K, m), which must be positive."""
+        rows, temperatures = probs[:, None], np.array(calibration.temperatures)
+        if calibration.temperatures != (1.0,):
             logs = np.log(rows)
-            powers = 1.0 / np.array(temperatures)[None, :, None, None]
-            rows = np.exp((logs - logs.max(axis=2, keepdims=True)) * powers)
-            rows /= rows.sum(axis=2, keepdims=True)
-        return cls(rows, np.array(calibration.uniform_shares))
+            logs -= logs.max(axis=2, keepdims=True)
+            rows = logs * (1.0 / temperatures)[:, None, None]
+            np.exp(rows, out=rows)
+        return cls(rows, rows.sum(axis=2), np.array(calibration.uniform_shares))
 
     def __len__(self) -> int:
         return int(self.rows.shape[3])
 
     def likelihoods(self, labels: IntArray) -> FloatArray:
         """As of `Variants`."""
-        masses = self.rows[:, :, labels, np.arange(len(labels))].transpose(2, 0, 1)[..., None]  # (m, E, T, 1)
-        return _with_uniform(masses, self.shares, 1 / self.rows.shape[2])
+        count, num_classes = len(self), self.rows.shape[2]
+        rows = self.rows.reshape(*self.sums.shape[:2], num_classes * count)
+        masses = rows.take(labels * count + np.arange(count), axis=2) / self.sums
+        return _with_uniform(masses, self.shares, 1 / num_classes)
 
-    def mixed(self, weights: FloatArray) -> FloatArray:
-        """The rows (m, K) of the mixtures."""
+    def mixed(self, weights: FloatArray, share: float = 0.0) -> FloatArray:
+        """The rows (m, K) of the mixtures, in which the uniform distribution has so large a share more."""
         count, num_classes = len(self), self.rows.shape[2]
         own, uniform = _apart(weights, self.shares)
-        shares = own.reshape(count, -1).T[:, None]  # (E T, 1, m)
-        mixed = (shares * self.rows.reshape(-1, num_classes, count)).sum(
-            axis=0
-        )  # in order: the first axis is outermost
-        return np.ascontiguousarray((mixed + uniform / num_classes).T)
+        each = ((1 - share) * own / self.sums)[:, :, None] * self.rows
+        mixed = each.reshape(-1, num_classes, count).sum(axis=0)  # in order: the first axis is outermost
+        mixed += ((1 - share) * uniform + share) / num_classes
+        return np.ascontiguousarray(mixed.T)
 
     def model(self, weights: FloatArray) -> Categories:
         """As of `Variants`."""
-        return Categories(smooth(self.mixed(weights)))
+        return Categories(self.mixed(weights, smoothing(self.rows.shape[2])))
 
     def at(self, row: int) -> "RowVariants":
         """As of `Variants`."""
-        return RowVariants(self.rows[..., row : row + 1], self.shares)
+        one = slice(row, row + 1)
+        return RowVariants(self.rows[..., one], self.sums[..., one], self.shares)
 
 
 class BinnedHeard(Heard):
@@ -157,9 +162,9 @@ class BinnedHeard(Heard):
         """As of `Heard`."""
         return np.stack([expert.broken() for expert in self._experts])
 
-    def first(self) -> Binned:
+    def first(self, part: slice) -> Binned:
         """As of `Heard`."""
-        return self._experts[0]
+        return self._experts[0].take(np.arange(part.start, part.stop))
 
     def variants(self, calibration: Calibration, part: slice) -> "BinnedVariants":
         """As of `Heard`."""
@@ -194,12 +199,13 @@ class BinnedVariants(Variants):
         symbols = np.repeat(labels, self.num_temperatures)
         uniform = 1 / self.experts[0].num_bins
         each = [np.where(model.broken(), uniform, model.masses(symbols)) for model in self.experts]
-        masses = np.stack([one.reshape(len(labels), -1) for one in each], axis=1)[..., None]  # (m, E, T, 1)
+        masses = np.stack([one.reshape(len(labels), -1).T for one in each])  # (E, T, m)
         return _with_uniform(masses, self.shares, uniform)
 
     def model(self, weights: FloatArray) -> "Pooled":
         """As of `Variants`."""
-        return Pooled(self.experts, *_apart(weights, self.shares))
+        own, uniform = _apart(weights, self.shares)
+        return Pooled(self.experts, own.transpose(2, 0, 1), uniform)
 
     def at(self, row: int) -> "BinnedVariants":
         """As of `Variants`."""
@@ -247,15 +253,18 @@ class Pooled(Binned):
 
 
 def _with_uniform(masses: FloatArray, shares: FloatArray, uniform: float) -> FloatArray:
-    """Likelihoods (m, E, G) of variants, from the temperatures' (m, E, T, 1) and the uniform distribution's."""
-    likely = (1 - shares) * masses + shares * uniform  # (m, E, T, S)
-    return likely.reshape(*likely.shape[:2], -1)
+    """Likelihoods (E, G, m) of variants, from the temperatures' (E, T, m) and the uniform distribution's."""
+    likely = (1 - shares)[:, None] * masses[:, :, None]  # (E, T, S, m)
+    likely += shares[:, None] * uniform
+    return likely.reshape(len(masses), -1, masses.shape[2])
 
 
 def _apart(weights: FloatArray, shares: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The weights (m, E, T) of the temperatures and (m,) of the uniform distribution, from variants' (m, E, G)."""
-    apart = weights.reshape(*weights.shape[:2], -1, len(shares))  # (m, E, T, S)
-    return sums_of(apart * (1 - shares)), sums_of((apart * shares).reshape(len(weights), -1))
+    """The weights (E, T, m) of the temperatures and (m,) of the uniform distribution, from variants' (E, G, m)."""
+    apart = weights.reshape(len(weights), -1, len(shares), weights.shape[2])  # (E, T, S, m)
+    part = apart * shares[:, None]
+    uniform = sums_of(part.reshape(-1, weights.shape[2]))
+    return sums_of(np.multiply(apart, (1 - shares)[:, None], out=part)), uniform
 
 
 def opinions(predictors: Sequence[Predictor], inputs: Tensor, real: bool) -> Opinions:

@@ -52,26 +52,29 @@ def smoothing(num_symbols: int) -> float:
     return max(2.0**-16, num_symbols * 2.0**-20)
 
 
-def smooth(probs: FloatArray) -> FloatArray:
+def smooth(probs: FloatArray, axis: int = -1) -> FloatArray:
     """Rows (n, K) of float64 that sum to 1 and are never 0: (1 - eps) p + eps / K, after `p / sum p`.
 
-    Raises MdlError for rows that are no distribution: NaN, negative, or a sum away from 1 by over 1e-4; and for
-    K above 2^20, where eps would pass 1.
+    Rows lie along `axis` of an array of two dimensions or more. Raises MdlError for rows that are no distribution: NaN,
+    negative, or a sum away from 1 by over 1e-4; and for K above 2^20, where eps would pass 1.
 
     >>> smooth(np.array([[1.0, 0.0]])).round(6)
     array([[9.99992e-01, 8.00000e-06]])
     """
     probs = np.ascontiguousarray(probs, dtype=np.float64)
-    if probs.ndim != 2 or probs.shape[1] < 2:
+    if probs.ndim < 2 or probs.shape[axis] < 2:
         raise MdlError(f"probabilities must have shape (labels, classes >= 2), not {probs.shape}")
-    if probs.shape[1] > _MOST_SYMBOLS:
-        raise MdlError(f"{probs.shape[1]:,} classes are too many for the coder: give it {_MOST_SYMBOLS:,} at most")
-    sums = probs.sum(axis=1, keepdims=True)
+    num_symbols = probs.shape[axis]
+    if num_symbols > _MOST_SYMBOLS:
+        raise MdlError(f"{num_symbols:,} classes are too many for the coder: give it {_MOST_SYMBOLS:,} at most")
+    sums = probs.sum(axis=axis, keepdims=True)
     # A NaN fails every comparison, so one test refuses NaN, infinities and rows off 1 alike.
     if not (np.abs(sums - 1.0) <= _ROW_SUM_TOLERANCE).all() or (probs < 0).any():
         raise MdlError("a predictor gave rows that are no probabilities: finite, >= 0 and of sum 1 is needed")
-    eps = smoothing(probs.shape[1])
-    smoothed: FloatArray = (1.0 - eps) * (probs / sums) + eps / probs.shape[1]
+    eps = smoothing(num_symbols)
+    smoothed: FloatArray = probs / sums
+    smoothed *= 1.0 - eps
+    smoothed += eps / num_symbols
     return smoothed
 
 

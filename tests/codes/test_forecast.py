@@ -22,12 +22,12 @@ def test_a_mixed_row_has_the_same_bits_alone_and_among_others(
     seed: int, num_experts: int, num_labels: int, classes: int
 ) -> None:
     """Bob mixes label by label what Alice mixes at once: one bit apart, and he would read other labels."""
-    variants = RowVariants.of(rows(seed, num_experts, num_labels, classes), Temperature())
+    variants = RowVariants.of(rows(seed, num_experts, num_labels, classes).transpose(0, 2, 1), Temperature())
     num_variants = len(Temperature().prior)
     weights = np.random.default_rng(seed + 1).dirichlet(np.ones(num_experts * num_variants), size=num_labels)
-    weights = weights.reshape(num_labels, num_experts, num_variants)
+    weights = np.ascontiguousarray(weights.T).reshape(num_experts, num_variants, num_labels)
     together = variants.mixed(weights)
-    alone = [variants.at(i).mixed(weights[[i]]) for i in range(num_labels)]
+    alone = [variants.at(i).mixed(weights[..., i : i + 1]) for i in range(num_labels)]
     assert np.array_equal(together, np.concatenate(alone))
     assert together.sum(axis=1) == pytest.approx(1.0)
 
@@ -40,6 +40,7 @@ def test_bob_reads_what_alice_sent_in_pieces_and_with_an_expert_that_breaks(
 ) -> None:
     pieces_of_seven = 7 * 3 * len(calibration.temperatures) * 5
     monkeypatch.setattr(forecast_module, "_HELD", pieces_of_seven)
+    monkeypatch.setattr(forecast_module, "_FEW", 1)
     experts = rows(0, 3, 60, 5)
     experts[1, 33:] = np.nan
     labels = np.random.default_rng(1).integers(5, size=60)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mdlcode.codes import Bayes, FixedShare, Prequential, Switch
-from mdlcode.codes.mixture import Weights
+from mdlcode.codes.mixture import Weights, sums_of
 from mdlcode.codes.schedule import Listed
 from mdlcode.data import Data, load
 from mdlcode.learn import FrequencyLearner
@@ -16,8 +16,8 @@ from mdlcode.typing import FloatArray
 
 def mixture_bits(rule: Switch | Bayes | FixedShare, likelihood: FloatArray) -> float:  # (n, M)
     num_experts = likelihood.shape[1]
-    weights = Weights(rule, np.full((1, num_experts), 1 / num_experts))
-    return -float(np.log2(weights.learn(likelihood[:, None])[1]).sum())
+    weights = Weights(rule, np.full((1, num_experts), 1 / num_experts)).learn(likelihood.T[None])  # (1, M, n)
+    return -float(np.log2((weights[0] * likelihood.T).sum(axis=0)).sum())
 
 
 def label_by_label(likelihood: FloatArray) -> float:  # (n, M)
@@ -106,18 +106,35 @@ def test_weights_are_the_same_to_the_bit_however_labels_are_cut(
 ) -> None:
     """Alice learns from all at once, Bob from one label at a time; from 512 labels on a run has several."""
     random = np.random.default_rng(seed)
-    likelihood = random.random((2000, 2, 5)) ** random.integers(1, 8)
-    likelihood[random.integers(2000, size=20), 0, 3] = 0.0
+    likelihood = random.random((2, 5, 2000)) ** random.integers(1, 8)
+    likelihood[0, 3, random.integers(2000, size=20)] = 0.0
     prior = np.tile([0.1, 0.2, 0.3, 0.4, 0.0], (2, 1))
     at_once, by_piece, one_by_one = (Weights(rule, prior) for _ in range(3))
     whole = at_once.learn(likelihood)
-    pieces = [by_piece.learn(each) for each in np.split(likelihood, sorted(cuts))]
-    singly = [(one_by_one.now[None], one_by_one.learn(each[None])[1]) for each in likelihood[:700]]
-    for number in (0, 1):
-        assert np.array_equal(whole[number], np.concatenate([each[number] for each in pieces]))
-        assert np.array_equal(whole[number][:700], np.concatenate([each[number] for each in singly]))
+    pieces = [by_piece.learn(each) for each in np.split(likelihood, sorted(cuts), axis=2)]
+    assert np.array_equal(whole, np.concatenate(pieces, axis=2))
     assert np.array_equal(at_once.now, by_piece.now)
-    assert at_once.now.sum(axis=1) == pytest.approx(1.0)
+    for number in range(800):
+        assert np.array_equal(one_by_one.now, whole[..., number])
+        one_by_one.learn(likelihood[..., number : number + 1])
+    assert whole.sum(axis=1) == pytest.approx(np.ones((2, 2000)))
+    assert (whole[:, 4] == 0.0).all()  # it had no prior weight
+
+
+@settings(max_examples=20)
+@given(seed=st.integers(0, 10**6), num_labels=st.integers(1, 9), size=st.integers(1, 60))
+def test_a_sum_has_the_same_bits_for_one_label_and_for_many(seed: int, num_labels: int, size: int) -> None:
+    values = np.random.default_rng(seed).random((3, size, num_labels)) ** 9
+    singly = [sums_of(values[..., i : i + 1]) for i in range(num_labels)]
+    assert np.array_equal(sums_of(values), np.concatenate(singly, axis=-1))
+
+
+def test_weights_keep_their_digits_over_many_labels() -> None:
+    """Against the definition label by label: sums of logarithms start anew in each era."""
+    random = np.random.default_rng(3)
+    likelihood = random.random((500, 6)) ** 20
+    weights = Weights(Switch(), np.full((1, 6), 1 / 6)).learn(likelihood.T[None])[0]
+    assert -np.log2((weights * likelihood.T).sum(axis=0)).sum() == pytest.approx(label_by_label(likelihood), rel=1e-11)
 
 
 def test_switches_that_wait_for_the_end_of_a_run_take_about_as_many_bits_as_those_after_each_label() -> None:
@@ -137,12 +154,12 @@ def test_an_expert_that_was_far_behind_comes_back() -> None:
 
 def test_dropped_experts_leave_their_weight_to_the_others() -> None:
     weights = Weights(Switch(), np.full((1, 3), 1 / 3))
-    weights.learn(np.array([[[0.2, 0.7, 0.1]]]))
+    weights.learn(np.array([[[0.2], [0.7], [0.1]]]))
     kept = weights.now[0, [0, 2]]
     weights.drop(np.array([[False, True, False]]))
     assert weights.now[0, 1] == 0.0
     assert weights.now[0, [0, 2]] == pytest.approx(kept / kept.sum())
-    weights.learn(np.array([[[0.5, 0.5, 0.5]]]))
+    weights.learn(np.array([[[0.5], [0.5], [0.5]]]))
     assert weights.now[0, 1] == 0.0
     assert weights.now.sum() == pytest.approx(1.0)
 
