@@ -70,17 +70,25 @@ def npz_arrays(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def npy_reader(path: Path) -> Reader:
-    """A reader of one array. It raises MdlError for what is no plain array, is damaged or is not there."""
+    """A reader of one array. It raises MdlError as `npy_map` does, and for one that takes too much memory."""
 
     def read() -> Any:
-        try:
-            array = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
-        except _BROKEN as error:
-            raise MdlError(f"{path} is no readable .npy file of a plain array: {in_one_line(error)}") from None
+        array = np.asarray(npy_map(path))
         require_memory(2 * array.nbytes, f"array {path}")
         return array
 
     return read
+
+
+def npy_map(path: Path) -> "np.memmap[Any, Any]":
+    """The array of a file, which stays there. Raises MdlError for what is no plain array, is damaged or not there."""
+    try:
+        found = np.load(path, mmap_mode="r", allow_pickle=False)
+    except _BROKEN as error:
+        raise MdlError(f"{path} is no readable .npy file of a plain array: {in_one_line(error)}") from None
+    if not isinstance(found, np.memmap):
+        raise MdlError(f"{path} is no .npy file, but an archive of arrays: name it .npz")
+    return found
 
 
 def _check_size(path: Path, member: str) -> None:

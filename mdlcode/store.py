@@ -3,23 +3,29 @@
 import hashlib
 import io
 import os
+import secrets
 import shutil
 import stat
 import time
 import warnings
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from mdlcode.errors import MdlError, in_one_line
 from mdlcode.files import is_scratch, write_atomically
 
 DEFAULT_LIMIT_BYTES = 5 * 10**9
 _LIMIT_FILE = "limit"
-_CHECKSUM_BYTES = 32
+_OTHER = "its checksum is another"
+_CHECKSUM_BYTES = 32  # of SHA-256, with which every file begins
+ARRAY_START_BYTES = 64  # of an array's file; the numbers come then, in step with the processor's caches
 _SHARE_BETWEEN_LOOKS = 0.02  # of the limit, written by one process before it looks at the size of all again
 _SHARE_LEFT = 0.9  # of the limit, once something had to go
 _DEAD_SECONDS = 3600.0  # what was begun to be written so long ago is left of a process that was killed
@@ -79,12 +85,10 @@ class Store:
         payload = content[_CHECKSUM_BYTES:]
         try:
             if hashlib.sha256(payload).digest() != content[:_CHECKSUM_BYTES]:
-                raise ValueError("its checksum is another")
+                raise ValueError(_OTHER)
             value = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
         except Exception as error:  # what torch reads may fail in any way
-            warnings.warn(f"finished work in {path} is damaged and done again: {in_one_line(error)}", stacklevel=2)
-            with suppress(OSError):
-                path.unlink()
+            _drop_damaged(path, in_one_line(error))
             return None
         with suppress(OSError):
             os.utime(path)  # used last
@@ -109,6 +113,47 @@ class Store:
         if self._written_bytes is None or self._written_bytes > _SHARE_BETWEEN_LOOKS * self.limit_bytes:
             self.trim()
         self._written_bytes = (self._written_bytes or 0) + len(content)
+
+    def find_array(self, key: str) -> Path | None:
+        """The file of an array under a key, None where there is none; one that is damaged goes, with a warning."""
+        path = self._path(key)
+        try:
+            with _own_file(path) as file:
+                checksum = file.read(ARRAY_START_BYTES)[:_CHECKSUM_BYTES]
+                whole = checksum == hashlib.file_digest(file, "sha256").digest()
+        except OSError:
+            return None
+        if not whole:
+            _drop_damaged(path, _OTHER)
+            return None
+        with suppress(OSError):
+            os.utime(path)
+        return path
+
+    def keep_array(self, key: str | None, num_bytes: int, pieces: Iterable[NDArray[Any]]) -> Path:
+        """The file of an array that is written piece by piece, under a key or else under its checksum.
+
+        Raises MdlError where it takes more than the limit or than the disk has, and where it can't be written.
+        """
+        path = self._path(key or secrets.token_hex(_CHECKSUM_BYTES))
+        what = f"the inputs take {_gigabytes(num_bytes)} in the cache {self.folder}"
+        if num_bytes > self.limit_bytes:
+            most = _gigabytes(self.limit_bytes)
+            raise MdlError(f"{what}, over its limit of {most}: allow more with `mdlcode cache --limit`")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if num_bytes > (free := shutil.disk_usage(path.parent).free):
+                raise MdlError(f"{what}, whose disk has {_gigabytes(free)} left: name another folder with `cache`")
+        except OSError as error:
+            raise MdlError(f"the inputs can't be kept in the cache: {in_one_line(error)}") from None
+        write_atomically(path, lambda file: write_array(file, pieces))
+        if key is None:
+            with path.open("rb") as file:
+                named = self._path(file.read(_CHECKSUM_BYTES).hex())
+            named.parent.mkdir(exist_ok=True, mode=0o700)
+            path = path.replace(named)
+        self.trim()
+        return path
 
     def drop(self, key: str) -> None:
         """Drops what is kept under a key, if anything."""
@@ -152,13 +197,42 @@ class Store:
 
 
 def _own_bytes(path: Path) -> bytes:
-    """All bytes of a file of this user's. Raises OSError where there is none, and for what is no plain file."""
+    """All bytes of a file of this user's. Raises OSError as `_own_file` does."""
+    with _own_file(path) as file:
+        return file.read()
+
+
+@contextmanager
+def _own_file(path: Path) -> Iterator[BinaryIO]:
+    """A file of this user's, to be read. Raises OSError where there is none, and for what is no plain file."""
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     with os.fdopen(os.open(path, flags), "rb") as file:
         status = os.fstat(file.fileno())
         if not (stat.S_ISREG(status.st_mode) and is_own(status)):
             raise PermissionError(0, "it is no file of this user's")
-        return file.read()
+        yield file
+
+
+def write_array(file: BinaryIO, pieces: Iterable[NDArray[Any]]) -> None:
+    """Writes the numbers of all pieces from `ARRAY_START_BYTES` on, and before them their checksum."""
+    digest = hashlib.sha256()
+    file.write(bytes(ARRAY_START_BYTES))
+    for piece in pieces:
+        raw = np.ascontiguousarray(piece).reshape(-1).view(np.uint8).data
+        digest.update(raw)
+        file.write(raw)
+    file.seek(0)
+    file.write(digest.digest())
+
+
+def _gigabytes(num_bytes: int) -> str:
+    return f"{num_bytes / 10**9:,.3g} GB"
+
+
+def _drop_damaged(path: Path, why: str) -> None:
+    warnings.warn(f"finished work in {path} is damaged and done again: {why}", stacklevel=3)
+    with suppress(OSError):
+        path.unlink()
 
 
 def is_own(status: os.stat_result) -> bool:

@@ -1,4 +1,4 @@
-"""Data sets from arrays in memory: lists, numpy arrays, tensors, sparse matrices and tables."""
+"""Data sets from arrays, in memory and in files: lists, numpy arrays, tensors, sparse matrices and tables."""
 
 import warnings
 from collections.abc import Sequence
@@ -11,19 +11,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from mdlcode.data import tables, tokens
+from mdlcode.data import mapped, tables, tokens
 from mdlcode.data.base import Data, Shared
 from mdlcode.data.bins import Bins
 from mdlcode.data.classes import ClassList, as_values
+from mdlcode.data.rounding import Rounding
 from mdlcode.data.standardise import Standardise
 from mdlcode.data.view import View
 from mdlcode.errors import MdlError
-from mdlcode.typing import FloatArray
+from mdlcode.limits import require_memory
 
 _MOST_CHANNELS = 4  # of an image whose channels come last
 _SQUARE_SIDE = 8  # from which a square of real numbers may have been meant as an image
 _LARGEST_DENSE_BYTES = 8 * 2**30
-_LOST_SHARE = 0.01  # of a feature's deviation, the largest rounding to float32 that is taken
 
 
 def from_arrays(
@@ -92,7 +92,7 @@ def assembled(
         if classes is not None or num_classes is not None or any(each is not None for each in masks):
             raise MdlError("targets are real numbers in bins, classes, or labels of tokens: state one of these")
         real = Shared(as_inputs(inputs), len(bins), bins=bins)
-        tested_inputs = None if test_inputs is None else as_inputs(test_inputs).clone()
+        tested_inputs = None if test_inputs is None else _own(as_inputs(test_inputs))
         numbers = None if test_labels is None else bins.encode(test_labels, "the test targets")
         return Data(name, real, bins.encode(labels), tested_inputs, numbers)
     if tokens.are_rows(labels):
@@ -103,33 +103,53 @@ def assembled(
     values = as_values(labels)
     known = ClassList.of(values, classes, num_classes)
     shared = Shared(as_inputs(inputs), len(known.names), known.display_names)
-    test = None if test_inputs is None else as_inputs(test_inputs).clone()
+    test = None if test_inputs is None else _own(as_inputs(test_inputs))
     test_values = None if test_labels is None else known.encode(as_values(test_labels), "the test labels")
     return Data(name, shared, known.encode(values), test, test_values)
 
 
-def as_inputs(values: Any) -> Tensor:
-    """A resident tensor, which may share memory with `values`: uint8 stays, whole numbers (n, F) become int64.
+def _own(inputs: Tensor) -> Tensor:
+    """Inputs that nobody else holds; mapped ones as they are."""
+    return inputs.clone() if mapped.place_of(inputs) is None else inputs
 
-    Other numbers become float32, grey images (n, 1, H, W), channels that come last come first. Raises MdlError for
-    what is no array of numbers, complex and masked values, and features that float32 can't tell apart.
+
+def as_inputs(values: Any) -> Tensor:
+    """A tensor, which may share memory with `values`: uint8 stays, whole numbers (n, F) become int64.
+
+    Other numbers become float32, grey images (n, 1, H, W), channels that come last come first. An array in files that
+    is large is mapped. Raises MdlError for what is no array of numbers, complex and masked values, and features that
+    float32 can't tell apart.
     """
     if tables.is_frame(values):
         values = tables.FrameEncoder(values).features(values)
-    device = values.device if isinstance(values, Tensor) else torch.device("cpu")
-    tensor = torch.from_numpy(np.ascontiguousarray(_as_numbers(_as_array(values)))).to(device)
-    if tensor.ndim == 3 and tensor.dtype == torch.uint8:
-        tensor = tensor[:, None]
-    elif tensor.ndim == 3 and tensor.shape[1] == tensor.shape[2] >= _SQUARE_SIDE:
+    if mapped.place_of(values) is not None:
+        return values  # type: ignore[no-any-return]
+    rounding, device = Rounding(), values.device if isinstance(values, Tensor) else torch.device("cpu")
+
+    def arranged(array: NDArray[Any]) -> NDArray[Any]:
+        return _channels_first(_as_numbers(array, rounding))
+
+    rows = mapped.rows_of(values)
+    if rows is not None:
+        tensor = mapped.mapped(rows, arranged, rounding.check)
+    else:
+        tensor = torch.from_numpy(np.ascontiguousarray(arranged(_as_array(values)))).to(device)
+        rounding.check()
+    if tensor.ndim == 3 and tensor.is_floating_point() and tensor.shape[1] == tensor.shape[2] >= _SQUARE_SIDE:
         shape = tuple(tensor.shape[1:])
         warnings.warn(
             f"real inputs of shape {shape} are read as series of {shape[0]} steps: if they are grey images, give"
             " them a channel axis (n, 1, H, W)",
             stacklevel=3,
         )
-    elif tensor.ndim == 4 and _channels_come_last(*tensor.shape[1:]):
-        tensor = tensor.permute(0, 3, 1, 2)
-    return tensor.contiguous()
+    return tensor
+
+
+def _channels_first(array: NDArray[Any]) -> NDArray[Any]:
+    """Images as (n, C, H, W); all else as it is."""
+    if array.ndim == 3 and array.dtype == np.uint8:
+        return array[:, None]
+    return np.moveaxis(array, 3, 1) if array.ndim == 4 and _channels_come_last(*array.shape[1:]) else array
 
 
 def _channels_come_last(first: int, second: int, last: int) -> bool:
@@ -157,14 +177,17 @@ def _as_array(values: Any) -> NDArray[Any]:
         if 4 * np.prod(values.shape, dtype=float) > _LARGEST_DENSE_BYTES:
             raise MdlError(f"sparse inputs of shape {values.shape} are too large to be held dense: reduce them first")
         return np.asarray(values.toarray())
+    if isinstance(values, np.memmap):
+        require_memory(2 * values.nbytes, f"array {values.filename}")
+        return np.array(values)
     try:
         return np.asarray(values)
     except (TypeError, ValueError, RuntimeError) as error:
         raise MdlError(f"the inputs are no array of numbers: {error}") from None
 
 
-def _as_numbers(array: NDArray[Any]) -> NDArray[Any]:
-    """The array in uint8, int64 or float32."""
+def _as_numbers(array: NDArray[Any], rounding: Rounding) -> NDArray[Any]:
+    """The array in uint8, int64 or float32, which the rounding takes note of."""
     if array.dtype.kind == "c":
         raise MdlError("the inputs are complex numbers: give real and imaginary parts as features of their own")
     if array.dtype.kind == "O":
@@ -178,21 +201,4 @@ def _as_numbers(array: NDArray[Any]) -> NDArray[Any]:
         return array
     if array.dtype.kind in "iu" and array.ndim == 2:
         return array.astype(np.int64)
-    return _as_float32(array)
-
-
-def _as_float32(array: NDArray[Any]) -> FloatArray:
-    """The values in float32. Raises MdlError for a feature whose differences are lost in the rounding."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        rounded: FloatArray = array.astype(np.float32)
-        if array.ndim > 1 and array.dtype.itemsize >= 4 and array.size:
-            wide = array.reshape(-1, array.shape[-1])  # features, or the last axis of images and series
-            lost = np.abs(wide - rounded.reshape(wide.shape).astype(np.float64)).max(axis=0)
-            deviation = wide.std(axis=0, dtype=np.float64)
-            differs = wide.max(axis=0) > wide.min(axis=0)
-            if len(bad := np.flatnonzero(differs & (lost > _LOST_SHARE * deviation))):
-                raise MdlError(
-                    f"float32 can't tell the values of feature {bad[0]} apart (around {wide[0, bad[0]]:.10g}, deviation"
-                    f" {deviation[bad[0]]:.3g}): subtract its mean first"
-                )
-    return rounded
+    return rounding.of(array)

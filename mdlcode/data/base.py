@@ -1,6 +1,7 @@
 """`Shared`, what Alice and Bob both hold, and `Data`, which adds the labels."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol, get_args
@@ -9,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mdlcode.data import sequences, standardise
+from mdlcode.data import mapped, sequences, standardise
 from mdlcode.data.bins import Bins
 from mdlcode.data.classes import require_few
 from mdlcode.data.sequences import Sequences
@@ -18,6 +19,12 @@ from mdlcode.errors import MdlError
 from mdlcode.resident import Resident
 from mdlcode.typing import IntArray
 from mdlcode.validation import listed, shown
+
+HELD_BYTES = 1 << 28  # of predictions for all labels, up to which they are held at once
+PIECE_BYTES = 1 << 26  # of those that are held at once where all take more
+_HELD_INPUT_BYTES = 1 << 32  # of inputs in float64, as estimators take them
+_BATCH = 4000  # inputs; nets predict so many or an eighth of them at once, and a piece cuts no batch in two
+_NUMBERS_OF_BINS = 256  # that stand at most for a density, in a histogram
 
 
 class Described(Protocol):
@@ -49,7 +56,7 @@ class Shared(Resident):
     inputs are brought to mean 0 and deviation 1. `sequences` are there where each token has a label of its own:
     then one input is a sequence. Real-valued targets have `bins` in place of classes: then label k is the k-th of
     them, and `num_classes` is their number. Training runs on the device where the inputs live. Raises MdlError for no
-    inputs, NaN or infinite values, another type, fewer than two classes or more than 65,536, bins of another number,
+    inputs, NaN or infinite values, another type, fewer than two classes or more than 131,072, bins of another number,
     and given moments or a mask of tokens that do not fit.
 
     >>> len(Shared(torch.zeros(3, 2), num_classes=2))
@@ -97,6 +104,10 @@ class Shared(Resident):
         """How many labels the first 0, 1, ..., n inputs have (n + 1,)."""
         return np.arange(len(self) + 1) if self.sequences is None else self.sequences.ends
 
+    def labels_of(self, start: int, stop: int) -> int:
+        """How many labels the inputs from `start` up to `stop` have."""
+        return stop - start if self.sequences is None else int(self.sequences.mask[start:stop].sum())
+
     @property
     def is_text(self) -> bool:
         """Whether the inputs of a token are the labels before it, so that Bob has none beforehand."""
@@ -106,6 +117,31 @@ class Shared(Resident):
     def rows_each(self) -> int:
         """How many distributions a predictor gives for one input: 1, or one for each of its T tokens."""
         return 1 if self.sequences is None else self.sequences.length
+
+    @property
+    def row_bytes(self) -> int:
+        """What the distributions of one input's labels take: 8 bytes a class, of a density at most 8 for 256 cells."""
+        return 8 * self.rows_each * (self.num_classes if self.bins is None else min(self.num_classes, _NUMBERS_OF_BINS))
+
+    @property
+    def is_long(self) -> bool:
+        """Whether all predictions take over 256 MiB, or the inputs as float64 over 4 GiB: then not all are ever held.
+
+        >>> Shared(torch.zeros(10**6, 1), 10).is_long, Shared(torch.zeros(10**6, 1), 100).is_long
+        (False, True)
+        """
+        return len(self) * self.row_bytes > HELD_BYTES or 8 * self.inputs.numel() > _HELD_INPUT_BYTES
+
+    def pieces(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
+        """The inputs from `start` up to `stop` in the pieces in which their labels are predicted: one, unless long.
+
+        >>> list(Shared(torch.zeros(10**6, 1), 100).pieces(900_000, 10**6))
+        [(900000, 980000), (980000, 1000000)]
+        """
+        step = max(1, PIECE_BYTES // max(self.row_bytes, 8 * self.inputs[:1].numel()) if self.is_long else stop - start)
+        if self.is_long and step > _BATCH:
+            step -= step % _BATCH
+        return ((first, min(first + step, stop)) for first in range(start, max(stop, start + 1), step))
 
     def known(self, labels: IntArray, first: int = 0) -> tuple[Tensor, Tensor]:
         """The inputs from number `first` on that these labels (t,) belong to, and the labels as targets.
@@ -118,11 +154,12 @@ class Shared(Resident):
         >>> Shared(torch.full((2, 3), 2), 2, sequences=text).known(np.array([0, 1, 1]))
         (tensor([[2, 0, 1]]), tensor([[0, 1, 1]]))
         """
-        ends = self.label_ends
+        if self.sequences is None:
+            inputs = self.inputs[first : first + len(labels)]
+            return inputs, torch.from_numpy(labels).to(inputs.device)
+        ends = self.sequences.ends
         part = slice(first, int(np.searchsorted(ends, ends[first] + len(labels))))
         inputs = self.inputs[part]
-        if self.sequences is None:
-            return inputs, torch.from_numpy(labels).to(inputs.device)
         table = self.sequences[part].spread(labels)
         return self.sequences.revealed(inputs, table), torch.from_numpy(table).to(inputs.device)
 
@@ -146,7 +183,8 @@ class Shared(Resident):
         array = np.ascontiguousarray(self.inputs.cpu().numpy())
         how = standardise.resolved(self.standardise, self.inputs)
         grid = "" if self.bins is None else repr(self.bins)
-        digest = hashlib.sha256(f"{array.shape}{array.dtype}{how}{grid}".encode() + array.data)
+        digest = hashlib.sha256(f"{array.shape}{array.dtype}{how}{grid}".encode())
+        digest.update(array.data)
         if self.sequences is not None:
             digest.update(f"{self.sequences.vocabulary}{self.sequences.autoregressive}".encode())
             digest.update(np.packbits(self.sequences.mask).data)
@@ -176,9 +214,15 @@ class Shared(Resident):
         return standardise.moment_bits(self.inputs, self.standardise)
 
     def __getstate__(self) -> dict[str, object]:
-        """What goes to other processes: moments too, so that none of them works these out again."""
+        """What goes to other processes: moments too, so that none of them works these out again.
+
+        Of mapped inputs they are told the file.
+        """
         _ = self.moments
-        return self.__dict__
+        return mapped.by_place(self.__dict__)
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.__dict__.update(mapped.opened(state))
 
     def to(self, device: torch.device) -> "Shared":
         """The same on another device."""
@@ -212,6 +256,13 @@ class Data(Resident):
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def __getstate__(self) -> dict[str, object]:
+        """What goes to other processes, as of `Shared`."""
+        return mapped.by_place(self.__dict__)
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.__dict__.update(mapped.opened(state))
 
     @property
     def test_shared(self) -> Shared:
@@ -258,5 +309,10 @@ def check_inputs(inputs: Tensor) -> None:
         )
     if inputs.dtype not in (torch.uint8, torch.int64, torch.float32):
         raise MdlError(f"inputs must be uint8, int64 or float32, not {inputs.dtype}")
-    if inputs.dtype == torch.float32 and not bool(torch.isfinite(inputs).all()):
+    if inputs.dtype == torch.float32 and not _all_finite(inputs):
         raise MdlError("the inputs hold NaN or infinite values: replace or drop them first")
+
+
+def _all_finite(inputs: Tensor) -> bool:
+    row_bytes = inputs[:1].numel() * inputs.element_size()
+    return all(bool(torch.isfinite(inputs[part]).all()) for part in mapped.parts(len(inputs), row_bytes))

@@ -12,7 +12,7 @@ from mdlcode.errors import MdlError
 from mdlcode.typing import IntArray
 from mdlcode.validation import listed, short, shown
 
-_MOST_CLASSES = 2**16  # what the entropy coder's 24-bit probabilities tell apart with room to spare
+_MOST_CLASSES = 2**17  # what the entropy coder's 24-bit probabilities tell apart with room to spare
 _MANY_CLASSES = 50
 _FEW_LABELS_A_CLASS = 4  # below which many classes look like measured values
 _STATE_BINS = "state the `precision` and `range` of measured values (in Python: bins=Bins(low, high, precision))"

@@ -4,6 +4,7 @@ import difflib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mdlcode.archives import KEYS, npy_reader, npz_masks, npz_readers
+from mdlcode.archives import KEYS, npy_map, npy_reader, npz_masks, npz_readers
 from mdlcode.data import folders, tables, text, tokens, vision
 from mdlcode.data.arrays import as_inputs, assembled
 from mdlcode.data.base import Data, Shared
@@ -97,7 +98,7 @@ def load(
     train, tested = source.inputs(), _read(source.test_inputs)
     if tables.is_frame(train):
         encoder = tables.FrameEncoder(train)
-        train, tested = (None if each is None else encoder.features(each) for each in (train, tested))
+        train, tested = (encoder.features(each) if tables.is_frame(each) else each for each in (train, tested))
     test_labels = _read(source.test_labels)
     labels, mask, test_mask = source.labels(), _read(source.mask), _read(source.test_mask)
     if mask is None and tokens.are_rows(labels):
@@ -228,7 +229,7 @@ def _npy_pair(path: Path, target: str | None) -> Source:
             raise MdlError(f"which file holds the labels of {path}? Name it with `target`")
         return npy_reader(Path(target))()
 
-    return Source(npy_reader(path), labels)
+    return Source(partial(npy_map, path), labels)
 
 
 def _folder(path: Path, size: Size | None) -> Source:
@@ -236,7 +237,7 @@ def _folder(path: Path, size: Size | None) -> Source:
     arrays = [path / f"{key}.npy" for key in KEYS]
     if arrays[0].is_file():
         tested = all(each.is_file() for each in arrays)
-        readers = [npy_reader(each) for each in arrays]
+        readers = [partial(npy_map, each) if each.name.startswith("x_") else npy_reader(each) for each in arrays]
         return _arrays(readers if tested else [*readers[:2], None, None])
     train = path / "train" if (path / "train").is_dir() else path
     test = [path / name for name in folders.TEST_NAMES if train != path and (path / name).is_dir()]

@@ -1,12 +1,13 @@
 """Tables: pandas frames, CSV and Parquet files, their columns as features, one of them as labels."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mdlcode.data import mapped
 from mdlcode.errors import MdlError
 from mdlcode.validation import listed, short
 
@@ -89,6 +90,8 @@ def _check_present(column: Any, name: str) -> None:
 def readers(path: Path, target: str | None) -> tuple[Callable[[], Any], Callable[[], Any]]:
     """Readers of a table's features, all columns but `target`, and of its labels, that column alone.
 
+    The features of a large Parquet file of numbers are `mapped.Rows`, those of others a frame.
+
     The features are taken without the labels, which need not be there. Both raise MdlError: for a file that can't
     be read, pandas not installed, and labels that `target` does not name.
     """
@@ -97,7 +100,7 @@ def readers(path: Path, target: str | None) -> tuple[Callable[[], Any], Callable
         columns = [name for name in _columns(path) if name != target]
         if not columns:
             raise MdlError(f"{path} has no column beside '{target}': there are no inputs")
-        return _read(path, columns)
+        return _large(path, columns) or _read(path, columns)
 
     def labels() -> Any:
         columns = _columns(path)
@@ -108,6 +111,54 @@ def readers(path: Path, target: str | None) -> tuple[Callable[[], Any], Callable
         return _read(path, [target])[target]
 
     return inputs, labels
+
+
+class _Batches(mapped.Rows):
+    """The columns of numbers in a Parquet file, as many rows at once as are stored together."""
+
+    def __init__(self, path: Path, columns: list[str], num_rows: int) -> None:
+        self._path, self._names = path, columns
+        self.shape = (num_rows, len(columns))
+
+    def first(self) -> NDArray[Any]:
+        """As of `Rows`."""
+        return next(self._arrays(1))
+
+    def pieces(self) -> Iterator[NDArray[Any]]:
+        """As of `Rows`."""
+        return self._arrays(max(1, mapped.PIECE_BYTES // (8 * len(self._names))))
+
+    def _arrays(self, size: int) -> Iterator[NDArray[Any]]:
+        from pyarrow import parquet
+
+        batches = parquet.ParquetFile(self._path).iter_batches(size, columns=self._names)
+        encoder = None
+        while (frame := _guarded(self._path, lambda _: _frame(next(batches, None)))) is not None:
+            encoder = encoder or FrameEncoder(frame)
+            yield encoder.features(frame[self._names])
+
+
+def _frame(batch: Any) -> Any:
+    return None if batch is None else batch.to_pandas()
+
+
+def _large(path: Path, columns: list[str]) -> _Batches | None:
+    """The columns of a Parquet file that are not to be read into memory, if all are numbers; None for all others."""
+    if path.suffix != ".parquet":
+        return None
+
+    def found(_: Any) -> _Batches | None:
+        from pyarrow import parquet, types
+
+        file = parquet.ParquetFile(path)
+        kinds = [file.schema_arrow.field(name).type for name in columns]
+        numbers = all(types.is_integer(each) or types.is_floating(each) or types.is_boolean(each) for each in kinds)
+        num_rows = file.metadata.num_rows
+        large = 8 * num_rows * len(columns) > mapped.RESIDENT_BYTES
+        return _Batches(path, columns, num_rows) if numbers and large else None
+
+    batches: _Batches | None = _guarded(path, found)
+    return batches
 
 
 def _columns(path: Path) -> list[str]:

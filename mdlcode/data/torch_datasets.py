@@ -1,12 +1,14 @@
 """Data sets that give one example after the other: torch's, Hugging Face's and any list of pairs."""
 
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Iterator, Mapping, Sequence, Sized
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mdlcode.data.arrays import from_arrays
+from mdlcode.data import mapped
+from mdlcode.data.arrays import as_inputs, from_arrays
 from mdlcode.data.base import Data
 from mdlcode.data.bins import Bins
 from mdlcode.data.classes import as_values
@@ -44,7 +46,9 @@ def from_dataset(
     standardise: Standardise = "auto",
     order_seed: int | None = 0,
 ) -> Data:
-    """A data set from a torch `Dataset`, a Hugging Face `Dataset` or a list of examples, read once into memory.
+    """A data set from a torch `Dataset`, a Hugging Face `Dataset` or a list of examples, read once.
+
+    Inputs of more than 1 GiB go to a file that is mapped, others into memory.
 
     An example is a tuple, of which the first two members are input and label, or a mapping, of which the keys are
     known by name; `inputs` and `target` name others (a place in the tuple, or a key). The data set's own transform
@@ -72,7 +76,7 @@ def from_dataset(
     return from_arrays(train_inputs, train_labels, test_inputs, test_labels, name, order_seed=order_seed, **settings)
 
 
-def _columns(dataset: Any, inputs: Key | None, target: Key | None) -> tuple[NDArray[Any], list[Any]]:
+def _columns(dataset: Any, inputs: Key | None, target: Key | None) -> tuple[Any, list[Any]]:
     """All inputs (n, ...) and labels of a data set. Raises MdlError for one that has no length, or none in it."""
     if hasattr(dataset, "dataset") and hasattr(dataset, "batch_size"):
         raise MdlError("this is a DataLoader, which gives batches: give its data set, `loader.dataset`")
@@ -80,16 +84,50 @@ def _columns(dataset: Any, inputs: Key | None, target: Key | None) -> tuple[NDAr
         raise MdlError(f"this is a mapping of data sets ({listed(list(map(str, dataset)))}): give one of them")
     if not isinstance(dataset, Sized) or not len(dataset):
         raise MdlError("the data set is empty or has no length: give one whose items can be counted")
-    values, labels = [], []
-    for place in range(len(dataset)):
-        example = dataset[place]  # type: ignore[index]
-        value, label = _parts(example, inputs, target)
-        values.append(_as_array(value))
-        labels.append(label.item() if hasattr(label, "item") and getattr(label, "size", None) == 1 else label)
-    shapes = sorted({each.shape for each in values})
-    if len(shapes) > 1:
-        raise MdlError(f"inputs differ in shape ({shapes[0]} and {shapes[-1]}): bring them to one in a transform")
-    return np.stack(values), labels
+    examples = _Examples(dataset, inputs, target)
+    if mapped.size_bytes(examples.shape, examples.first().dtype) > mapped.RESIDENT_BYTES:
+        return as_inputs(examples), examples.labels
+    return np.stack(list(examples.values())), examples.labels
+
+
+class _Examples(mapped.Rows):
+    """The inputs of a data set, each of which is read once; the labels stand in `labels` once all are read."""
+
+    def __init__(self, dataset: Any, inputs: Key | None, target: Key | None) -> None:
+        self._dataset, self._keys = dataset, (inputs, target)
+        self.labels: list[Any] = []
+        self._first = self._read(0)
+        self.shape = (len(dataset), *self._first.shape)
+
+    def first(self) -> NDArray[Any]:
+        """As of `Rows`."""
+        return self._first[None]
+
+    def values(self) -> Iterator[NDArray[Any]]:
+        """The inputs, one after the other. Raises MdlError for one of another shape."""
+        yield self._first
+        for place in range(1, len(self._dataset)):
+            value = self._read(place)
+            if value.shape != self._first.shape:
+                shapes = sorted({self._first.shape, value.shape})
+                raise MdlError(
+                    f"inputs differ in shape ({shapes[0]} and {shapes[-1]}): bring them to one in a transform"
+                )
+            yield value
+
+    def pieces(self) -> Iterator[NDArray[Any]]:
+        """As of `Rows`, in the type of the first. Raises MdlError for one of a type that does not go into it."""
+        values, kind = self.values(), self._first.dtype
+        for part in mapped.parts(len(self._dataset), self._first.nbytes):
+            each = list(islice(values, part.stop - part.start))
+            if odd := [value.dtype for value in each if not np.can_cast(value.dtype, kind, "same_kind")]:
+                raise MdlError(f"inputs differ in type ({kind} and {odd[0]}): bring them to one in a transform")
+            yield np.stack(each).astype(kind, copy=False)
+
+    def _read(self, place: int) -> NDArray[Any]:
+        value, label = _parts(self._dataset[place], *self._keys)
+        self.labels.append(label.item() if hasattr(label, "item") and getattr(label, "size", None) == 1 else label)
+        return _as_array(value)
 
 
 def _parts(example: Any, inputs: Key | None, target: Key | None) -> tuple[Any, Any]:

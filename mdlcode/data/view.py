@@ -9,6 +9,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from mdlcode.config import STRICT, Seed, Settings
+from mdlcode.data import mapped
 from mdlcode.data.base import Data, Shared
 from mdlcode.data.standardise import Given, Rule
 from mdlcode.errors import MdlError
@@ -62,7 +63,7 @@ class View(Settings):
     def of_shared(self, shared: Shared) -> Shared:
         """The inputs as both sides see them."""
         order = self.order(len(shared))
-        kept = self._shuffled(shared.inputs[torch.from_numpy(order)])
+        kept = self._shuffled(mapped.taken(shared.inputs, order))
         how = shared.standardise if self.standardise == "auto" else self.standardise
         if self.mean is not None and self.std is not None:
             how = Given(self.mean, self.std)
@@ -103,6 +104,8 @@ class View(Settings):
     def _shuffled(self, inputs: torch.Tensor) -> torch.Tensor:
         if not self.shuffle_pixels:
             return inputs
+        if mapped.place_of(inputs) is not None:
+            raise MdlError("`shuffle_pixels` is for inputs that fit into memory: take fewer examples with `limit`")
         flat = inputs.flatten(1)
         pixels = np.random.Generator(np.random.PCG64([1, self.order_seed or 0])).permutation(flat.shape[1])
         return flat[:, torch.from_numpy(pixels)].reshape(inputs.shape)

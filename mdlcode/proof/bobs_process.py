@@ -90,7 +90,7 @@ def _shared(folder: Path, device: str) -> Shared:
         tokens = Sequences(np.load(folder / "mask.npy", allow_pickle=False), **tokens)
     types = get_type_hints(Shared)
     others = {name: TypeAdapter(types[name]).validate_python(value) for name, value in values.items()}
-    inputs = torch.from_numpy(np.load(folder / "inputs.npy", allow_pickle=False))
+    inputs = torch.from_numpy(np.load(folder / "inputs.npy", mmap_mode="c", allow_pickle=False))
     return Shared(inputs.to(torch.device(device)), sequences=tokens, **others)
 
 

@@ -75,5 +75,5 @@ def test_arrays_are_refused_by_their_headers(tmp_path: Path) -> None:
 
 def test_labels_and_classes_of_100_million() -> None:
     assert from_arrays(np.zeros((4, 2)), [0, 10**8, 0, 10**8]).shared.num_classes == 2
-    with pytest.raises(MdlError, match="100,000,000 classes: at most 65,536"):
+    with pytest.raises(MdlError, match="100,000,000 classes: at most 131,072"):
         from_arrays(np.zeros((4, 2)), [0, 1, 0, 1], num_classes=10**8)

@@ -81,7 +81,7 @@ def test_stated_classes_are_the_list() -> None:
         (["a", "b"] * 200, {"classes": ["a", "b", "a"]}, "named twice"),
         (["a", "b"] * 200, {"classes": ["a", "b"], "num_classes": 3}, "said to be 3"),
         ([0, 7] * 200, {"num_classes": 5}, "hold the class '7'"),
-        ([0, 1] * 200, {"num_classes": 10**8}, "at most 65,536"),
+        ([0, 1] * 200, {"num_classes": 10**8}, "at most 131,072"),
         (["a"] * 400, {}, "one class only"),
         ([0, "a"] * 200, {}, "mixed kinds"),
         (["a", None] * 200, {}, "missing"),
