@@ -22,7 +22,7 @@ from torchvision import datasets, transforms
 
 from mdlcode import NetLearner, Prequential, View, load
 from mdlcode.codes import Draws, Online, Temperature
-from mdlcode.coding.channel import smooth
+from mdlcode.coding.smoothing import smooth
 from mdlcode.data.load import data_root
 from mdlcode.experiments.results import versions
 from mdlcode.learn import AdamW, Sgd, Steps

@@ -24,6 +24,7 @@ SMOKE = {
     "forecast": ("200", None),
     "dimension_coverage": ("--runs 2 --seeds 1", None),
     "kills": ("--kills 4 --commands dimension encode", None),
+    "millions": ("--codes named --labels 100000 --classes 1000 --check", None),
     "mnist_mlp": ("--limit 40", "MNIST"),
     "performance": ("--check", None),
     "replay_curve": ("--limit 60 --kept {folder}/kept.json", "preqtorch"),

@@ -9,8 +9,8 @@ from scipy.special import stdtrit
 
 from mdlcode.bayes.learner import BayesPredictor
 from mdlcode.bayes.posterior import MeanField
-from mdlcode.coding.channel import Ledger, smooth
-from mdlcode.coding.entropy_models import Categories
+from mdlcode.coding.channel import Ledger
+from mdlcode.coding.smoothing import Smoothed
 from mdlcode.data.base import Shared
 from mdlcode.learn.base import Predictor
 from mdlcode.learn.turns import say_all
@@ -112,4 +112,4 @@ def label_bits(probs: FloatArray, labels: IntArray) -> float:
     >>> round(label_bits(np.full((3, 4), 0.25), np.array([0, 1, 2])), 3)
     6.0
     """
-    return float(Categories(smooth(probs)).bits(labels).sum())
+    return float(Smoothed(probs).bits(labels).sum())

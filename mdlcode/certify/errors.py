@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mdlcode.learn.base import Predictor
 
 _ALONE, _BATCH = 8, 256
+_PIECE = 4000  # inputs whose predictions are held at once
 _ROUNDING = 0.05  # bfloat16 sums in another order; batch statistics and random views differ by far more
 
 
@@ -29,10 +30,13 @@ def count_errors(predictor: "Predictor", inputs: "Tensor", labels: IntArray) -> 
     1
     """
     check_function(predictor, inputs)
-    probs = predictor.predict(inputs)  # (n, K)
-    if not np.isfinite(probs).all():
-        raise MdlError("the net predicts NaN or infinite values on some inputs: its errors can't be counted")
-    return int(np.sum(probs.argmax(axis=1) != labels))
+    errors = 0
+    for start in range(0, len(inputs), _PIECE):
+        probs = predictor.predict(inputs[start : start + _PIECE])  # (m, K)
+        if not np.isfinite(probs).all():
+            raise MdlError("the net predicts NaN or infinite values on some inputs: its errors can't be counted")
+        errors += int(np.sum(probs.argmax(axis=1) != labels[start : start + _PIECE]))
+    return errors
 
 
 def check_function(predictor: "Predictor", inputs: "Tensor") -> None:

@@ -17,8 +17,10 @@ from mdlcode.codes.last_run import MOST_BYTES, LastRun, Remembered
 from mdlcode.coding import message as envelope
 from mdlcode.coding.binned import even_bins
 from mdlcode.coding.channel import UNDECODABLE, Channel, Ledger, Receiver, Sender, Words
+from mdlcode.coding.entropy_models import Alike
+from mdlcode.coding.smoothing import smooth
 from mdlcode.config import STRICT, Configurable, parsed, to_config
-from mdlcode.data.base import Data, Shared, require_data
+from mdlcode.data.base import PIECE_BYTES, Data, Shared, require_data
 from mdlcode.environment import Environment
 from mdlcode.errors import MdlError, MessageError, in_one_line
 from mdlcode.learn.base import Predictor
@@ -28,7 +30,7 @@ from mdlcode.typing import Config, FloatArray, IntArray
 from mdlcode.validation import shown
 
 _LAST_RUN = LastRun()
-_COPIES_OF_ROWS = 4
+_BYTES_OF_A_LABEL, _COPIES_OF_ROWS = 96, 4
 
 
 @plain_dataclass(frozen=True, eq=False)
@@ -203,21 +205,25 @@ class PreparedCode(Code):
 
 
 def require_rows(shared: Shared) -> None:
-    """Raises MdlError where the probabilities of all labels, in some copies, take more memory than is allowed.
+    """Raises MdlError where a code of one predictor takes more memory than is allowed, beside the inputs."""
+    require_memory(needed_bytes(shared), f"a code of {len(shared):,} labels of {shared.num_classes:,} classes")
 
-    Of real-valued targets no row of all bins is made.
+
+def needed_bytes(shared: Shared) -> int:
+    """How much memory a code of one predictor takes at most, beside the inputs and what the predictor itself needs.
+
+    96 n + 4 P bytes for n labels: what a sender keeps of each, and some copies of the predictions held at once, which
+    are P = 8 n K bytes for K classes up to 256 MiB, and else a piece of 64 MiB, or one row.
     """
-    if shared.bins is not None:
-        return
-    num_bytes = _COPIES_OF_ROWS * 8 * len(shared) * shared.num_classes
-    require_memory(num_bytes, f"a code of {len(shared):,} labels of {shared.num_classes:,} classes")
+    held = max(PIECE_BYTES, shared.row_bytes) if shared.is_long else len(shared) * shared.row_bytes
+    return _BYTES_OF_A_LABEL * shared.num_labels + _COPIES_OF_ROWS * held
 
 
 def say_uniformly(channel: Channel, labels: IntArray | None, count: int, shared: Shared) -> IntArray:
     """So many labels under the uniform distribution over classes or bins."""
     if shared.bins is not None:
         return channel.send_under(labels, even_bins(count, shared.num_classes), LABELS)
-    return channel.send(labels, uniform_rows(count, shared.num_classes))
+    return channel.send_under(labels, Alike(smooth(uniform_rows(1, shared.num_classes))[0], count), LABELS)
 
 
 def uniform_rows(count: int, num_classes: int) -> FloatArray:

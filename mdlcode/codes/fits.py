@@ -19,9 +19,10 @@ Block = tuple[int, int]  # the inputs from the first number up to the second
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """What experts say of the next block, None in a text, where they need its labels; and what is to know of them.
+    """What experts say of the next block, and what is to know of them.
 
-    The experts themselves are there where somebody needs them, if they were trained now.
+    They have said nothing yet in a text, where they need the block's labels, and in a long data set, where they say it
+    piece by piece. The experts themselves are there where somebody needs them, if they were trained now.
     """
 
     opinions: Opinions | None
@@ -33,9 +34,10 @@ class Fit:
 def fit_and_predict(learner: Learner, shared: Shared, past: IntArray, block: Block, whole: bool) -> Fit:
     """The experts that a learner makes of the past, and their predictions for the block.
 
-    Experts come back if they are needed afterwards, which makes this fit the `whole` of it: those of a text always.
+    Experts come back if they are needed afterwards, which makes this fit the `whole` of it: always those of a text, and
+    of a data set so long that its predictions can't all be held.
     """
-    if shared.is_text:
+    if speaks_later(shared):
         return _of(learner.fit_path(shared, past), None, whole=True)
 
     def fitted() -> Fit:
@@ -51,6 +53,11 @@ def submit(learner: Learner, shared: Shared, past: IntArray, block: Block, whole
     here = parallel.using(None) if finished.has(_key(learner, shared, past, block)) else nullcontext()
     with here:
         return parallel.submit(fit_and_predict, learner, shared, past, block, whole)
+
+
+def speaks_later(shared: Shared) -> bool:
+    """Whether experts predict a block as its labels are sent, and not beforehand."""
+    return shared.is_text or shared.is_long
 
 
 class Experts:
@@ -70,7 +77,7 @@ _PACKING = Packing[Fit](Fit, *MODELS)
 
 
 def _key(learner: Learner, shared: Shared, past: IntArray, block: Block) -> str | None:
-    return None if shared.is_text else learned_key("predictions", learner, shared, past, *block)
+    return None if speaks_later(shared) else learned_key("predictions", learner, shared, past, *block)
 
 
 def _of(path: list[Predictor], said: Opinions | None, whole: bool) -> Fit:

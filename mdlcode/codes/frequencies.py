@@ -20,7 +20,8 @@ from mdlcode.learn.marginal import ConstantDensity, Marginal
 from mdlcode.typing import FloatArray, IntArray
 
 _PRIOR_COUNT = 0.5
-_CHUNK = 1024  # labels whose distributions Alice computes at once
+_AT_ONCE = 1 << 17  # probabilities that Alice computes at once
+_MOST_AT_ONCE = 1024  # labels of these
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -40,7 +41,8 @@ class Frequencies(Code):
         """Each label under the counts of those before it: Alice many at once, Bob one by one."""
         if shared.bins is not None:
             return _marginal(channel, shared, labels)
-        counts, step = np.full(shared.num_classes, _PRIOR_COUNT), _CHUNK if channel.sending else 1
+        counts = np.full(shared.num_classes, _PRIOR_COUNT)
+        step = min(_MOST_AT_ONCE, max(1, _AT_ONCE // len(counts))) if channel.sending else 1
         sent = []
         for start in range(0, shared.num_labels, step):
             block = None if labels is None else labels[start : start + step]

@@ -47,10 +47,15 @@ class Remembered(Rehearsal):
         self._count(symbols, told)
 
     def _count(self, symbols: IntArray, model: EntropyModel) -> None:
-        self.held_bytes += symbols.nbytes
-        self.held_bytes += sum(each.nbytes for each in vars(model).values() if isinstance(each, np.ndarray))
+        self.held_bytes += symbols.nbytes + _held_bytes(model)
         if not self.whole:
             self._said.clear()
+
+
+def _held_bytes(model: EntropyModel) -> int:
+    held = vars(model).values()
+    arrays = sum(each.nbytes for each in held if isinstance(each, np.ndarray))
+    return arrays + sum(_held_bytes(each) for each in held if isinstance(each, EntropyModel))
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,6 @@ class LastRun:
 
 
 def _key(data: Data) -> _Key:
-    labels = hashlib.sha256(data.labels.tobytes()).digest()
+    labels = hashlib.sha256(np.ascontiguousarray(data.labels).data).digest()
     here = Environment.here(data.shared.inputs.device)
     return _Key(data.shared.fingerprint(), data.shared.num_classes, labels, here)

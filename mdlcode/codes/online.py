@@ -201,12 +201,13 @@ class _Trainer:
 
     def _steps(self, newest: Block, past: IntArray) -> Iterator[tuple[Tensor, Tensor]]:
         """Inputs and targets of each step. What is replayed is drawn at once, for batches that are skipped too."""
-        replay, ends = self._code.replay, self._shared.label_ends
+        replay, first = self._code.replay, self._shared.labels_of(0, newest[0])
+        stop = first + self._shared.labels_of(*newest)
         if isinstance(replay, Draws):
-            inputs, targets = self._shared.known(past[: ends[newest[1]]])
+            inputs, targets = self._shared.known(past[:stop])
             picks = [sent(torch.from_numpy(each), inputs.device) for each in replay.picks(newest, self._draws)]
             return ((inputs[each], targets[each]) for each in picks)
-        self._batches.append(self._shared.known(past[slice(*ends[[*newest]])], newest[0]))
+        self._batches.append(self._shared.known(past[first:stop], newest[0]))
         self._heads = replay.next(self._heads, self._batch, self._draws)
         return (self._batches[each] for each in [self._batch - 1, *self._heads.tolist()])
 

@@ -11,8 +11,8 @@ from torch import Tensor
 from mdlcode.codes.calibration import Calibration
 from mdlcode.codes.mixture import sums_of
 from mdlcode.coding.binned import Binned, LocationScale, Mixed, Pieces
-from mdlcode.coding.channel import smooth, smoothing
 from mdlcode.coding.entropy_models import Categories, EntropyModel
+from mdlcode.coding.smoothing import Smoothed, smooth, smoothing
 from mdlcode.errors import MdlError
 from mdlcode.learn.base import Predictor
 from mdlcode.typing import BoolArray, FloatArray, IntArray
@@ -84,9 +84,9 @@ class RowsHeard(Heard):
         """As of `Heard`."""
         return self._bad
 
-    def first(self, part: slice) -> Categories:
+    def first(self, part: slice) -> Smoothed:
         """As of `Heard`."""
-        return Categories(smooth(self._probs[0, part]))
+        return Smoothed(self._probs[0, part])
 
     def variants(self, calibration: Calibration, part: slice) -> "RowVariants":
         """As of `Heard`, of smoothed rows; one that is broken becomes uniform (its expert has no weight)."""

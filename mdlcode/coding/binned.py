@@ -14,7 +14,7 @@ from typing import Literal, cast
 import numpy as np
 from scipy.special import expm1, ndtr, stdtr
 
-from mdlcode.coding.entropy_models import Categories, Coder, EntropyModel
+from mdlcode.coding.entropy_models import Categories, Coder, EntropyModel, Told
 from mdlcode.typing import BoolArray, FloatArray, IntArray
 
 FamilyName = Literal["gaussian", "laplace", "student-t"]
@@ -69,20 +69,21 @@ class Binned(EntropyModel):
 
     def bits(self, symbols: IntArray) -> FloatArray:
         """As of `EntropyModel`."""
-        pairs = [self.take(rows)._pairs(symbols[rows]) for rows in self._chunks()]
-        bits = [model.bits(each).reshape(-1, 2).sum(axis=1) for each, model in pairs]
-        return np.concatenate([np.zeros(0), *bits])
+        return self.told(symbols).bits(symbols)
 
     def entropy_bits(self) -> float:
         """As of `EntropyModel`, of the cells, and at most log2 of their size for the bin within."""
         cells = [self.take(rows)._cells().entropy_bits() for rows in self._chunks()]
         return math.fsum(cells) + len(self) * math.log2(self._cell_size)
 
+    def told(self, symbols: IntArray) -> "ToldBins":
+        """As of `EntropyModel`: 18 bytes a label."""
+        pairs = [self.take(rows)._pairs(symbols[rows]) for rows in self._chunks()]
+        return ToldBins(Told.joined([model.told(each) for each, model in pairs]))
+
     def push(self, coder: Coder, symbols: IntArray) -> None:
         """As of `EntropyModel`."""
-        for rows in reversed(list(self._chunks())):
-            each, model = self.take(rows)._pairs(symbols[rows])
-            model.push(coder, each)
+        self.told(symbols).push(coder, symbols)
 
     def pop(self, coder: Coder) -> IntArray:
         """As of `EntropyModel`; label by label, since the bins within a cell are known only with the cell."""
@@ -103,7 +104,7 @@ class Binned(EntropyModel):
     def _chunks(self) -> Iterator[IntArray]:
         """So few rows at once that their masses fit into memory."""
         step = max(1, _MASSES_AT_ONCE // self._cell_size)
-        for start in range(0, len(self), step):
+        for start in range(0, max(1, len(self)), step):
             yield np.arange(start, min(start + step, len(self)))
 
     def _pairs(self, symbols: IntArray) -> tuple[IntArray, Categories]:
@@ -130,6 +131,38 @@ class Binned(EntropyModel):
 def _mixed(masses: FloatArray, uniform: FloatArray | float) -> FloatArray:
     both: FloatArray = (1 - UNIFORM_SHARE) * np.maximum(masses, 0.0) + UNIFORM_SHARE * uniform
     return both
+
+
+@dataclass(frozen=True, eq=False)
+class ToldBins(EntropyModel):
+    """Labels (n,) that were told under `Binned`: of each the cell, and the bin within it, as `pairs` (2n,).
+
+    >>> told = even_bins(3, 1000).told(np.array([7, 8, 999]))
+    >>> len(told), bool((told.bits(np.array([7, 8, 999])) == even_bins(3, 1000).bits(np.array([7, 8, 999]))).all())
+    (3, True)
+    """
+
+    pairs: Told
+
+    def __len__(self) -> int:
+        return len(self.pairs) // 2
+
+    def bits(self, symbols: IntArray) -> FloatArray:
+        """As of `EntropyModel`, of the labels that were told."""
+        bits: FloatArray = self.pairs.bits(symbols).reshape(-1, 2).sum(axis=1)
+        return bits
+
+    def entropy_bits(self) -> float:
+        """As of `EntropyModel`: their bits, of what is known here."""
+        return self.pairs.entropy_bits()
+
+    def push(self, coder: Coder, symbols: IntArray) -> None:
+        """As of `EntropyModel`, of the labels that were told."""
+        self.pairs.push(coder, symbols)
+
+    def pop(self, coder: Coder) -> IntArray:
+        """Raises MdlError, as of `Told`."""
+        return self.pairs.pop(coder)
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,15 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdlcode.codelength import LABELS, Codelength
-from mdlcode.coding.entropy_models import Categories, EntropyModel, Even, Told
+from mdlcode.coding.entropy_models import EntropyModel, Even, Told
+from mdlcode.coding.smoothing import Smoothed
 from mdlcode.errors import MdlError
 from mdlcode.typing import BoolArray, FloatArray, IntArray
 
 Words = NDArray[np.uint32]
 
-_ROW_SUM_TOLERANCE = 1e-4
-_MOST_SYMBOLS = 1 << 20
-_MOST_ENTRIES = 1 << 22  # of the rows that are sent at once
 # What an altered message makes of a decoding: impossible symbols, shapes and sizes, wherever they are met.
 UNDECODABLE = (ValueError, AssertionError, ArithmeticError, LookupError, RuntimeError, MemoryError, MdlError)
 # An empty stack swallows symbols 0 for nothing, so that a message could be shorter than what is reported.
@@ -38,44 +36,6 @@ _EMPTY: Words = np.zeros(0, dtype=np.uint32)
 _SPARE_KEY = 4  # of the random words that stand for spare bits where nobody gives any
 _PAD_KEY = 7
 _SPARE_MARGIN_WORDS = 64
-
-
-def smoothing(num_symbols: int) -> float:
-    """Share eps of the uniform distribution that every row of probabilities gets: max(2^-16, K 2^-20).
-
-    No symbol costs more than about log2(K / eps) bits by it, however confident and wrong a row is. (The coder's
-    own floor, one part of 2^24, would be 24 bits.)
-
-    >>> smoothing(10) == 2**-16, smoothing(1000) == 1000 * 2**-20
-    (True, True)
-    """
-    return max(2.0**-16, num_symbols * 2.0**-20)
-
-
-def smooth(probs: FloatArray, axis: int = -1) -> FloatArray:
-    """Rows (n, K) of float64 that sum to 1 and are never 0: (1 - eps) p + eps / K, after `p / sum p`.
-
-    Rows lie along `axis` of an array of two dimensions or more. Raises MdlError for rows that are no distribution: NaN,
-    negative, or a sum away from 1 by over 1e-4; and for K above 2^20, where eps would pass 1.
-
-    >>> smooth(np.array([[1.0, 0.0]])).round(6)
-    array([[9.99992e-01, 8.00000e-06]])
-    """
-    probs = np.ascontiguousarray(probs, dtype=np.float64)
-    if probs.ndim < 2 or probs.shape[axis] < 2:
-        raise MdlError(f"probabilities must have shape (labels, classes >= 2), not {probs.shape}")
-    num_symbols = probs.shape[axis]
-    if num_symbols > _MOST_SYMBOLS:
-        raise MdlError(f"{num_symbols:,} classes are too many for the coder: give it {_MOST_SYMBOLS:,} at most")
-    sums = probs.sum(axis=axis, keepdims=True)
-    # A NaN fails every comparison, so one test refuses NaN, infinities and rows off 1 alike.
-    if not (np.abs(sums - 1.0) <= _ROW_SUM_TOLERANCE).all() or (probs < 0).any():
-        raise MdlError("a predictor gave rows that are no probabilities: finite, >= 0 and of sum 1 is needed")
-    eps = smoothing(num_symbols)
-    smoothed: FloatArray = probs / sums
-    smoothed *= 1.0 - eps
-    smoothed += eps / num_symbols
-    return smoothed
 
 
 class Channel(ABC):
@@ -88,13 +48,7 @@ class Channel(ABC):
 
         Alice passes the symbols, Bob passes None and gets them. `part` names what the bits are spent on.
         """
-        step = max(1, _MOST_ENTRIES // max(1, probs.shape[-1]))
-        parts = [slice(start, start + step) for start in range(0, max(1, len(probs)), step)]  # a receiver holds one
-        sent = [
-            self.send_under(None if symbols is None else symbols[each], Categories(smooth(probs[each])), part)
-            for each in parts
-        ]
-        return sent[0] if len(sent) == 1 else np.concatenate(sent)
+        return self.send_under(symbols, Smoothed(probs), part)
 
     def send_uniform(self, symbols: IntArray | None, count: int, size: int, part: str) -> IntArray:
         """The `count` symbols from 0 .. size-1, sent at log2(size) bits each (size at most 2^16).

@@ -6,6 +6,7 @@ and its leaky quantizer), so that a ledger and a message never disagree about wh
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -117,6 +118,16 @@ class Told(EntropyModel):
     hits: BoolArray
     num_symbols: int
 
+    @classmethod
+    def joined(cls, pieces: "Sequence[Told]") -> "Told":
+        """Those of the pieces, one after the other; at least one, all of as many symbols."""
+        if len(pieces) == 1:
+            return pieces[0]
+        below, parts, hits = (
+            np.concatenate([getattr(each, name) for each in pieces]) for name in ("below", "parts", "hits")
+        )
+        return cls(below, parts, hits, pieces[0].num_symbols)
+
     def __len__(self) -> int:
         return len(self.parts)
 
@@ -145,6 +156,49 @@ class Told(EntropyModel):
     def pop(self, coder: Coder) -> IntArray:
         """Raises MdlError: what the others were is forgotten."""
         raise MdlError("what was told can't be received under what is left of its distribution")
+
+
+@dataclass(frozen=True, eq=False)
+class Alike(EntropyModel):
+    """`count` symbols that all have the one `row` (K,) of probabilities, coded as `Categories` of so many rows.
+
+    >>> Alike(np.array([0.25, 0.75]), count=2).bits(np.array([0, 0]))
+    array([2., 2.])
+    """
+
+    row: FloatArray
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+    def bits(self, symbols: IntArray) -> FloatArray:
+        """As of `EntropyModel`."""
+        return self.told(symbols).bits(symbols)
+
+    def told(self, symbols: IntArray) -> Told:
+        """As of `EntropyModel`."""
+        size = len(self.row)
+        _check_range(symbols, size)
+        sums = np.add.accumulate(self.row)
+        inner = np.floor(sums[:-1] * ((PARTS - size) / sums[-1])) + np.arange(1, size)
+        edges = np.concatenate([[0], inner, [PARTS]]).astype(np.uint32)
+        return Told(edges[symbols], np.diff(edges)[symbols], symbols == self.row.argmax(), min(size, 3))
+
+    def entropy_bits(self) -> float:
+        """As of `EntropyModel`."""
+        return self.count * Categories(self.row[None]).entropy_bits()
+
+    def push(self, coder: Coder, symbols: IntArray) -> None:
+        """As of `EntropyModel`."""
+        coder.encode_reverse(symbols.astype(np.int32), self._model())
+
+    def pop(self, coder: Coder) -> IntArray:
+        """As of `EntropyModel`."""
+        return np.asarray(coder.decode(self._model(), self.count), dtype=np.int64)
+
+    def _model(self) -> "constriction.stream.model.Categorical":
+        return constriction.stream.model.Categorical(self.row, perfect=False)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from mdlcode.validation import one_line
 _MAGIC = b"MDLCODE1"
 _LARGEST_HEADER_BYTES = 8 << 20
 T = TypeVar("T")
-Classes = Annotated[int, Field(strict=True, ge=2, le=2**16)]
+Classes = Annotated[int, Field(strict=True, ge=2, le=2**17)]
 Checksum = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
 _NUMBER = struct.Struct("<I")  # first the CRC-32 of all that follows it, then the bytes of the header
 
@@ -55,7 +55,7 @@ def checksum(labels: IntArray) -> str:
     >>> checksum(np.array([0, 1]))
     '9d34149fbd1fe777'
     """
-    return hashlib.sha256(labels.astype("<i8").tobytes()).hexdigest()[:16]
+    return hashlib.sha256(np.ascontiguousarray(labels, dtype="<i8").data).hexdigest()[:16]
 
 
 def words_checksum(words: Words) -> str:

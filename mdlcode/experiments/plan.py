@@ -107,8 +107,11 @@ class Plan:
 
     @property
     def piece_bytes(self) -> int:
-        """What goes to and fro with all trainings: the labels before each, and the predictions it makes."""
-        rows = self.shared.rows_each * self.shared.num_classes
+        """What goes to and fro with all trainings: the labels before each, and the predictions it makes.
+
+        Of a long data set these are made where they are sent.
+        """
+        rows = 0 if self.shared.is_long else self.shared.rows_each * self.shared.num_classes
         return _BYTES_OF_A_NUMBER * sum(each.num_labels + each.predicted * rows for each in self.trainings)
 
     def wall_seconds(self, workers: int, engine: str = "processes") -> float:

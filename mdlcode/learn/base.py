@@ -7,8 +7,8 @@ from pydantic import BeforeValidator
 from torch import Tensor
 
 from mdlcode.coding.binned import Binned
-from mdlcode.coding.channel import smooth
-from mdlcode.coding.entropy_models import Categories, EntropyModel
+from mdlcode.coding.entropy_models import EntropyModel
+from mdlcode.coding.smoothing import Smoothed
 from mdlcode.config import Configurable, parsed
 from mdlcode.data.base import Shared
 from mdlcode.typing import FloatArray, IntArray
@@ -29,7 +29,7 @@ class Predictor(ABC):
 
     def model(self, inputs: Tensor) -> EntropyModel:
         """What labels of inputs (m, ...) are coded under: rows of `predict`, smoothed."""
-        return Categories(smooth(self.predict(inputs)))
+        return Smoothed(self.predict(inputs))
 
 
 class DensityPredictor(Predictor):

@@ -25,9 +25,11 @@ def sending(channel: Channel) -> Send:
 
 def say_all(channel: Channel, shared: Shared, labels: IntArray | None, predictor: Predictor) -> IntArray:
     """All labels, sent under what one predictor makes of the inputs."""
-    if shared.bins is not None:
-        return channel.send_under(labels, predictor.model(shared.inputs), LABELS)
-    return say_labels(shared, (0, len(shared)), labels, predictor.predict, sending(channel))
+    if shared.bins is None:
+        return say_labels(shared, (0, len(shared)), labels, predictor.predict, sending(channel))
+    return say_labels(
+        shared, (0, len(shared)), labels, predictor.model, lambda model, part: channel.send_under(part, model, LABELS)
+    )
 
 
 def say_labels(
@@ -38,7 +40,8 @@ def say_labels(
     Labels of one input each, and tags of tokens whose inputs Bob holds, go in one turn. A text goes column by column:
     first the first token of each sequence, then the second ones, and so on. For each turn both sides run `predict` on
     the same inputs: the labels that were sent, and blanks for all that come later. So a net that looks ahead sees
-    blanks, and what Alice computes is what Bob computes, to the bit.
+    blanks, and what Alice computes is what Bob computes, to the bit. Of a long data set, the inputs go piece by piece,
+    and no more than the predictions for one piece are held.
 
     >>> from mdlcode.data.text import from_text
     >>> text = from_text("abba", length=2, order_seed=None)
@@ -50,10 +53,20 @@ def say_labels(
     [[2, 0], [2, 1]]
     array([0, 1, 1, 0])
     """
-    inputs = shared.inputs[slice(*block)]
+    said, place = [], 0
+    for piece in shared.pieces(*block):
+        count = shared.labels_of(*piece)
+        truth = None if labels is None else labels[place : place + count]
+        said.append(_say_piece(shared, slice(*piece), truth, predict, send))
+        place += count
+    return said[0] if len(said) == 1 else np.concatenate(said)
+
+
+def _say_piece(shared: Shared, part: slice, labels: IntArray | None, predict: Predict, send: Send) -> IntArray:
+    inputs = shared.inputs[part]
     if shared.sequences is None:
         return send(predict(inputs), labels)
-    sequences = shared.sequences[slice(*block)]
+    sequences = shared.sequences[part]
     truth = None if labels is None else sequences.spread(labels)
     known = np.full(sequences.mask.shape, UNLABELLED)
     for turn in sequences.turns():

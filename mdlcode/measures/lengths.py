@@ -11,7 +11,8 @@ import torch
 from mdlcode.certify.certificate import certify_numbers
 from mdlcode.codelength import Codelength
 from mdlcode.codes import Prequential, Temperature
-from mdlcode.coding.channel import Ledger, smooth
+from mdlcode.coding.channel import Ledger
+from mdlcode.coding.smoothing import smooth
 from mdlcode.learn.squeeze.folding import fold_batch_norm
 from mdlcode.measures.base import Measure, Value
 from mdlcode.measures.trained import Trained

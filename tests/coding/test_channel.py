@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mdlcode.coding.channel import Ledger, Receiver, Sender, smooth, smoothing
+from mdlcode.coding.channel import Ledger, Receiver, Sender
+from mdlcode.coding.smoothing import smooth, smoothing
 from mdlcode.errors import MdlError
 from mdlcode.proof.proof import within_tolerance
 from mdlcode.typing import FloatArray, IntArray

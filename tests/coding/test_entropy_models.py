@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mdlcode.coding.channel import Ledger, Receiver, Sender, smooth
+from mdlcode.coding.channel import Ledger, Receiver, Sender
 from mdlcode.coding.entropy_models import PARTS, Categories, EntropyModel, Even
 from mdlcode.coding.gaussian_cells import GaussianCells
+from mdlcode.coding.smoothing import smooth
 from mdlcode.errors import MdlError
 from mdlcode.typing import FloatArray, IntArray
 

@@ -19,7 +19,7 @@ from torch import Tensor
 from mdlcode.codelength import Codelength
 from mdlcode.codes import Prequential, Temperature
 from mdlcode.codes.schedule import Schedule
-from mdlcode.coding.channel import smooth
+from mdlcode.coding.smoothing import smooth
 from mdlcode.config import STRICT, Seed
 from mdlcode.data.base import Data, Shared
 from mdlcode.errors import MdlError

@@ -14,8 +14,9 @@ from torch.nn.utils import prune
 
 from mdlcode import nets
 from mdlcode.codes.base import Received
-from mdlcode.coding.channel import Channel, smooth
+from mdlcode.coding.channel import Channel
 from mdlcode.coding.integers import send_float16
+from mdlcode.coding.smoothing import smooth
 from mdlcode.data.base import Data, Shared
 from mdlcode.data.view import split
 from mdlcode.errors import MdlError
