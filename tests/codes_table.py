@@ -42,7 +42,6 @@ from mdlcode.learn import (
     RateAware,
     Regularisation,
     Sgd,
-    StackedLearner,
     StagedLearner,
     Steps,
     SubspaceLearner,
@@ -60,6 +59,7 @@ NET = NetLearner(training=TWELVE)
 SMALL = NetLearner(arch="small", training=Steps(min_steps=40))
 NORMED = NetLearner(arch="convnet-small", training=TWELVE)
 DENSE = NetLearner(arch="mlp", training=QUICK)
+TINY = NetLearner(arch="mlp-small", training=QUICK)  # small enough for stacks
 WARPED = Affine(shift_pixels=1.0)
 
 
@@ -120,7 +120,7 @@ CODES: dict[str, Code] = {
         schedule=Listed((60,)),
     ),
     "staged-stack": Prequential(
-        (StagedLearner((FrequencyLearner(), StackedLearner(training=QUICK, size=2)), until=(20,)),)
+        (StagedLearner((FrequencyLearner(), EnsembleLearner(CheckpointedLearner(TINY), size=2)), until=(20,)),)
     ),
     "muon": Prequential((NetLearner(optimizer=Muon(), training=QUICK),), schedule=Listed((60,))),
     "probing": Prequential((UniformLearner(), EstimatorLearner()), schedule=Portions((0.1, 0.5))),

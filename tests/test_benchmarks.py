@@ -35,7 +35,7 @@ SMOKE = {
     "projections": ("--dimension 20 --repeats 1", None),
     "recode_lenet": ("--no-predictions", "zhou_lenet5.npz"),
     "scaling": ("--data digits --limits 60 120", None),
-    "stacked": ("--sizes 2 --steps 5", None),
+    "stacked": ("--archs linear mlp-3x500 --sizes 2 --steps 5 --repeats 1", None),
     "variational_peer": ("--limit 100 --epochs 1 --seeds 1", "pyvarinf"),
 }
 TOOLS = {"full_table", "readme_table", "record"}  # of the table in README, tested apart

@@ -7,7 +7,6 @@ from mdlcode.learn.estimator import EstimatorLearner
 from mdlcode.learn.families import Family, Laplace, Normal, StudentT
 from mdlcode.learn.linear import LinearLearner
 from mdlcode.learn.nets.augment import Affine, Crop, NoAugment
-from mdlcode.learn.nets.many import StackedLearner
 from mdlcode.learn.nets.muon import Muon
 from mdlcode.learn.nets.optimizer import AdamW, Sgd
 from mdlcode.learn.nets.predictor import NetPredictor, NetTrainer, Prediction, Views
@@ -58,7 +57,6 @@ __all__ = [
     "Retrainer",
     "Sgd",
     "Squeezer",
-    "StackedLearner",
     "StagedLearner",
     "Stepped",
     "Steps",

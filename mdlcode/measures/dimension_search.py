@@ -17,7 +17,7 @@ from mdlcode.config import STRICT, Settings
 from mdlcode.data.base import Data
 from mdlcode.errors import MdlError
 from mdlcode.learn import NetLearner, Predictor, Real, SubspaceLearner
-from mdlcode.learn.nets.many import can_stack, fit_seeds
+from mdlcode.learn.subspace.seeds import can_stack, fit_seeds
 from mdlcode.measures.dimension import FIXED, OWN, IntrinsicDimension, Trial
 from mdlcode.packing import Packing
 from mdlcode.typing import IntArray

@@ -52,7 +52,6 @@ from mdlcode.learn import (
     RateAware,
     RegressorLearner,
     Regularisation,
-    StackedLearner,
     Steps,
     StudentT,
     SubspaceLearner,
@@ -241,7 +240,6 @@ def test_families_fit_scales_and_degrees_of_freedom() -> None:
     ("code", "said"),
     [
         (Prequential((EstimatorLearner(),)), "put it into a QuantileLearner"),
-        (Prequential((StackedLearner(size=2),)), "take an EnsembleLearner"),
         (Prequential((replace(NET, regularisation=Regularisation(unlabelled=FixMatch())),)), "FixMatch is for classes"),
         (Prequential((replace(NET, regularisation=Regularisation(label_smoothing=0.1)),)), "label smoothing is for"),
         (Prequential((RegressorLearner("sklearn.svm:SVC"),)), "no class of scikit-learn regressors"),

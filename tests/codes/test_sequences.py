@@ -26,7 +26,6 @@ from mdlcode.learn import (
     NetLearner,
     RateAware,
     Regularisation,
-    StackedLearner,
     Steps,
     SubspaceLearner,
     UniformLearner,
@@ -227,11 +226,6 @@ def test_nets_that_do_not_fit_are_refused_before_training(arch: str, data: Data,
 def test_what_is_for_images_refuses_tokens(regularisation: Regularisation) -> None:
     with pytest.raises(MdlError, match="is for images"):
         TwoPart(replace(NET, regularisation=regularisation)).codelength(TAGS)
-
-
-def test_dense_nets_of_vectors_train_stacked() -> None:
-    code = Prequential((StackedLearner(arch="mlp-1x8", size=2, training=FEW),))
-    assert np.array_equal(code.decode(VECTORS.shared, code.encode(VECTORS)), VECTORS.labels)
 
 
 def test_what_needs_independent_examples_refuses_tokens() -> None:

@@ -21,11 +21,11 @@ from mdlcode.data import Data
 from mdlcode.learn import (
     CheckpointedLearner,
     DeepCompression,
+    EnsembleLearner,
     Learner,
     NetLearner,
     Pruning,
     RateAware,
-    StackedLearner,
     Steps,
     SubspaceLearner,
     VariationalDropout,
@@ -34,13 +34,13 @@ from mdlcode.learn.grid import Run, Setting, Training, train
 from mdlcode.learn.nets import checkpoints
 from mdlcode.learn.nets.augment import Affine
 from mdlcode.learn.nets.checkpoints import Resumable
-from mdlcode.learn.nets.many import fit_seeds
 from mdlcode.learn.nets.muon import Muon
 from mdlcode.learn.nets.optimizer import Sgd
 from mdlcode.learn.nets.predictor import Prediction
 from mdlcode.learn.nets.regularisation import Regularisation
 from mdlcode.learn.nets.steps import descend
 from mdlcode.learn.nets.unlabelled import FixMatch
+from mdlcode.learn.subspace.seeds import fit_seeds
 from mdlcode.store import Store
 
 STEPS = Steps(min_steps=9, max_steps=9, batch_size=8)
@@ -55,7 +55,7 @@ TRAININGS: dict[str, Learner] = {
     "muon": replace(NET, arch="convnet", optimizer=Muon()),
     "dropout": replace(NET, arch="nets_of_mine:dropping"),
     "subspace": SubspaceLearner(arch="mlp-1x8", training=STEPS, dimension=20),
-    "stacked": StackedLearner(arch="mlp-1x8", training=STEPS, size=2),
+    "stack": EnsembleLearner(CheckpointedLearner(replace(NET, prediction=Prediction(ema_decay=0.7))), size=2),
     "rate-aware": RATE_AWARE,
     "variational-dropout": VariationalDropout(replace(NET, arch="nets_of_mine:dropping"), training=STEPS),
     "deep-compression": DeepCompression(

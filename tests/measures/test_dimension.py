@@ -28,8 +28,8 @@ from mdlcode.learn import (
     Steps,
     SubspaceLearner,
 )
-from mdlcode.learn.nets.many import can_stack, fit_seeds
 from mdlcode.learn.subspace.net import Coordinates
+from mdlcode.learn.subspace.seeds import can_stack, fit_seeds
 from mdlcode.measures import DimensionSearch, IntrinsicDimension, Trial
 from mdlcode.measures.dimension import crossing
 from mdlcode.measures.dimension_search import Bracket, _warn_if_beaten

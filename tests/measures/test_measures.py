@@ -11,12 +11,8 @@ from mdlcode.data import Data, View, from_arrays, load
 from mdlcode.errors import MdlError
 from mdlcode.learn import (
     FrequencyLearner,
-    NetLearner,
-    StackedLearner,
     StagedLearner,
-    Steps,
     UniformLearner,
-    parse_learner,
 )
 from mdlcode.learn.nets.muon import orthogonalised
 from mdlcode.measures import LearningCurve
@@ -64,24 +60,6 @@ def test_staged_learner_takes_the_stage_of_the_number_of_labels(digits: Data) ->
     assert many[0] != pytest.approx(np.full(10, 0.1))
     with pytest.raises(MdlError, match="need 1 rising"):
         StagedLearner((UniformLearner(), FrequencyLearner()), until=(50, 60))
-
-
-def test_stacked_nets_learn_as_each_alone_would(digits: Data) -> None:
-    """With one member's batches and weights, the stack is that member, but for rounding."""
-    training = Steps(min_steps=20, max_steps=20)
-    stacked = StackedLearner(training=training, size=3).fit(digits.shared, digits.labels[:60])
-    alone = NetLearner(arch="mlp", training=training).fit(digits.shared, digits.labels[:60])
-    raw = digits.shared.inputs[60:].float()
-    assert torch.allclose(stacked.logits(raw)[0], alone.logits(raw), atol=1e-3)
-    assert not torch.allclose(stacked.logits(raw)[1], stacked.logits(raw)[0], atol=1e-1)
-
-
-def test_stacked_nets_refuse_what_they_would_not_do(digits: Data) -> None:
-    with pytest.raises(MdlError, match="only dense nets"):
-        StackedLearner(arch="tinycnn", size=2).fit(digits.shared, digits.labels)
-    for setting in ("regularisation", "prediction", "checkpoints", "compiled"):
-        with pytest.raises(MdlError, match=f"unknown key '{setting}'"):
-            parse_learner({"kind": "stacked", setting: {}})
 
 
 def test_newton_schulz_brings_singular_values_near_one() -> None:

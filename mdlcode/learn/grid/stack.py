@@ -7,21 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from mdlcode.nets.stacked import Stacked, Thinning, stackable
+
 Tensors = dict[str, Tensor]
-
-
-class Thinning(nn.Module):
-    """Dropout whose noise is given: inputs times the buffer `keep`, 1 where nothing is dropped."""
-
-    keep: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("keep", torch.ones(()), persistent=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """As the class says."""
-        return x * self.keep
 
 
 class Stack:
@@ -35,6 +23,7 @@ class Stack:
         """Raises ValueError for nets with other tensors."""
         states = [net.state_dict() for net in nets]
         self.template = _thinned(max(nets, key=_size)).to(device)
+        self._as_one = Stacked(self.template) if stackable(self.template) else None
         shapes = {name: value.shape for name, value in self.template.state_dict().items()}
         if any(state.keys() != shapes.keys() for state in states):
             raise ValueError("nets of one stack have the same layers")
@@ -53,7 +42,11 @@ class Stack:
         if len(self) == 1:  # convolutions are faster so
             alone: Tensor = functional_call(self.template, {name: each[0] for name, each in tensors.items()}, (x[0],))
             return alone[None]
-        logits: Tensor = torch.vmap(lambda each, inputs: functional_call(self.template, each, (inputs,)))(tensors, x)
+        if self._as_one is not None:
+            named = {f"net.{name}": each for name, each in tensors.items()}
+            logits: Tensor = functional_call(self._as_one, named, (x,))
+        else:
+            logits = torch.vmap(lambda each, inputs: functional_call(self.template, each, (inputs,)))(tensors, x)
         return logits
 
     def thinned_shapes(self, input_shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:

@@ -1,6 +1,6 @@
 """Trained nets as finished work: what is kept of them are their tensors, and from these they are made again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
@@ -12,8 +12,10 @@ from mdlcode.nets.held import fill, held_tensors
 from mdlcode.typing import IntArray
 
 
-def learned_key(work: str, learner: Learner, shared: Shared, labels: IntArray, *read: object) -> str | None:
-    """What work that a learner does on these labels is known by, `read` being what else it reads."""
+def learned_key(
+    work: str, learner: Learner | Sequence[Learner], shared: Shared, labels: IntArray, *read: object
+) -> str | None:
+    """What work that a learner, or several at once, do on these labels is known by, `read` being what else it reads."""
     if finished.in_use() is None:  # nothing is hashed for nothing
         return None
     about = shared.content, shared.num_classes, finished.digest(labels)

@@ -64,16 +64,16 @@ class Steps(Settings):
         return torch.cat([half, shuffled(num_inputs, size, steps - early, generator)])
 
     def paced(
-        self, optimizer: optim.Optimizer, order: Tensor, checkpoint: Checkpoint | None = None
+        self, optimizer: optim.Optimizer, order: Tensor, checkpoint: Checkpoint | None = None, trainings: int = 1
     ) -> Iterator[tuple[int, Tensor]]:
-        """Each step with its batch (size,), the first from 0, once the optimizer has the learning rates of that step.
+        """Each step with its batch order[step], the first from 0, once the optimizer has the rates of that step.
 
-        The rates that the optimizer came with are the peaks. Steps that are done are reported to `progress`. With a
-        checkpoint the first step is that at which a training was ended before.
+        The rates that the optimizer came with are the peaks. Steps that are done are reported to `progress`, each as
+        one of so many `trainings`. With a checkpoint the first step is that at which a training was ended before.
         """
         peaks = [group["lr"] for group in optimizer.param_groups]
         begin = 0 if checkpoint is None else checkpoint.resume()
-        progress.advance(begin - begin % _STEPS_PER_REPORT)
+        progress.advance(trainings * (begin - begin % _STEPS_PER_REPORT))
         for step in range(begin, len(order)):
             for group, peak in zip(optimizer.param_groups, peaks, strict=True):
                 group["lr"] = peak * (1.0 if self.warmup is None else lr_share(step, len(order), self.warmup))
@@ -81,8 +81,8 @@ class Steps(Settings):
             if checkpoint is not None:
                 checkpoint.at(step + 1)
             if (step + 1) % _STEPS_PER_REPORT == 0:
-                progress.advance(_STEPS_PER_REPORT)
-        progress.advance(len(order) % _STEPS_PER_REPORT)
+                progress.advance(trainings * _STEPS_PER_REPORT)
+        progress.advance(trainings * (len(order) % _STEPS_PER_REPORT))
 
     def minibatches(
         self,

@@ -76,8 +76,7 @@ class NetLearner(GradientLearner, NetTrainer):
 
     def path(self, shared: Shared, labels: IntArray, checkpoints: tuple[float, ...] = ()) -> list[NetPredictor]:
         """The net after these shares of its training, and at its end; there may be NaN in any of them."""
-        steps = self.steps(len(labels))
-        stops = sorted({round(share * steps) for share in checkpoints} - {0} | {steps})
+        stops = self.stops(len(labels), checkpoints)
         keys = [learned_key("net", self, shared, labels, stop) for stop in stops]
         path = [finished.find(key) for key in keys]
         if None in path:
@@ -85,8 +84,13 @@ class NetLearner(GradientLearner, NetTrainer):
             for key, each in zip(keys, path, strict=True):
                 finished.keep(key, each)
         else:
-            progress.advance(steps)
+            progress.advance(stops[-1])
         return [remade(self, shared, each) for each in path]
+
+    def stops(self, num_labels: int, checkpoints: tuple[float, ...]) -> list[int]:
+        """After how many steps these shares of a training are done, and all of it."""
+        steps = self.steps(num_labels)
+        return sorted({round(share * steps) for share in checkpoints} - {0} | {steps})
 
     def _trained(self, shared: Shared, labels: IntArray, stops: Sequence[int]) -> list[dict[str, Tensor]]:
         """The tensors of the net after so many steps, the last number that of all."""
