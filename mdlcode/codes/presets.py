@@ -13,7 +13,7 @@ from mdlcode.codes.frequencies import Frequencies
 from mdlcode.codes.linear import Linear
 from mdlcode.codes.online import Online
 from mdlcode.codes.prequential import Prequential
-from mdlcode.codes.schedule import NAMED
+from mdlcode.codes.schedule import NAMED, Geometric
 from mdlcode.codes.subspace import Subspace
 from mdlcode.codes.two_part import TwoPart
 from mdlcode.codes.uniform import Uniform
@@ -37,6 +37,8 @@ from mdlcode.learn import (
 from mdlcode.validation import shown
 
 NET = NetLearner(optimizer=AdamW(lr=4e-3, weight_decay=0.05), training=Steps(min_steps=40, batch_size=64))
+# Prequential codes take more steps on few labels, and train again for every half more labels.
+LONGER, FINER = replace(NET, training=Steps(min_steps=80, batch_size=64)), Geometric(ratio=1.5)
 READOUTS = (
     NetLearner(arch="linear", optimizer=AdamW(lr=4e-3, weight_decay=0.05)),
     NetLearner(arch="mlp"),
@@ -71,11 +73,12 @@ PRESETS: dict[str, Code] = {
     "float32": TwoPart(NET),
     "compressed": Compressed(RateAware(replace(NET, arch="small"))),
     "subspace": BestOf(tuple(Subspace(each) for each in SUBSPACES)),
-    "prequential": Prequential((NET,), calibration=Temperature()),
+    "prequential": Prequential((LONGER,), FINER, Temperature()),
     # The checkpoints of one training, and what bounds the loss where nets fail.
     "switch": Prequential(
-        (CheckpointedLearner(NET), READOUTS[2], UniformLearner(), FrequencyLearner()),
-        calibration=Temperature(),
+        (CheckpointedLearner(LONGER), READOUTS[2], UniformLearner(), FrequencyLearner()),
+        FINER,
+        Temperature(),
     ),
     "online": Online(),
     "variational": Variational(SPARSE, BitsBack(refinement=Refinement())),
