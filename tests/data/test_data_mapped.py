@@ -211,6 +211,7 @@ def test_a_torch_dataset_is_read_once(kind: str, store: Store, monkeypatch: pyte
     same(found, resident)
     assert found.test_inputs is not None
     assert mapped.place_of(found.test_inputs) is not None
+    assert found.test_labels is not None
     assert np.array_equal(found.test_labels, LABELS)
     kept = len(store.entries())
     from_dataset(Counted(values(kind)), test=Counted(values(kind)))
