@@ -58,7 +58,7 @@ class Forecaster:
         plain = not (self._adapts or bad.any())  # one expert, as it is
         if plain:
             self.trace.append(np.ones((count, 1)))
-        sent = []
+        sent = [np.zeros(0, dtype=np.int64)]
         for part in self._pieces(bad, self._step(said.width)):
             known = None if labels is None else labels[part]
             if plain:
@@ -101,7 +101,8 @@ class Forecaster:
             return variants
         experts = self._experts.learn(sums_of(variants * likelihoods)[None])[0]  # (E, m)
         self.trace.append(experts.T)
-        return np.multiply(experts[:, None], variants, out=likelihoods)
+        weights: FloatArray = np.multiply(experts[:, None], variants, out=likelihoods)
+        return weights
 
     @property
     def _weights(self) -> FloatArray:

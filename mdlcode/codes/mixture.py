@@ -139,7 +139,8 @@ class Weights:
         self._gained = np.zeros(prior.shape)  # ln of what the experts gave to the labels of the era so far
         self._carried = self._gained  # the same at the start of the run
         self._now: FloatArray | None
-        self._offset: FloatArray  # ln(a + b) at the start of the run, less what was carried into it
+        self._parts: FloatArray  # a and b at the start of the run, up to a factor a row
+        self._offset: FloatArray  # ln(a + b) there, less what was carried into the run
         self._set(self._start)
 
     @property
@@ -203,7 +204,7 @@ class Weights:
         """
         carried = np.concatenate([self._carried[None], gained])  # into each run
         carried[1:][renewed] = 0.0
-        offsets = self._share(gained - carried[:-1], np.array(hazards)) - carried
+        offsets: FloatArray = self._share(gained - carried[:-1], np.array(hazards)) - carried
         self._carried, self._offset = carried[-1], offsets[-1]
         return offsets
 
@@ -241,10 +242,9 @@ class Weights:
 
 def sums_of(values: FloatArray) -> FloatArray:
     """Sums (..., m) over the last axis but one, one value after another however many labels (m) there are."""
-    if values.shape[-1] == 1:  # numpy sums what lies side by side in pairs
-        sums: FloatArray = np.add.accumulate(values, axis=-2)[..., -1, :]
-        return sums
-    return values.sum(axis=-2)
+    one = values.shape[-1] == 1  # then numpy's sum would be one of pairs
+    sums: FloatArray = np.add.accumulate(values, axis=-2)[..., -1, :] if one else values.sum(axis=-2)
+    return sums
 
 
 def _ln(values: FloatArray, out: FloatArray | None = None) -> FloatArray:
