@@ -105,7 +105,7 @@ def _flatten(layer: nn.Flatten, x: Tensor) -> Tensor:
 def _linear(layer: nn.Linear, x: Tensor) -> Tensor:
     rows, weight = x.flatten(1, -2), layer.weight.mT  # (nets, m, inner), (nets, inner, outer)
     found = rows @ weight if layer.bias is None else torch.baddbmm(layer.bias[:, None], rows, weight)
-    return found.unflatten(1, x.shape[1:-1])
+    return found.reshape(*x.shape[:-1], -1)
 
 
 def _convolution(layer: nn.Conv2d, x: Tensor) -> Tensor:
@@ -136,7 +136,7 @@ def _side_by_side(x: Tensor) -> Tensor:
 
 
 def _apart(x: Tensor, nets: int) -> Tensor:
-    return cast(Tensor, x.unflatten(1, (nets, -1))).transpose(0, 1)
+    return x.reshape(len(x), nets, -1, *x.shape[2:]).transpose(0, 1)
 
 
 def _stack(name: str, layers: Sequence[nn.Module]) -> Tensor:
