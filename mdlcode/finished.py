@@ -26,10 +26,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mdlcode import progress
 from mdlcode.config import to_config
 from mdlcode.environment import Environment
 from mdlcode.errors import MdlError
+from mdlcode.progress import advance
 from mdlcode.store import Store, is_own
 from mdlcode.trust import imported, names
 
@@ -146,7 +146,7 @@ def once(
     steps that the work would have taken are reported as done.
     """
     if (found := find(key)) is not None:
-        progress.advance(steps)
+        advance(steps)
         return unpack(found)
     begin = time.perf_counter()
     made = work()

@@ -203,7 +203,7 @@ def _own_bytes(path: Path) -> bytes:
 
 
 @contextmanager
-def _own_file(path: Path) -> Iterator[BufferedReader]:
+def _own_file(path: Path) -> Iterator[io.BufferedReader]:
     """A file of this user's, to be read. Raises OSError where there is none, and for what is no plain file."""
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     with os.fdopen(os.open(path, flags), "rb") as file:

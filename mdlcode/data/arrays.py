@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from mdlcode.data import mapped, tables, tokens
+from mdlcode.data import tables, tokens
 from mdlcode.data.base import Data, Shared
 from mdlcode.data.bins import Bins
 from mdlcode.data.classes import ClassList, as_values
@@ -19,7 +19,7 @@ from mdlcode.data.rounding import Rounding
 from mdlcode.data.standardise import Standardise
 from mdlcode.data.view import View
 from mdlcode.errors import MdlError
-from mdlcode.limits import require_memory
+from mdlcode.mapped import mapped, place_of, rows_of
 
 _MOST_CHANNELS = 4  # of an image whose channels come last
 _SQUARE_SIDE = 8  # from which a square of real numbers may have been meant as an image
@@ -110,7 +110,7 @@ def assembled(
 
 def _own(inputs: Tensor) -> Tensor:
     """Inputs that nobody else holds; mapped ones as they are."""
-    return inputs.clone() if mapped.place_of(inputs) is None else inputs
+    return inputs.clone() if place_of(inputs) is None else inputs
 
 
 def as_inputs(values: Any) -> Tensor:
@@ -122,16 +122,16 @@ def as_inputs(values: Any) -> Tensor:
     """
     if tables.is_frame(values):
         values = tables.FrameEncoder(values).features(values)
-    if mapped.place_of(values) is not None:
+    if place_of(values) is not None:
         return values  # type: ignore[no-any-return]
     rounding, device = Rounding(), values.device if isinstance(values, Tensor) else torch.device("cpu")
 
     def arranged(array: NDArray[Any]) -> NDArray[Any]:
         return _channels_first(_as_numbers(array, rounding))
 
-    rows = mapped.rows_of(values)
+    rows = rows_of(values)
     if rows is not None:
-        tensor = mapped.mapped(rows, arranged, rounding.check)
+        tensor = mapped(rows, arranged, rounding.check)
     else:
         tensor = torch.from_numpy(np.ascontiguousarray(arranged(_as_array(values)))).to(device)
         rounding.check()
@@ -178,7 +178,6 @@ def _as_array(values: Any) -> NDArray[Any]:
             raise MdlError(f"sparse inputs of shape {values.shape} are too large to be held dense: reduce them first")
         return np.asarray(values.toarray())
     if isinstance(values, np.memmap):
-        require_memory(2 * values.nbytes, f"array {values.filename}")
         return np.array(values)
     try:
         return np.asarray(values)

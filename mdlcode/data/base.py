@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mdlcode.data import mapped, sequences, standardise
+from mdlcode.data import sequences, standardise
 from mdlcode.data.bins import Bins
 from mdlcode.data.classes import require_few
 from mdlcode.data.sequences import Sequences
 from mdlcode.data.standardise import Given, Rule, Standardise
 from mdlcode.errors import MdlError
+from mdlcode.mapped import by_place, opened, parts
 from mdlcode.resident import Resident
 from mdlcode.typing import IntArray
 from mdlcode.validation import listed, shown
@@ -219,10 +220,10 @@ class Shared(Resident):
         Of mapped inputs they are told the file.
         """
         _ = self.moments
-        return mapped.by_place(self.__dict__)
+        return by_place(self.__dict__)
 
     def __setstate__(self, state: dict[str, object]) -> None:
-        self.__dict__.update(mapped.opened(state))
+        self.__dict__.update(opened(state))
 
     def to(self, device: torch.device) -> "Shared":
         """The same on another device."""
@@ -259,10 +260,10 @@ class Data(Resident):
 
     def __getstate__(self) -> dict[str, object]:
         """What goes to other processes, as of `Shared`."""
-        return mapped.by_place(self.__dict__)
+        return by_place(self.__dict__)
 
     def __setstate__(self, state: dict[str, object]) -> None:
-        self.__dict__.update(mapped.opened(state))
+        self.__dict__.update(opened(state))
 
     @property
     def test_shared(self) -> Shared:
@@ -315,4 +316,4 @@ def check_inputs(inputs: Tensor) -> None:
 
 def _all_finite(inputs: Tensor) -> bool:
     row_bytes = inputs[:1].numel() * inputs.element_size()
-    return all(bool(torch.isfinite(inputs[part]).all()) for part in mapped.parts(len(inputs), row_bytes))
+    return all(bool(torch.isfinite(inputs[part]).all()) for part in parts(len(inputs), row_bytes))

@@ -20,6 +20,8 @@ from mdlcode.data.base import Data, Shared
 from mdlcode.data.bins import Bins
 from mdlcode.data.view import View
 from mdlcode.errors import MdlError
+from mdlcode.limits import require_memory
+from mdlcode.mapped import rows_of
 from mdlcode.typing import FloatArray
 from mdlcode.validation import short, shown
 
@@ -229,7 +231,15 @@ def _npy_pair(path: Path, target: str | None) -> Source:
             raise MdlError(f"which file holds the labels of {path}? Name it with `target`")
         return npy_reader(Path(target))()
 
-    return Source(partial(npy_map, path), labels)
+    return Source(partial(_inputs, path), labels)
+
+
+def _inputs(path: Path) -> Any:
+    """The array in a file, which stays there if it is large. Raises MdlError for one that takes too much memory."""
+    array = npy_map(path)
+    if rows_of(array) is None:
+        require_memory(2 * array.nbytes, f"array {path}")
+    return array
 
 
 def _folder(path: Path, size: Size | None) -> Source:
@@ -237,7 +247,9 @@ def _folder(path: Path, size: Size | None) -> Source:
     arrays = [path / f"{key}.npy" for key in KEYS]
     if arrays[0].is_file():
         tested = all(each.is_file() for each in arrays)
-        readers = [partial(npy_map, each) if each.name.startswith("x_") else npy_reader(each) for each in arrays]
+        readers: list[Reader] = [
+            partial(_inputs, each) if each.name.startswith("x_") else npy_reader(each) for each in arrays
+        ]
         return _arrays(readers if tested else [*readers[:2], None, None])
     train = path / "train" if (path / "train").is_dir() else path
     test = [path / name for name in folders.TEST_NAMES if train != path and (path / name).is_dir()]

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mdlcode.data import mapped
 from mdlcode.errors import MdlError
+from mdlcode.mapped import Rows, is_large, rows_at_once
 from mdlcode.validation import listed, short
 
 SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet")
@@ -90,7 +90,7 @@ def _check_present(column: Any, name: str) -> None:
 def readers(path: Path, target: str | None) -> tuple[Callable[[], Any], Callable[[], Any]]:
     """Readers of a table's features, all columns but `target`, and of its labels, that column alone.
 
-    The features of a large Parquet file of numbers are `mapped.Rows`, those of others a frame.
+    The features of a large Parquet file of numbers are `Rows`, those of others a frame.
 
     The features are taken without the labels, which need not be there. Both raise MdlError: for a file that can't
     be read, pandas not installed, and labels that `target` does not name.
@@ -113,7 +113,7 @@ def readers(path: Path, target: str | None) -> tuple[Callable[[], Any], Callable
     return inputs, labels
 
 
-class _Batches(mapped.Rows):
+class _Batches(Rows):
     """The columns of numbers in a Parquet file, as many rows at once as are stored together."""
 
     def __init__(self, path: Path, columns: list[str], num_rows: int) -> None:
@@ -126,7 +126,7 @@ class _Batches(mapped.Rows):
 
     def pieces(self) -> Iterator[NDArray[Any]]:
         """As of `Rows`."""
-        return self._arrays(max(1, mapped.PIECE_BYTES // (8 * len(self._names))))
+        return self._arrays(rows_at_once(8 * len(self._names)))
 
     def _arrays(self, size: int) -> Iterator[NDArray[Any]]:
         from pyarrow import parquet
@@ -154,7 +154,7 @@ def _large(path: Path, columns: list[str]) -> _Batches | None:
         kinds = [file.schema_arrow.field(name).type for name in columns]
         numbers = all(types.is_integer(each) or types.is_floating(each) or types.is_boolean(each) for each in kinds)
         num_rows = file.metadata.num_rows
-        large = 8 * num_rows * len(columns) > mapped.RESIDENT_BYTES
+        large = is_large(8 * num_rows * len(columns))
         return _Batches(path, columns, num_rows) if numbers and large else None
 
     batches: _Batches | None = _guarded(path, found)

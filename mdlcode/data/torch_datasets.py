@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mdlcode.data import mapped
 from mdlcode.data.arrays import as_inputs, from_arrays
 from mdlcode.data.base import Data
 from mdlcode.data.bins import Bins
 from mdlcode.data.classes import as_values
 from mdlcode.data.standardise import Standardise
 from mdlcode.errors import MdlError
+from mdlcode.mapped import Rows, is_large, parts, size_bytes
 from mdlcode.validation import listed
 
 Key = int | str
@@ -85,12 +85,12 @@ def _columns(dataset: Any, inputs: Key | None, target: Key | None) -> tuple[Any,
     if not isinstance(dataset, Sized) or not len(dataset):
         raise MdlError("the data set is empty or has no length: give one whose items can be counted")
     examples = _Examples(dataset, inputs, target)
-    if mapped.size_bytes(examples.shape, examples.first().dtype) > mapped.RESIDENT_BYTES:
+    if is_large(size_bytes(examples.shape, examples.first().dtype)):
         return as_inputs(examples), examples.labels
     return np.stack(list(examples.values())), examples.labels
 
 
-class _Examples(mapped.Rows):
+class _Examples(Rows):
     """The inputs of a data set, each of which is read once; the labels stand in `labels` once all are read."""
 
     def __init__(self, dataset: Any, inputs: Key | None, target: Key | None) -> None:
@@ -118,7 +118,7 @@ class _Examples(mapped.Rows):
     def pieces(self) -> Iterator[NDArray[Any]]:
         """As of `Rows`, in the type of the first. Raises MdlError for one of a type that does not go into it."""
         values, kind = self.values(), self._first.dtype
-        for part in mapped.parts(len(self._dataset), self._first.nbytes):
+        for part in parts(len(self._dataset), self._first.nbytes):
             each = list(islice(values, part.stop - part.start))
             if odd := [value.dtype for value in each if not np.can_cast(value.dtype, kind, "same_kind")]:
                 raise MdlError(f"inputs differ in type ({kind} and {odd[0]}): bring them to one in a transform")

@@ -9,10 +9,10 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from mdlcode.config import STRICT, Seed, Settings
-from mdlcode.data import mapped
 from mdlcode.data.base import Data, Shared
 from mdlcode.data.standardise import Given, Rule
 from mdlcode.errors import MdlError
+from mdlcode.mapped import place_of, taken
 from mdlcode.typing import IntArray
 
 _ENOUGH_CHANGES = 16  # expected between neighbours, so that far fewer of them are no accident
@@ -63,7 +63,7 @@ class View(Settings):
     def of_shared(self, shared: Shared) -> Shared:
         """The inputs as both sides see them."""
         order = self.order(len(shared))
-        kept = self._shuffled(mapped.taken(shared.inputs, order))
+        kept = self._shuffled(taken(shared.inputs, order))
         how = shared.standardise if self.standardise == "auto" else self.standardise
         if self.mean is not None and self.std is not None:
             how = Given(self.mean, self.std)
@@ -104,7 +104,7 @@ class View(Settings):
     def _shuffled(self, inputs: torch.Tensor) -> torch.Tensor:
         if not self.shuffle_pixels:
             return inputs
-        if mapped.place_of(inputs) is not None:
+        if place_of(inputs) is not None:
             raise MdlError("`shuffle_pixels` is for inputs that fit into memory: take fewer examples with `limit`")
         flat = inputs.flatten(1)
         pixels = np.random.Generator(np.random.PCG64([1, self.order_seed or 0])).permutation(flat.shape[1])

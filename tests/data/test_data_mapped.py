@@ -13,9 +13,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from mdlcode import finished
+from mdlcode import finished, mapped
 from mdlcode.codes import Prequential, Temperature
-from mdlcode.data import Data, View, from_arrays, from_dataset, load, load_shared, mapped
+from mdlcode.data import Data, View, from_arrays, from_dataset, load, load_shared
 from mdlcode.data.rounding import Rounding
 from mdlcode.errors import MdlError
 from mdlcode.learn import NetLearner, Steps

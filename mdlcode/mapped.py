@@ -21,8 +21,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mdlcode import finished
 from mdlcode.errors import MdlError, in_one_line
+from mdlcode.finished import digest, in_use
 from mdlcode.store import ARRAY_START_BYTES, write_array
 from mdlcode.typing import IntArray
 
@@ -109,7 +109,7 @@ def rows_of(values: Any) -> Rows | None:
         not isinstance(values, np.ndarray | Tensor)
         and all(hasattr(values, name) for name in ("shape", "dtype", "chunks"))
     )
-    if not in_files or not values.shape or size_bytes(values.shape, values.dtype) <= RESIDENT_BYTES:
+    if not in_files or not values.shape or not is_large(size_bytes(values.shape, values.dtype)):
         return None
     return Sliced(values)
 
@@ -143,9 +143,9 @@ def taken(inputs: Tensor, order: IntArray) -> Tensor:
         return first
     array = inputs.numpy() if place is not None else np.zeros(0)
     row_bytes = size_bytes(array.shape[1:], array.dtype)
-    if place is None or len(order) * row_bytes <= RESIDENT_BYTES:
+    if place is None or not is_large(len(order) * row_bytes):
         return inputs[torch.from_numpy(order)]
-    key = None if finished.in_use() is None else finished.digest(array, order)
+    key = None if in_use() is None else digest(array, order)
     pieces = (array[order[part]] for part in parts(len(order), row_bytes))
     return _kept(key, (len(order), *array.shape[1:]), array.dtype, pieces)
 
@@ -156,8 +156,26 @@ def parts(count: int, row_bytes: int) -> Iterator[slice]:
     >>> list(parts(5, 1 << 25))
     [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
     """
-    step = max(1, PIECE_BYTES // max(1, row_bytes))
+    step = rows_at_once(row_bytes)
     return (slice(start, min(start + step, count)) for start in range(0, count, step))
+
+
+def rows_at_once(row_bytes: int) -> int:
+    """How many rows of so many bytes go from one file to another at once.
+
+    >>> rows_at_once(1 << 20), rows_at_once(1 << 30)
+    (64, 1)
+    """
+    return max(1, PIECE_BYTES // max(1, row_bytes))
+
+
+def is_large(num_bytes: int) -> bool:
+    """Whether inputs that take so many bytes are mapped, and not read into memory.
+
+    >>> is_large(10**9), is_large(10**10)
+    (False, True)
+    """
+    return num_bytes > RESIDENT_BYTES
 
 
 def size_bytes(shape: tuple[int, ...], dtype: Any) -> int:
@@ -171,7 +189,7 @@ def size_bytes(shape: tuple[int, ...], dtype: Any) -> int:
 
 def _kept(key: str | None, shape: tuple[int, ...], dtype: Any, pieces: Iterable[NDArray[Any]]) -> Tensor:
     """The pieces as one mapped tensor; nothing is made of them where there is a file under the key."""
-    store = finished.in_use()
+    store = in_use()
     path = None if store is None or key is None else store.find_array(key)
     if store is not None and path is None:
         path = store.keep_array(key, size_bytes(shape, dtype), pieces)
