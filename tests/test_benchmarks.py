@@ -22,6 +22,7 @@ SMOKE = {
     "attack": ("--messages 5 --nets 5 --configs 5 --results 5 --images 5", None),
     "bench_bounds": ("1000", None),
     "forecast": ("200", None),
+    "full_plan": ("--scale smoke --only fig1", None),
     "dimension_coverage": ("--runs 2 --seeds 1", None),
     "kills": ("--kills 4 --commands dimension encode", None),
     "millions": ("--codes named --labels 100000 --classes 1000 --check", None),
