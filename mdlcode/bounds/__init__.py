@@ -14,7 +14,7 @@ vacuous. Bad input raises MdlError.
 
 from mdlcode.bounds.binomial import binomial_inverse
 from mdlcode.bounds.catoni_bounds import catoni, catoni_uniform
-from mdlcode.bounds.inverse import binary_kl, kl_inverse, kl_inverse_lower
+from mdlcode.bounds.inverse import binary_kl, kl_inverse, kl_inverse_lower, kl_inverse_slopes
 from mdlcode.bounds.limits import least_entropy_bits, overfitting_bits
 from mdlcode.bounds.losses import bounded_loss, smoothed_log_loss_bits, smoothed_range_bits, top_k_errors
 from mdlcode.bounds.noise import (
@@ -75,6 +75,7 @@ __all__ = [
     "hoeffding",
     "kl_inverse",
     "kl_inverse_lower",
+    "kl_inverse_slopes",
     "least_entropy_bits",
     "length_prior_bits",
     "maurer",

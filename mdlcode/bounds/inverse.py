@@ -4,7 +4,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import entr
 
-from mdlcode.bounds.numbers import Array, Numbers, nonnegative, plain, risks
+from mdlcode.bounds.numbers import Array, Numbers, nonnegative, plain, reals, risks
+from mdlcode.errors import MdlError
 
 EPS = float(np.finfo(np.float64).eps)
 TINY = 1e-300  # stands for 0 in a denominator whose numerator is multiplied by 0
@@ -51,6 +52,23 @@ def kl_inverse_lower(risk: npt.ArrayLike, budget_nats: npt.ArrayLike) -> Numbers
     exponent = risk_exponent(1 - q, q, nonnegative(budget_nats, "budget_nats"))
     low = np.minimum(np.exp(-exponent * (1 + ROUNDING)) * (1 - ROUNDING), q)
     return plain(np.where(low < TINY, 0.0, low))
+
+
+def kl_inverse_slopes(risk: float, budget_nats: float) -> tuple[float, float]:
+    """How kl^-1(q, c) changes with q and with c, for whoever trains on the bound: two derivatives.
+
+    Risk in [0, 1], budget in nats per example, else MdlError, as it is for a budget of 0 and a bound of 1, which have
+    no slope. From kl(q || p) = c by the implicit function theorem (as in Reeb et al. 2018): dp/dc = p (1 - p) / (p - q)
+    and dp/dq = dp/dc ln(p (1 - q) / (q (1 - p))), where q = 0 is taken as 1e-300.
+
+    >>> [round(each, 4) for each in kl_inverse_slopes(0.3, 0.06)]
+    [1.0655, 1.466]
+    """
+    q, p = float(risks(risk)), float(reals(kl_inverse(risk, budget_nats), "bound"))
+    if not q < p < 1:
+        raise MdlError(f"kl^-1({q:g}, {budget_nats:g}) is {p:g}, where it has no slope")
+    by_budget = p * (1 - p) / (p - q)
+    return by_budget * float(np.log(p) - np.log(max(q, TINY)) + np.log1p(-q) - np.log1p(-p)), by_budget
 
 
 def risk_at(q: Array, exponent: Array) -> Array:

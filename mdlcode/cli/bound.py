@@ -14,6 +14,7 @@ from mdlcode.report.stored_tables import bounds_table, paid_table
 
 if TYPE_CHECKING:
     from mdlcode.certify.certificate import Certificate
+    from mdlcode.certify.readout import GaussianReadout
     from mdlcode.data import Data, View
     from mdlcode.experiments.tasks import Bounding
 
@@ -56,8 +57,11 @@ def bound(
     from mdlcode.experiments.tasks import Bounding
 
     chosen = o.read(Bounding, given)
-    if sum((file is not None, chosen.weights is not None, bool(chosen.codes))) != 1:
-        raise MdlError("say what to bound: a file with a net, --weights with --arch, or --code (or --config)")
+    asked = (file is not None, chosen.weights is not None, bool(chosen.codes), chosen.readout is not None)
+    if sum(asked) != 1:
+        raise MdlError(
+            "say what to bound: a file with a net, --weights with --arch, or --code (or --config: codes or a readout)"
+        )
     if trust and file is None:
         raise MdlError("--trust is for a file with a net: leave it out")
     _check_free(report, force)
@@ -70,6 +74,9 @@ def bound(
         elif chosen.weights is not None:
             _refuse("--weights", chosen, "prior", "seed")
             made = _of_weights(chosen, chosen.weights)
+        elif chosen.readout is not None:
+            _refuse("a readout", chosen, "arch", "mean", "std", "prior", "weight_code", "mc_draws")
+            made = _of_readout(chosen, chosen.readout)
         else:
             _refuse("--code", chosen, "weight_code")
             made = _of_codes(chosen)
@@ -179,6 +186,15 @@ def _of_weights(chosen: "Bounding", file: Path) -> "Certificate":
     codes = [named(name) for name in chosen.weight_code or NAMED]
     arch, loaded = ",".join(chosen.arch), _seen(chosen.view, chosen.load())
     return certify_tensors(read_tensors(file), arch, codes, loaded, chosen.delta, chosen.candidates)
+
+
+def _of_readout(chosen: "Bounding", readout: "GaussianReadout") -> "Certificate":
+    """Of a Gibbs classifier on fixed features, with this experiment's seed."""
+    from mdlcode.certify.stochastic_readout import certify_readout
+    from mdlcode.config import shifted_seeds
+
+    loaded = _seen(chosen.view, chosen.load())
+    return certify_readout(shifted_seeds(readout, chosen.seed), loaded, chosen.delta, chosen.candidates)
 
 
 def _of_codes(chosen: "Bounding") -> "Certificate":

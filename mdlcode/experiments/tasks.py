@@ -10,6 +10,7 @@ import yaml
 from pydantic import BeforeValidator, Field, ValidationError
 from pydantic.dataclasses import dataclass
 
+from mdlcode.certify.readout import AnyReadout
 from mdlcode.codes.base import Code, parse_code
 from mdlcode.codes.presets import adapted, preset, suited
 from mdlcode.coding.message import Header, held_to
@@ -220,8 +221,12 @@ class Compression(Experiment):
 
 @dataclass(frozen=True, config=STRICT)
 class Bounding(Compression):
-    """A bound on the test error: settings of `certify` and its like; all weight codes are tried by default."""
+    """A bound on the test error: settings of `certify` and its like; all weight codes are tried by default.
 
+    A `readout` is bounded in place of codes: a Gibbs classifier on fixed features.
+    """
+
+    readout: AnyReadout | None = None
     prior: float | None = None
     delta: float = 0.05
     mc_draws: int = Field(default=150_000, ge=1)

@@ -33,6 +33,15 @@ codes:
   - <<: *code
     learner: {<<: *learner, kl: {weight: 4}}
 """
+READOUT = """
+limit: 400
+candidates: 16
+readout:
+  kind: gaussian-readout
+  directions: 60
+  steps: 20
+  features: {kind: random-filters, filters: 16, size: 3, mirrored: false}
+"""
 
 
 def test_message_is_decoded_evaluated_and_bounded(mdlcode: Run, tmp_path: Path) -> None:
@@ -63,6 +72,23 @@ def test_stochastic_sweep_through_the_command(mdlcode: Run, tmp_path: Path) -> N
     assert "pays for 8 settings that were tried" in ran.stdout
     assert "would not, and is no guarantee" in ran.stdout
     assert "input moments" not in ran.stdout
+
+
+def test_gaussian_readout_of_a_config_is_bounded(mdlcode: Run, tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text(READOUT)
+    ran = mdlcode("bound", "digits", "--config", tmp_path / "c.yaml", "-o", tmp_path / "b.json")
+    assert ran.returncode == 0, ran.stderr
+    report = json.loads((tmp_path / "b.json").read_text())
+    assert report["bits_by_part"]["choice"] == 4
+    assert set(report["bits_by_part"]) == {"KL mean", "KL covariance", "choice"}
+    assert report["mc_delta"] == 0
+    assert report["risk"] < min(each["value"] for each in report["bounds"]) < 0.8
+    assert "256 fixed features along 60 directions" in ran.stdout.replace("\n", " ")
+    for key, line in (("codes: float32", "say what to bound"), ("mean: 0.5\nstd: 0.5", "does not go with a readout")):
+        (tmp_path / "d.yaml").write_text(f"{READOUT}{key}\n")
+        refused = mdlcode("bound", "digits", "--config", tmp_path / "d.yaml")
+        assert refused.returncode == 2
+        assert line in refused.stderr
 
 
 def test_compare_shows_bounds(mdlcode: Run, tmp_path: Path) -> None:
