@@ -77,7 +77,8 @@ class GaussianReadout(Configurable):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             _, _, basis = torch.svd_lowrank(features, q=rank)
-        return torch.linalg.qr(basis.double())[0].to(features)
+        orthonormal: Tensor = torch.linalg.qr(basis.double())[0]
+        return orthonormal.to(features)
 
     def _minimised(self, at: Coordinates, squares: Tensor, labels: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
         """Mean (R, K) and variance (R,) of the least bound, along directions of so long features (R,)."""
@@ -148,5 +149,6 @@ def _descend(
     # A larger one has a bound of 100 % to the last digit, and no slope.
     by_risk, by_budget = bounds.kl_inverse_slopes(risk, min(budget, 20 * (1 - risk)))
     for each in (scaled, log_variance):
+        assert each.grad is not None
         each.grad *= by_risk
     (by_budget / n * kl).backward()

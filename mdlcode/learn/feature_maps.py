@@ -76,8 +76,8 @@ class RandomFilters(FeatureMap):
         """The filters (filters, channels, size, size), of sum 0, for images of 1 or 3 channels."""
         whitener = self._whitener(channels)
         drawn = torch.randn(self.filters, len(whitener), generator=Generator().manual_seed(self.seed))
-        filters = F.normalize(drawn, dim=1) @ whitener
-        return (filters - filters.mean(1, keepdim=True)).unflatten(1, (channels, self.size, self.size))
+        filters: Tensor = F.normalize(drawn, dim=1) @ whitener
+        return (filters - filters.mean(1, keepdim=True)).view(-1, channels, self.size, self.size)
 
     def _whitener(self, channels: int) -> Tensor:
         """Waves in colours (channels size^2, channels size^2), each row over its amplitude in natural images."""
