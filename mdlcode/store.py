@@ -139,7 +139,7 @@ class Store:
         what = f"the inputs take {_gigabytes(num_bytes)} in the cache {self.folder}"
         if num_bytes > self.limit_bytes:
             most = _gigabytes(self.limit_bytes)
-            raise MdlError(f"{what}, over its limit of {most}: allow more with `mdlcode cache --limit`")
+            raise MdlError(f"{what}, over its limit of {most}: allow more with `mdlcode cache`")
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             if num_bytes > (free := shutil.disk_usage(path.parent).free):

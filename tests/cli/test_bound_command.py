@@ -83,7 +83,7 @@ def test_gaussian_readout_of_a_config_is_bounded(mdlcode: Run, tmp_path: Path) -
     assert set(report["bits_by_part"]) == {"KL mean", "KL covariance", "choice"}
     assert report["mc_delta"] == 0
     assert report["risk"] < min(each["value"] for each in report["bounds"]) < 0.8
-    assert "256 fixed features along 60 directions" in ran.stdout.replace("\n", " ")
+    assert "288 fixed features along 60 directions" in ran.stdout.replace("\n", " ")
     for key, line in (("codes: float32", "say what to bound"), ("mean: 0.5\nstd: 0.5", "does not go with a readout")):
         (tmp_path / "d.yaml").write_text(f"{READOUT}{key}\n")
         refused = mdlcode("bound", "digits", "--config", tmp_path / "d.yaml")

@@ -173,7 +173,7 @@ def test_files_that_are_no_inputs_are_refused(tmp_path: Path) -> None:
 def test_no_room_for_inputs(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     saved(tmp_path, values("features"))
     store.set_limit(100)
-    with pytest.raises(MdlError, match=r"the inputs take .* over its limit of 1e-07 GB: .* `mdlcode cache --limit`"):
+    with pytest.raises(MdlError, match=r"the inputs take .* over its limit of 1e-07 GB: .* `mdlcode cache`"):
         load(tmp_path, ORDER)
     store.set_limit(10**6)
     with monkeypatch.context() as patched:

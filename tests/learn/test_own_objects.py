@@ -183,7 +183,7 @@ def test_estimators_that_cannot_learn_are_one_line(estimator: Any, message: str,
 
 def test_parameters_that_no_config_holds_are_one_line() -> None:
     for params, message in (
-        ({"kernel": print}, "parameter 'kernel' of an estimator is a builtin"),
+        ({"kernel": len}, "parameter 'kernel' of an estimator is a builtin"),
         (3, "`params` is 3: a mapping"),
         ([("C", 1, 2)], "`params` is a list: a mapping"),
     ):
