@@ -45,7 +45,7 @@ class Rows(ABC):
 
 
 class Sliced(Rows):
-    """Rows of an array in files that gives slices of itself: numpy's memory maps, Zarr's and h5py's arrays."""
+    """Rows of an array in files that gives slices of itself: numpy's memory maps and Zarr's arrays."""
 
     def __init__(self, array: Any) -> None:
         self.array, self.shape = array, tuple(array.shape)

@@ -3,10 +3,12 @@
 from mdlcode import progress
 from mdlcode.bayes import BayesLearner, MeanField
 from mdlcode.certify.certificate import Certificate, certify, rest
+from mdlcode.certify.errors import check_function
 from mdlcode.certify.hypothesis import from_draw, from_prefix, other_inputs, require_equal, require_net, sent
 from mdlcode.certify.stochastic import DRAWS, certify_stochastic
 from mdlcode.certify.stochastic_net import StochasticNet
 from mdlcode.codes.base import Code
+from mdlcode.codes.two_part import NetCode
 from mdlcode.codes.variational import Variational
 from mdlcode.data.base import Data
 from mdlcode.errors import MdlError
@@ -28,6 +30,7 @@ def certify_code(
     if isinstance(code, Variational):
         return certify_posterior(code.learner, data, delta, candidates, mc_draws)
     require_net(code)
+    _check_untrained(code, data)
     return certify_sent(code, code.encode(data), data, delta, candidates)
 
 
@@ -79,4 +82,11 @@ def certify_prefix(code: Code, data: Data, share: float, delta: float = 0.05, ca
     data.require_one_class_each("a bound")
     seen = round(share * len(data))
     unseen = rest(data, seen)  # before anything is trained
+    _check_untrained(code, data)
     return certify(from_prefix(code, data, seen), unseen, delta, candidates)
+
+
+def _check_untrained(code: Code, data: Data) -> None:
+    """Raises MdlError, before hours of training, for a net that no training makes a fixed function of one input."""
+    if isinstance(code, NetCode):
+        check_function(code.learner.initial(data.shared), data.shared.inputs)
