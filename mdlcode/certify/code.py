@@ -87,6 +87,14 @@ def certify_prefix(code: Code, data: Data, share: float, delta: float = 0.05, ca
 
 
 def _check_untrained(code: Code, data: Data) -> None:
-    """Raises MdlError, before hours of training, for a net that no training makes a fixed function of one input."""
+    """Raises MdlError, before hours of training, for a net that no training makes a fixed function of one input.
+
+    Nets that know nothing yet may give all inputs one prediction, so that views are looked for by themselves.
+    """
     if isinstance(code, NetCode):
-        check_function(code.learner.initial(data.shared), data.shared.inputs)
+        predictor = code.learner.initial(data.shared)
+        if predictor.views is not None and predictor.views.count > 1:
+            raise MdlError(
+                "the net predicts from random views, and a bound needs a fixed function of one input: no `views`"
+            )
+        check_function(predictor, data.shared.inputs)

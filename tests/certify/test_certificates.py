@@ -344,3 +344,13 @@ def test_a_net_that_no_bound_holds_for_keeps_its_codelength(few: Data) -> None:
     assert result.total_bits > 0
     assert result.bound is None
     assert "no bound on the test error" in result.notes[0]
+
+
+def test_random_views_are_refused_before_anything_is_trained(few: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    turned = Affine(rotate_degrees=90, shift_pixels=3)
+    code = TwoPart(NetLearner(arch="mlp", prediction=Prediction(views=Views(turned, count=2))))
+    monkeypatch.setattr(NetLearner, "fit", lambda *_: pytest.fail("it was trained"))
+    with pytest.raises(MdlError, match="a fixed function of one input"):
+        bound.certify_code(code, few)
+    with pytest.raises(MdlError, match="a fixed function of one input"):
+        bound.certify_prefix(code, few, 0.5)
