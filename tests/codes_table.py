@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from mdlcode.bayes import BayesLearner, Refinement, ScaleMixture, SparsePrior
+from mdlcode.bayes import BayesLearner, FreshNet, Refinement, ScaleMixture, SparsePrior
 from mdlcode.bayes.bits_back import BitsBack
 from mdlcode.bayes.relative_entropy import RelativeEntropy
 from mdlcode.codes import (
@@ -16,6 +16,7 @@ from mdlcode.codes import (
     Frequencies,
     Geometric,
     Listed,
+    OnFeatures,
     Online,
     Portions,
     Prequential,
@@ -49,6 +50,8 @@ from mdlcode.learn import (
     VariationalDropout,
     Views,
 )
+from mdlcode.learn.feature_maps import RandomFilters
+from mdlcode.learn.principal import PrincipalComponents
 from mdlcode.projections import Fastfood, Kronecker
 from mdlcode.weights import AsTrained, Entropy, FixedWidth, Float16, Gaps, Grid, KMeans, Quantised
 
@@ -69,6 +72,7 @@ def retraining(min_steps: int) -> Steps:
 
 SPARSE = RateAware(SMALL, training=retraining(100), lr=0.03, overshoot=2)
 BAYES = BayesLearner(training=FORTY)
+COMPONENTS = PrincipalComponents(RandomFilters(filters=8, size=3, mirrored=False), directions=12)
 TEN = Steps(epochs=1, min_steps=10, batch_size=32, warmup=0.05)
 
 CODES: dict[str, Code] = {
@@ -151,5 +155,9 @@ CODES: dict[str, Code] = {
         ),
         Quantised(AsTrained(), Gaps(), "all"),
     ),
+    "variational-on-features": OnFeatures(
+        Variational(BayesLearner(FreshNet("linear"), training=FORTY), extra_draws=2), COMPONENTS
+    ),
+    "prequential-on-features": OnFeatures(Prequential((DENSE,), schedule=Listed((60,))), COMPONENTS),
     "best-of": BestOf((Uniform(), Prequential((NET,)), Prequential((FrequencyLearner(),)))),
 }

@@ -14,11 +14,11 @@ from mdlcode.certify.linear_gibbs import ROWS, Coordinates, ReadoutPosterior, lo
 from mdlcode.config import STRICT, Configurable, parsed
 from mdlcode.errors import MdlError
 from mdlcode.learn.feature_maps import AnyFeatureMap, FeatureMap, RandomFilters
+from mdlcode.learn.principal import leading_directions
 from mdlcode.limits import require_memory
 from mdlcode.typing import IntArray
 
 _CHUNK = 1000  # inputs whose features are held at once
-_SAMPLE = 10_000  # inputs that the directions are found from
 _DELTA = 0.05  # it hardly matters where the bound is least
 _ALONE, _BATCH, _ROUNDING = 4, 64, 1e-3
 _TOLERANCE = 1e-2  # of the integral, while the bound falls
@@ -46,7 +46,7 @@ class GaussianReadout(Configurable):
         Raises MdlError for features that are not a function of one input, or not finite.
         """
         check_features(self.features, inputs)
-        basis = self._basis(inputs)
+        basis = leading_directions(self.features, inputs, self.directions)
         at = self.coordinates(inputs, basis)
         squares, turn = torch.linalg.eigh((at.within.T @ at.within).double())
         turned = Coordinates(at.within @ turn.to(basis), at.beyond)
@@ -67,18 +67,6 @@ class GaussianReadout(Configurable):
             progress.advance(len(chunk))
         within, beyond = (torch.cat(each) for each in zip(*parts, strict=True))
         return Coordinates(within, beyond)
-
-    def _basis(self, inputs: Tensor) -> Tensor:
-        """Orthonormal directions (D, R) in which the features of the first inputs are long."""
-        count = self.features.features(inputs[:1]).shape[1]
-        require_memory(16 * count * max(self.directions, len(inputs[:_SAMPLE])), f"a basis of {count:,} features")
-        features = torch.cat([self.features.features(each) for each in inputs[:_SAMPLE].split(_CHUNK)])
-        rank = min(self.directions, *features.shape)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            _, _, basis = torch.svd_lowrank(features, q=rank)
-        orthonormal: Tensor = torch.linalg.qr(basis.double())[0]
-        return orthonormal.to(features)
 
     def _minimised(self, at: Coordinates, squares: Tensor, labels: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
         """Mean (R, K) and variance (R,) of the least bound, along directions of so long features (R,)."""

@@ -9,6 +9,7 @@ from mdlcode.codes.forecast import Forecaster
 from mdlcode.codes.frequencies import Frequencies
 from mdlcode.codes.linear import Linear
 from mdlcode.codes.mixture import Bayes, FixedShare, Switch
+from mdlcode.codes.on_features import OnFeatures
 from mdlcode.codes.online import Buffer, Draws, Online, Streams
 from mdlcode.codes.prequential import Prequential
 from mdlcode.codes.schedule import Geometric, Listed, Portions
@@ -32,6 +33,7 @@ __all__ = [
     "Identity",
     "Linear",
     "Listed",
+    "OnFeatures",
     "Online",
     "Portions",
     "PreparedCode",

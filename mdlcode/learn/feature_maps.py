@@ -14,7 +14,7 @@ from mdlcode.config import STRICT, Configurable, Seed, parsed
 from mdlcode.errors import MdlError
 
 _CHUNK = 8  # images at once, whose responses stay in the processor's cache
-_CONTRAST = 0.04  # added to the deviation of a patch of pixels from 0 to 1: below it there is noise alone
+CONTRAST = 0.04  # added to the deviation of a patch of pixels from 0 to 1: below it there is noise alone
 _NOISE = 0.08  # of a patch's coefficients, relative to the slowest wave
 _COLOURS = {1: [[1.0]], 3: [[1.0, 1.0, 1.0], [1.0, 0.0, -1.0], [1.0, -2.0, 1.0]]}
 _AMPLITUDES = {1: [1.0], 3: [1.0, 0.25, 0.12]}  # of brightness, and of the two opponent colours
@@ -26,6 +26,10 @@ class FeatureMap(Configurable, ABC):
     @abstractmethod
     def features(self, inputs: Tensor) -> Tensor:
         """Features (m, D) in float32 of inputs (m, ...), of each from itself alone, on the inputs' device."""
+
+    def of(self, inputs: Tensor) -> "FeatureMap":
+        """The map that whoever holds the inputs (n, ...) has: this one, which needs none."""
+        return self
 
 
 def parse_feature_map(value: Any) -> Any:
@@ -67,8 +71,13 @@ class RandomFilters(FeatureMap):
 
         Raises MdlError for inputs that are no grey or RGB images, and for images too small for the patches.
         """
-        self._check(inputs)
-        filters = self.directions(inputs.shape[1]).to(inputs.device)
+        self.check(inputs)
+        return self.responses(inputs, self.directions(inputs.shape[1]))
+
+    @torch.no_grad()
+    def responses(self, inputs: Tensor, filters: Tensor) -> Tensor:
+        """As `features`, of these filters (filters, channels, size, size) of sum 0, in whose precision they are."""
+        filters = filters.to(inputs.device)
         chunks = [self._pooled(each, filters) for each in torch.split(inputs, _CHUNK)]
         return torch.cat(chunks).sqrt()
 
@@ -93,7 +102,7 @@ class RandomFilters(FeatureMap):
 
     def _pooled(self, images: Tensor, filters: Tensor) -> Tensor:
         """Means of the thresholded responses over windows, as `features` without the root."""
-        pixels = images.float() / 255 if images.dtype == torch.uint8 else images
+        pixels = as_pixels(images)
         views = [pixels, pixels.flip(-1)] if self.mirrored else [pixels]
         return torch.stack([self._responses(each, filters) for each in views]).mean(0)
 
@@ -101,16 +110,26 @@ class RandomFilters(FeatureMap):
         mean, square = (
             F.avg_pool2d(each, self.size, self.stride).mean(1, keepdim=True) for each in (pixels, pixels.square())
         )
-        contrast = (square - mean**2).clamp_min(0).sqrt() + _CONTRAST  # (m, 1, h, w)
-        response = F.conv2d(pixels, filters, stride=self.stride) / contrast  # filters of sum 0 lose the mean
-        over = [(each - self.threshold).clamp_min(0) for each in (response, -response)]
-        cells = F.adaptive_avg_pool2d(torch.cat(over, dim=1), self.grid + 1)
+        contrast = (square - mean**2).clamp_min(0).sqrt() + CONTRAST  # (m, 1, h, w)
+        level = pixels.mean((1, 2, 3), keepdim=True)  # filters of sum 0 lose it, but for rounding
+        centred = (pixels - level).to(filters).contiguous(memory_format=torch.channels_last)
+        response = F.conv2d(centred, filters, stride=self.stride)
+        beyond = F.softshrink(response / contrast.to(filters), self.threshold)
+        total, size = (F.adaptive_avg_pool2d(each, self.grid + 1).float() for each in (beyond, beyond.abs()))
+        # The mean of the positive and of the negative part, from the means of value and size.
+        cells = torch.cat([size + total, size - total], dim=1).clamp_min(0) / 2
         return F.avg_pool2d(cells, 2, 1).flatten(1)  # windows of 2 x 2 cells
 
-    def _check(self, inputs: Tensor) -> None:
+    def check(self, inputs: Tensor) -> None:
+        """Raises MdlError for inputs that are no grey or RGB images, and for images too small for the patches."""
         if inputs.ndim != 4 or inputs.shape[1] not in _COLOURS or inputs.dtype == torch.int64:
             raise MdlError(f"random filters are for images of 1 or 3 channels, not inputs of {tuple(inputs.shape[1:])}")
         least = self.size + self.grid * self.stride
         if min(inputs.shape[2:]) < least:
             height, width = inputs.shape[2:]
             raise MdlError(f"images of {height} x {width} are too small: these filters and grid need {least} a side")
+
+
+def as_pixels(images: Tensor) -> Tensor:
+    """Images as pixels from 0 to 1 where they are bytes, else as they are."""
+    return images.float() / 255 if images.dtype == torch.uint8 else images

@@ -41,18 +41,26 @@ class RandomPatches(nn.Module):
         some = inputs[:2000].cpu()
         patches = F.unfold(some, self.weight.shape[-1]).transpose(1, 2).flatten(0, 1)  # (patches, C size^2)
         order = torch.randperm(len(patches), generator=Generator().manual_seed(0))[:_SAMPLE]
-        patches = patches[order].double()
-        mean = patches.mean(0)
-        values, vectors = torch.linalg.eigh(torch.cov(patches.T))
-        whitening = vectors @ torch.diag((values + _EPS).rsqrt()) @ vectors.T
-        lengths = (patches - mean) @ whitening
-        busy = lengths.norm(dim=1).argsort(descending=True, stable=True)[: len(patches) // 2].sort().values
-        chosen = F.normalize(lengths[busy[: len(self.weight)]], dim=1) @ whitening  # (filters, C size^2)
+        chosen, mean = whitened_patches(patches[order], len(self.weight))
         self.weight.copy_(chosen.reshape(self.weight.shape))
         self.bias.copy_(-chosen @ mean)
         seen = torch.cat([self._features(each.to(self.weight.device)) for each in torch.split(inputs[:2000], _CHUNK)])
         self.mean.copy_(seen.mean(0))
         self.std.copy_(seen.std(0) + 1e-3 * seen.std())
+
+
+def whitened_patches(patches: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Filters (count, d) that respond to whitened patches with their correlations, and the mean (d,) of patches (m, d).
+
+    They are the first patches of the busier half, whitened and of length 1. Fewer come where there are not so many.
+    """
+    patches = patches.double()
+    mean = patches.mean(0)
+    values, vectors = torch.linalg.eigh(torch.cov(patches.T))
+    whitening = vectors @ torch.diag((values + _EPS).rsqrt()) @ vectors.T
+    lengths = (patches - mean) @ whitening
+    busy = lengths.norm(dim=1).argsort(descending=True, stable=True)[: len(patches) // 2].sort().values
+    return F.normalize(lengths[busy[:count]], dim=1) @ whitening, mean
 
 
 def patches(
