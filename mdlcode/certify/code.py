@@ -93,7 +93,7 @@ def _check_untrained(code: Code, data: Data) -> None:
     """
     if isinstance(code, NetCode):
         predictor = code.learner.initial(data.shared)
-        if predictor.views is not None and predictor.views.count > 1:
+        if predictor.views is not None and predictor.views.is_random:
             raise MdlError(
                 "the net predicts from random views, and a bound needs a fixed function of one input: no `views`"
             )

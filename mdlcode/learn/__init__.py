@@ -6,7 +6,7 @@ from mdlcode.learn.ensemble import EnsembleLearner
 from mdlcode.learn.estimator import EstimatorLearner
 from mdlcode.learn.families import Family, Laplace, Normal, StudentT
 from mdlcode.learn.linear import LinearLearner
-from mdlcode.learn.nets.augment import Affine, Crop, NoAugment
+from mdlcode.learn.nets.augment import Affine, Crop, Mirror, NoAugment
 from mdlcode.learn.nets.muon import Muon
 from mdlcode.learn.nets.optimizer import AdamW, Sgd
 from mdlcode.learn.nets.predictor import NetPredictor, NetTrainer, Prediction, Views
@@ -40,6 +40,7 @@ __all__ = [
     "Laplace",
     "Learner",
     "LinearLearner",
+    "Mirror",
     "Muon",
     "NetLearner",
     "NetPredictor",

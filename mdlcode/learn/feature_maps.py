@@ -17,7 +17,7 @@ _CHUNK = 8  # images at once, whose responses stay in the processor's cache
 CONTRAST = 0.04  # added to the deviation of a patch of pixels from 0 to 1: below it there is noise alone
 _NOISE = 0.08  # of a patch's coefficients, relative to the slowest wave
 _COLOURS = {1: [[1.0]], 3: [[1.0, 1.0, 1.0], [1.0, 0.0, -1.0], [1.0, -2.0, 1.0]]}
-_AMPLITUDES = {1: [1.0], 3: [1.0, 0.25, 0.12]}  # of brightness, and of the two opponent colours
+_AMPLITUDES = {1: [1.0], 3: [1.0, 0.25, 0.12]}  # of brightness and of two opponent colours, set by hand
 
 
 class FeatureMap(Configurable, ABC):
@@ -45,11 +45,13 @@ class RandomFilters(FeatureMap):
     """Responses to random filters for natural images, behind soft thresholds of both signs, in a grid of windows.
 
     A patch loses its mean and is divided by its contrast. Filters are random directions, drawn from `seed`, in the
-    space where patches of natural images are white: their amplitudes fall with the frequency f of a wave (of the
-    cosine transform) as 1 / (f + 0.6)^1.3 (about Field 1987), and more so in opponent colours (Ruderman et al. 1998).
-    Each feature is the root of a mean over one window, half of which the next one shares, and over the image and its
-    mirror image if that means the same. (Coates and Ng 2011, with an analytic whitening in place of one that is read
-    off the data.)
+    space where patches of natural images are about white. Amplitudes there fall with the frequency f of a wave as 1 / f
+    (Field 1987), or as 1 / f^1.2 on average over 135 photographs (Tolhurst et al. 1992); waves of the cosine transform
+    get 1 / (f + 0.6)^1.3 here. Colours are on the axes that Ohta et al. 1980 found to be about the principal ones of
+    RGB images, much like those of the cones of the eye (Ruderman et al. 1998); how much brightness outweighs the two
+    opponent colours is set by hand. Each feature is the root of a mean over one window, half of which the next one
+    shares, and over the image and its mirror image if that means the same. (Coates and Ng 2011, with an analytic
+    whitening in place of one that is read off the data.)
 
     >>> grey = torch.zeros(2, 1, 8, 8, dtype=torch.uint8)
     >>> RandomFilters(filters=5, size=3, grid=2).features(grey).shape  # 5 filters, both signs, 4 windows

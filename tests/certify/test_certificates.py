@@ -27,6 +27,7 @@ from mdlcode.experiments.compare import compare, measure_each
 from mdlcode.learn import (
     Affine,
     FrequencyLearner,
+    Mirror,
     NetLearner,
     NetPredictor,
     Prediction,
@@ -354,3 +355,15 @@ def test_random_views_are_refused_before_anything_is_trained(few: Data, monkeypa
         bound.certify_code(code, few)
     with pytest.raises(MdlError, match="a fixed function of one input"):
         bound.certify_prefix(code, few, 0.5)
+
+
+def test_a_bound_holds_for_a_net_that_looks_at_mirror_images_too(few: Data) -> None:
+    views = Views(Mirror(), count=2)
+    code = TwoPart(NetLearner(arch="mlp", training=Steps(max_steps=30), prediction=Prediction(views=views)))
+    made = bound.certify_prefix(code, few, 0.5)
+    seen = len(few) - made.n
+    first = replace(few.shared, inputs=few.shared.inputs[:seen])
+    learned = code.learner.fit(first, few.labels[:seen])
+    rest = few.shared.inputs[seen:]
+    assert made.errors == (learned.predict(rest.flip(-1)).argmax(1) != few.labels[seen:]).sum()
+    assert 0 < made.errors < made.n

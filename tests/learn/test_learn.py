@@ -259,6 +259,7 @@ def test_convolutional_net_on_features_is_refused() -> None:
         ),
         ({"kind": "net", "prediction": {"views": {"count": 3}}}, "views.augment"),
         ({"kind": "net", "prediction": {"views": {"augment": {"kind": "none"}}}}, "views.augment"),
+        ({"kind": "net", "prediction": {"views": {"augment": {"kind": "mirror"}}}}, "one mirror image"),
         ({"kind": "checkpointed", "checkpoints": [1.5]}, "checkpoints.0"),
     ],
 )

@@ -51,6 +51,18 @@ class Crop(Settings):
 
 
 @dataclass(frozen=True, config=STRICT)
+class Mirror(Settings):
+    """Every image mirrored, left to right. Nothing is random, so that a bound holds for nets that look at it too."""
+
+    kind: Literal["mirror"] = Field(default="mirror", kw_only=True)
+
+    def apply(self, images: Tensor, generator: Generator) -> Tensor:
+        """Mirror images (m, C, H, W)."""
+        _sizes(images)
+        return images.flip(-1)
+
+
+@dataclass(frozen=True, config=STRICT)
 class Affine(Settings):
     """Random rotation, scaling, shear and shift, each uniform up to its figure; zeros come in."""
 

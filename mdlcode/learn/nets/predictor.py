@@ -21,7 +21,7 @@ from mdlcode.data.base import Described, Shared
 from mdlcode.errors import MdlError
 from mdlcode.learn.base import Learner, Predictor
 from mdlcode.learn.families import DensityHead, Family, Normal
-from mdlcode.learn.nets.augment import Affine, Crop
+from mdlcode.learn.nets.augment import Affine, Crop, Mirror
 from mdlcode.learn.nets.determinism import bf16_is_fast, reproducible, seeded
 from mdlcode.nets.arch import Arch
 from mdlcode.nets.convolutional import PatchWhitening
@@ -41,11 +41,24 @@ Precision = Literal["auto", "fp32", "bf16"]
 class Views(Settings):
     """Predictions are the mean, in probability space, over `count` views of each input.
 
-    These are the input as it is and `count` - 1 random augmentations of it, the same ones at every call.
+    These are the input as it is and `count` - 1 random augmentations of it, the same ones at every call. With `Mirror`
+    they are two: the input and its mirror image. Raises MdlError for another number of these.
+
+    >>> Views(Mirror(), count=2).is_random, Views(Crop(flip=True)).is_random
+    (False, True)
     """
 
-    augment: Annotated[Crop | Affine, Field(discriminator="kind")]
+    augment: Annotated[Crop | Affine | Mirror, Field(discriminator="kind")]
     count: int = Field(default=4, ge=2, le=1000)
+
+    def __post_init__(self) -> None:
+        if not self.is_random and self.count != 2:
+            raise MdlError(f"an input has one mirror image, so that there are two views, not {self.count}: `count: 2`")
+
+    @property
+    def is_random(self) -> bool:
+        """Whether the prediction for an input depends on its place in the batch, by the views that it gets there."""
+        return not isinstance(self.augment, Mirror)
 
 
 @dataclass(frozen=True, config=STRICT)
