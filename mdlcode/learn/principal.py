@@ -5,7 +5,7 @@ from dataclasses import dataclass as plain_dataclass
 import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
-from torch import Tensor
+from torch import Generator, Tensor
 
 from mdlcode import progress
 from mdlcode.config import STRICT, Settings
@@ -15,6 +15,7 @@ from mdlcode.limits import require_memory
 
 _CHUNK = 1000  # inputs whose features are held at once
 _SAMPLE = 10_000  # inputs that the directions are found from
+_ROUNDS = 3
 
 
 @plain_dataclass(frozen=True, eq=False)
@@ -78,14 +79,15 @@ class PrincipalComponents(Settings):
 def leading_directions(feature_map: FeatureMap, inputs: Tensor, count: int) -> Tensor:
     """Orthonormal directions (D, R) in which the features of the first 10,000 inputs are long; R is `count` at most.
 
-    They are those of a randomised singular value decomposition (Halko, Martinsson & Tropp 2011), always with the same
-    random numbers. Raises MdlError where this takes more memory than is allowed.
+    They come from three rounds of subspace iteration, always from the same random directions (Halko, Martinsson & Tropp
+    2011, algorithm 4.4). Raises MdlError where this takes more memory than is allowed.
     """
     width = feature_map.features(inputs[:1]).shape[1]
     require_memory(16 * width * max(count, len(inputs[:_SAMPLE])), f"a basis of {width:,} features")
     features = torch.cat([feature_map.features(each) for each in inputs[:_SAMPLE].split(_CHUNK)])
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        _, _, basis = torch.svd_lowrank(features, q=min(count, *features.shape))
-    orthonormal: Tensor = torch.linalg.qr(basis.double())[0]
+    rank = min(count, *features.shape)
+    directions = torch.randn(width, rank, generator=Generator().manual_seed(0)).to(features)
+    for _ in range(_ROUNDS):
+        directions = torch.linalg.qr(features.T @ (features @ directions))[0]
+    orthonormal: Tensor = torch.linalg.qr(directions.double())[0]
     return orthonormal.to(features)
