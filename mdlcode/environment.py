@@ -1,6 +1,8 @@
 """What a trained net's bits depend on: versions, processor, threads. Bob's must be Alice's."""
 
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cache
 from importlib.metadata import version
@@ -18,10 +20,12 @@ from mdlcode.errors import MdlError, MessageError
 SCHEMA = ConfigDict(extra="forbid")
 Name = Annotated[str, Field(max_length=200)]
 Whole = Annotated[int, Field(strict=True, ge=0, le=2**40)]
+_num_ranks = 1
 _HINTS = {
     "threads": "set `threads` to {theirs}, which torch.set_num_threads({theirs}) does in Python",
     "device": "decode on the same kind of device",
     "processor": "decode on the same kind of processor",
+    "ranks": "start it by torchrun, as {theirs} processes in all (1: without torchrun)",
 }
 
 
@@ -36,6 +40,7 @@ class Environment:
     device: Name
     processor: Name
     threads: Whole
+    ranks: Whole = 1  # processes that train one net together
 
     @classmethod
     def here(cls, device: Device) -> "Environment":
@@ -49,6 +54,7 @@ class Environment:
             device=name,
             processor=_processor(),
             threads=torch.get_num_threads(),
+            ranks=num_ranks(),
         )
 
     def check(self, device: Device) -> None:
@@ -69,6 +75,26 @@ class Environment:
         ours = asdict(Environment.here(device))
         different = ((name, theirs, ours[name]) for name, theirs in asdict(self).items() if theirs != ours[name])
         return next(different, None)
+
+
+def num_ranks() -> int:
+    """How many processes train each net together, this one among them; see `mdlcode.ranks`.
+
+    >>> num_ranks()
+    1
+    """
+    return _num_ranks
+
+
+@contextmanager
+def of_ranks(count: int) -> Iterator[None]:
+    """Inside this process is one of so many that train together."""
+    global _num_ranks
+    _num_ranks = count
+    try:
+        yield
+    finally:
+        _num_ranks = 1
 
 
 def select_device(name: str) -> torch.device:

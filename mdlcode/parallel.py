@@ -16,6 +16,7 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 import torch
 
 from mdlcode.crew import START_CPU_SECONDS, Crew
+from mdlcode.environment import num_ranks
 from mdlcode.errors import MdlError
 
 P = ParamSpec("P")
@@ -108,7 +109,9 @@ def submit(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Pendi
 
 @contextmanager
 def using(executor: Executor | None) -> Iterator[None]:
-    """Work submitted inside goes to `executor`."""
+    """Work submitted inside goes to `executor`. Raises MdlError in one of several processes that train together."""
+    if executor is not None and num_ranks() > 1:
+        raise MdlError(f"{num_ranks()} processes train each net together: leave out `workers` and `executor`")
     token = _executor.set(executor)
     try:
         yield

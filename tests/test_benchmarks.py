@@ -34,6 +34,7 @@ SMOKE = {
     "imagenet_plan": ("--labels 300 --arch mlp-1x4 --shape 3 4 4", None),
     "plan_check": ("--data digits:60 --arch mlp-1x4 --within 9", None),
     "projections": ("--dimension 20 --repeats 1", None),
+    "ranks": ("--archs mlp-1x4 --shape 4 --batch 8 --steps 2 --repeats 1", None),
     "recode_lenet": ("--no-predictions", "zhou_lenet5.npz"),
     "scaling": ("--data digits --limits 60 120", None),
     "stacked": ("--archs linear mlp-3x500 --sizes 2 --steps 5 --repeats 1", None),

@@ -12,7 +12,19 @@ HOUSE = Path(mdlcode.__file__).parent
 # From the ground up. A file of the top level is a room of its own.
 ROOMS = [
     *("typing", "errors", "names", "resident", "codelength", "limits", "trust", "validation", "config", "environment"),
-    *("files", "archives", "progress", "crew", "parallel", "packing", "store", "finished", "mapped", "engines"),
+    *(
+        "files",
+        "archives",
+        "progress",
+        "crew",
+        "parallel",
+        "packing",
+        "store",
+        "finished",
+        "mapped",
+        "ranks",
+        "engines",
+    ),
     *("coding", "data", "nets", "projections", "learn", "weights", "bayes", "codes", "proof"),
     *("bounds", "certify", "ranking", "measures", "experiments", "plots", "report", "papers", "cli"),
 ]

@@ -66,7 +66,7 @@ def main() -> None:
     _prepare_to_end()
     sys.path.append("")  # a user's modules in the current folder, as `python -m` finds them; installed ones go first
     try:
-        app()
+        _run()
     except MdlError as error:
         _end(f"error: {_with_options(str(error))}", 2)
     except OSError as error:
@@ -79,6 +79,16 @@ def main() -> None:
         if leaving.code in _STOPPED:
             _end("stopped: what was finished is kept", int(leaving.code))
         raise
+
+
+def _run() -> None:
+    """The command; where torchrun started several processes, that of the first, which the others help."""
+    if "WORLD_SIZE" not in os.environ:
+        app()
+        return
+    from mdlcode import ranks
+
+    ranks.run(app)
 
 
 def _prepare_to_end() -> None:

@@ -67,9 +67,12 @@ def opened(place: Place) -> Iterator[Executor | None]:
     import torch
 
     from mdlcode import crew, parallel
+    from mdlcode.environment import num_ranks
 
     threads = torch.get_num_threads()
-    free = 1 if torch.cuda.is_available() else max(1, min(_MOST_WORKERS, crew.free_cores() // threads))
+    free = (
+        1 if torch.cuda.is_available() or num_ranks() > 1 else max(1, min(_MOST_WORKERS, crew.free_cores() // threads))
+    )
     if place.engine == "processes":
         with parallel.processes(place.workers or free) as pool:
             yield pool

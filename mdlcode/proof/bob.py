@@ -24,6 +24,7 @@ from mdlcode.codes.base import Code
 from mdlcode.config import to_config
 from mdlcode.data.base import Shared
 from mdlcode.data.sequences import Sequences
+from mdlcode.environment import num_ranks
 from mdlcode.errors import MdlError
 from mdlcode.proof import bobs_process
 from mdlcode.proof.confinement import packages
@@ -78,6 +79,10 @@ class Bob:
     """
 
     def __init__(self, shared: Shared, readable: Iterable[Path] = ()) -> None:
+        if (count := num_ranks()) > 1:
+            raise MdlError(
+                f"Bob is one process, and {count} train each net together: run encode and then decode, both by torchrun"
+            )
         self._readable = [str(_without_store(path.resolve())) for path in readable]
         self._folder = tempfile.TemporaryDirectory(prefix="mdlcode-bob-")
         self._began_seconds = time.time()

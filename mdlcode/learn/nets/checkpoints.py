@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn, optim
 
-from mdlcode import finished
+from mdlcode import finished, ranks
 
 EVERY_SECONDS = 120.0
 
@@ -37,7 +37,7 @@ class Resumable(ABC):
 
         It is called once everything is as it is before the first step.
         """
-        found = finished.find(self._key)
+        found = ranks.agreed(finished.find(self._key))
         if found is None:
             return 0
         self.restore(found["state"])

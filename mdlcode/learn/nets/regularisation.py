@@ -1,16 +1,19 @@
 """What keeps a net from learning its labels by heart."""
 
 from dataclasses import dataclass as dataclass_of_objects
+from functools import partial
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Generator, Tensor
 
+from mdlcode import ranks
 from mdlcode.config import STRICT, Settings
 from mdlcode.data.base import Shared
 from mdlcode.errors import MdlError
 from mdlcode.learn.nets.augment import Augment, NoAugment
 from mdlcode.learn.nets.predictor import NetPredictor
+from mdlcode.learn.nets.shares import share_of
 from mdlcode.learn.nets.unlabelled import Consistency, FixMatch
 
 
@@ -32,6 +35,8 @@ class Regularisation(Settings):
         """
         if self.unlabelled is not None and shared.sequences is not None:
             raise MdlError("FixMatch is for images of one label each, not for tokens: leave `unlabelled` out")
+        if self.unlabelled is not None and ranks.sharing():
+            raise MdlError("FixMatch trains in one process: leave `unlabelled` out, or start it without torchrun")
         consistency = None
         if self.unlabelled is not None and shared.bins is not None:
             raise MdlError("FixMatch is for classes, and these targets are real numbers: leave `unlabelled` out")
@@ -60,4 +65,4 @@ class Objective:
         changed = self.settings.augment.apply(raw, self.generator)
         if self.consistency is not None:
             return self.consistency.loss(self.learned, changed, targets, self.generator, smoothing)
-        return self.learned.loss(changed, targets, smoothing)
+        return share_of(partial(self.learned.loss, label_smoothing=smoothing), changed, targets)

@@ -12,6 +12,7 @@ from mdlcode import progress
 from mdlcode.config import STRICT, Settings
 from mdlcode.data.base import Shared
 from mdlcode.learn.nets.checkpoints import Checkpoint
+from mdlcode.learn.nets.shares import add_up
 from mdlcode.typing import IntArray
 
 _STEPS_PER_REPORT = 10
@@ -103,9 +104,10 @@ class Steps(Settings):
 
 
 def descend(optimizer: optim.Optimizer, loss: Tensor) -> None:
-    """One step of the optimizer down the gradient of a loss."""
+    """One step of the optimizer down the gradient of a loss, of which each of several processes may have a part."""
     optimizer.zero_grad()
     loss.backward()
+    add_up(each for group in optimizer.param_groups for each in group["params"])
     optimizer.step()
 
 

@@ -23,6 +23,7 @@ from mdlcode.learn.nets.regularisation import Regularisation
 from mdlcode.learn.nets.steps import Steps, descend
 from mdlcode.nets.arch import Arch
 from mdlcode.nets.held import held_tensors, is_trained
+from mdlcode.ranks import sharing, together
 from mdlcode.typing import IntArray
 
 
@@ -80,7 +81,7 @@ class NetLearner(GradientLearner, NetTrainer):
         keys = [learned_key("net", self, shared, labels, stop) for stop in stops]
         path = [finished.find(key) for key in keys]
         if None in path:
-            path = self._trained(shared, labels, stops)
+            path = together(self._trained, shared, labels, stops)
             for key, each in zip(keys, path, strict=True):
                 finished.keep(key, each)
         else:
@@ -94,6 +95,8 @@ class NetLearner(GradientLearner, NetTrainer):
 
     def _trained(self, shared: Shared, labels: IntArray, stops: Sequence[int]) -> list[dict[str, Tensor]]:
         """The tensors of the net after so many steps, the last number that of all."""
+        if self.compiled and sharing():
+            raise MdlError("compiled nets train in one process: set `compiled: false`, or start it without torchrun")
         learned, ema_decay = self.initial(shared), self.prediction.ema_decay
         average = RunningAverage(learned.net, ema_decay) if ema_decay else None
         optimizer, generator = self.optimizer.build(learned.net.train().parameters()), Generator()
