@@ -223,9 +223,9 @@ class Weights:
         parts = np.empty((len(gained) + 1, *self._parts.shape))
         parts[0] = self._parts
         for before, factor, pool, after in zip(parts[:-1], factors, pools, parts[1:], strict=True):
-            np.multiply(before, factor, out=after)
-            after /= np.add.reduce(after[0], axis=1, keepdims=True)
-            after += pool
+            np.multiply(before, factor, after)
+            np.divide(after, np.add.reduce(after[0], 1, None, None, True), after)  # by position: calls cost the most
+            np.add(after, pool, after)
         self._parts = parts[-1].copy()
         return self._logs_of(parts.swapaxes(0, 1))
 
@@ -249,8 +249,10 @@ def sums_of(values: FloatArray) -> FloatArray:
 
 def _ln(values: FloatArray, out: FloatArray | None = None) -> FloatArray:
     """Natural logarithms; of zero that of the least number."""
-    logs: FloatArray = np.maximum(values, _LEAST, out=out)
-    return np.log(logs, out=logs)
+    if values.min(initial=1.0) < _LEAST:
+        values = np.maximum(values, _LEAST, out=out)
+    logs: FloatArray = np.log(values, out=out)
+    return logs
 
 
 def _accumulate(values: FloatArray) -> None:
