@@ -13,10 +13,11 @@ from mdlcode.cli.show import out
 from mdlcode.errors import MdlError
 
 if TYPE_CHECKING:
-    from mdlcode.data import Data
+    from mdlcode.data import Data, Shared
     from mdlcode.experiments.tasks import Compression
     from mdlcode.learn import NetPredictor
     from mdlcode.nets.arch import Arch
+    from mdlcode.typing import IntArray
     from mdlcode.weights import WeightCode
 
 WeightsFile = Annotated[
@@ -162,24 +163,30 @@ def _print_sizes(packed: bytes, decoded: "NetPredictor", trusted: Collection[str
 
 
 def _print_predictions(learned: "NetPredictor", loaded: "Data") -> None:
-    import numpy as np
-
-    from mdlcode.bayes.expected import label_bits
-
-    probs = learned.predict(loaded.shared.inputs.cpu())
-    bits = label_bits(probs, loaded.labels)
-    wrong = float(np.mean(probs.argmax(axis=1) != loaded.labels))
+    bits, wrong = _told(learned, loaded.shared, loaded.labels)
     out.print(f"training labels: {bits:,.1f} bits, {100 * wrong:.2f} % wrong", highlight=False)
     if loaded.test_inputs is not None and loaded.test_labels is not None:
-        guesses = learned.predict(loaded.test_inputs.cpu()).argmax(axis=1)
-        out.print(f"test labels: {100 * float(np.mean(guesses != loaded.test_labels)):.2f} % wrong", highlight=False)
+        _, wrong = _told(learned, loaded.test_shared, loaded.test_labels)
+        out.print(f"test labels: {100 * wrong:.2f} % wrong", highlight=False)
+
+
+def _told(learned: "NetPredictor", shared: "Shared", labels: "IntArray") -> tuple[float, float]:
+    """The bits of labels under a net in memory, and the share of them that it gets wrong."""
+    from mdlcode.coding.channel import Ledger
+    from mdlcode.learn.turns import say_labels, sending
+
+    ledger = Ledger()
+    say_labels(shared, (0, len(shared)), labels, lambda inputs: learned.predict(inputs.cpu()), sending(ledger))
+    length = ledger.codelength(shared.num_classes)
+    return length.label_bits, 1 - float(length.correct_by_label.mean())
 
 
 def _print_agreement(given: "NetPredictor", decoded: "NetPredictor", loaded: "Data") -> None:
     """How many predictions of the decoded net are those of the net that was given."""
-    import torch
-
-    inputs = [loaded.shared.inputs] + ([] if loaded.test_inputs is None else [loaded.test_inputs])
-    all_inputs = torch.cat(inputs)
-    same = given.predict(all_inputs).argmax(axis=1) == decoded.predict(all_inputs.cpu()).argmax(axis=1)
-    out.print(f"{same.sum():,} of {len(same):,} predictions are those of the net given", highlight=False)
+    same = count = 0
+    for shared in (loaded.shared, loaded.test_shared) if loaded.test_inputs is not None else (loaded.shared,):
+        for start, stop in shared.pieces(0, len(shared)):
+            inputs = shared.inputs[start:stop]
+            agree = given.predict(inputs).argmax(axis=1) == decoded.predict(inputs.cpu()).argmax(axis=1)
+            same, count = same + int(agree.sum()), count + len(agree)
+    out.print(f"{same:,} of {count:,} predictions are those of the net given", highlight=False)

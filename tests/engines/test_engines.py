@@ -1,8 +1,9 @@
 """Engines: the same bits from each, data that go there once, dead workers made good, and faults in one line."""
 
 import errno
-from collections.abc import Iterator
-from concurrent.futures import BrokenExecutor, Executor
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +22,9 @@ from mdlcode.errors import MdlError
 from mdlcode.learn import NetLearner, Steps
 
 pytest.importorskip("cloudpickle", reason="no engine is installed: pip install 'mdlcode[ray,dask,slurm]'")
+from mdlcode.engines import carried
+from mdlcode.engines.packing import Packer
+from mdlcode.engines.task import Outcome, Task
 
 CODE = Prequential((NetLearner(arch="mlp-1x4", training=Steps(min_steps=5, max_steps=5)),), Listed((40, 80)))
 JOBS = """
@@ -92,6 +96,33 @@ def test_what_is_done_is_told_while_other_tasks_go_on(cluster: Executor, tmp_pat
         flags[0].touch()
         first.result()
     assert heard.words == [4, 3]
+
+
+def test_a_piece_that_is_waited_for_is_named_at_times_that_double(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(carried, "FIRST_SAID_SECONDS", 0.1)
+    executor, heard = carried.Carried(Late()), Heard()
+    with progress.listening(heard):
+        assert [executor.submit(int).result(), executor.submit(int).result()] == [7, 7]
+    *lines, steps = heard.words[1:]  # what is there at once gives no line
+    assert heard.words[0] == steps == 2
+    assert 1 <= len(lines) <= 3  # after 0.1, 0.2 and 0.4 seconds
+    assert set(lines) == {"waiting for piece 2 that went to late, sent 0 min ago: its steps are told when it is done"}
+
+
+class Late(carried.Engine):
+    """An engine that has the first outcome at once, and the next ones after 0.6 seconds."""
+
+    name, late_seconds = "late", 0.0
+
+    def put(self, name: str, blob: bytes) -> None:
+        """Nothing has residents."""
+
+    def send(self, task: Task, references: Sequence[object]) -> "Future[bytes]":
+        future: Future[bytes] = Future()
+        outcome = Packer(lambda resident: None).packed(Outcome(value=7, steps=2))
+        threading.Timer(self.late_seconds, future.set_result, [outcome]).start()
+        self.late_seconds = 0.6
+        return future
 
 
 def test_a_killed_worker_is_made_good(cluster: Executor, tmp_path: Path, digits: Data) -> None:
