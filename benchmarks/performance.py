@@ -53,7 +53,7 @@ def preqtorch() -> Pair:
     from mnist_mlp import preqtorch_streams, replayed
 
     shown = load("mnist", View(limit=2048))
-    return lambda: replayed().codelength(shown), lambda: preqtorch_streams(2048)
+    return lambda: replayed().codelength(shown), lambda: preqtorch_streams(shown)
 
 
 def pyvarinf() -> Pair:

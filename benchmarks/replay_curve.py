@@ -20,9 +20,10 @@ import torch
 from mnist_mlp import preqtorch_streams, replayed
 
 from mdlcode import View, load
+from mdlcode.data import Data
 from mdlcode.files import write_text
 
-OURS = [(1, 32), (1, 64), (2, 32), (2, 64), (3, 64), (5, 64)]  # replays, their size
+OURS = [(1, 32), (1, 64), (2, 32), (2, 64), (3, 64), (4, 64), (5, 64)]  # replays, their size
 THEIRS = [(1, 64), (2, 64), (1, 32), (2, 32), (4, 32)]  # streams, size of a batch
 Points = dict[str, dict[str, list[float]]]  # by tool and setting: bits and CPU seconds
 KEPT = Path(__file__).parent / "replay_curve.json"
@@ -36,21 +37,22 @@ def point(bits: Callable[[], float]) -> list[float]:
     return [total, time.process_time() - begin]
 
 
-def our_bits(limit: int, replays: int, size: int) -> float:
+def our_bits(data: Data, replays: int, size: int) -> float:
     """Of the library's code."""
-    return replayed(replays, size).codelength(load("mnist", View(limit=limit))).total_bits
+    return replayed(replays, size).codelength(data).total_bits
 
 
 def measured(limit: int, file: Path) -> Points:
     """Points by tool and setting, those that are kept and those that were missing."""
     kept = json.loads(file.read_text()) if file.exists() else {}
     points: Points = kept.setdefault(str(limit), {"mdlcode": {}, "preqtorch": {}})
-    point(partial(our_bits, 100, 1, 32)), point(partial(preqtorch_streams, 100))  # torch starts
+    few, data = (load("mnist", View(limit=size)) for size in (100, limit))
+    point(partial(our_bits, few, 1, 32)), point(partial(preqtorch_streams, few))  # torch starts
     for number in range(max(len(OURS), len(THEIRS))):
         for tool, settings, bits in (("mdlcode", OURS, our_bits), ("preqtorch", THEIRS, preqtorch_streams)):
             for replays, size in settings[number : number + 1]:
                 if (name := f"{replays} x {size}") not in points[tool]:
-                    points[tool][name] = point(partial(bits, limit, replays, size))
+                    points[tool][name] = point(partial(bits, data, replays, size))
                     write_text(file, json.dumps(kept, indent=1) + "\n")
                 total, seconds = points[tool][name]
                 print(f"{tool:10s} {name:8s} {total:9.1f} bits {seconds:7.2f} CPU s", flush=True)

@@ -223,9 +223,9 @@ class Weights:
         parts = np.empty((len(gained) + 1, *self._parts.shape))
         parts[0] = self._parts
         for before, factor, pool, after in zip(parts[:-1], factors, pools, parts[1:], strict=True):
-            np.multiply(before, factor, after)
-            np.divide(after, np.add.reduce(after[0], 1, None, None, True), after)  # by position: calls cost the most
-            np.add(after, pool, after)
+            np.multiply(before, factor, out=after)
+            after /= np.add.reduce(after[0], axis=1, keepdims=True)
+            after += pool
         self._parts = parts[-1].copy()
         return self._logs_of(parts.swapaxes(0, 1))
 

@@ -40,7 +40,7 @@ class RunningAverage:
     @torch.no_grad()
     def update(self, net: nn.Module) -> None:
         """One more state of the net: a few operations on all tensors at once, none of which waits for the device."""
-        tensors = _tensors(net)
+        tensors = [*net.parameters(), *net.buffers()]
         values = [each for each, moving in zip(tensors, self._moving, strict=True) if moving]
         if self._copies:
             torch._foreach_copy_(
