@@ -23,7 +23,7 @@ from mdlcode import View, load
 from mdlcode.data import Data
 from mdlcode.files import write_text
 
-OURS = [(1, 32), (1, 64), (2, 32), (2, 64), (3, 64), (4, 64), (5, 64)]  # replays, their size
+OURS = [(1, 32), (1, 64), (2, 64), (3, 64), (5, 64), (2, 128), (3, 256)]  # replays, their size
 THEIRS = [(1, 64), (2, 64), (1, 32), (2, 32), (4, 32)]  # streams, size of a batch
 Points = dict[str, dict[str, list[float]]]  # by tool and setting: bits and CPU seconds
 KEPT = Path(__file__).parent / "replay_curve.json"
