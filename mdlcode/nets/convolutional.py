@@ -87,10 +87,11 @@ def lenet_small(input_shape: tuple[int, ...], num_classes: int) -> nn.Sequential
 
 
 def lenet_patches(input_shape: tuple[int, ...], num_classes: int) -> nn.Sequential:
-    """Two convolutions and a readout, for codes that pay for each weight. The first convolution costs nothing.
+    """Two convolutions and a readout, for codes that pay for each weight that a training changes.
 
-    Its filters are the 8 principal directions of 5 x 5 patches of the inputs, which both sides hold. The second one has
-    24 maps of 5 x 5.
+    Filters of the first one are the 8 principal directions of 5 x 5 patches of the inputs, which both sides hold: the
+    subspace and the variational code pay nothing for them, but `compressed` sends them too. The second one has 24 maps
+    of 5 x 5.
 
     >>> sum(p.numel() for p in lenet_patches((1, 28, 28), 10).parameters() if p.requires_grad)
     13474
