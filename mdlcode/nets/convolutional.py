@@ -249,10 +249,11 @@ class PatchDirections(PatchWhitening):
 def whitened(input_shape: tuple[int, ...], num_classes: int) -> nn.Sequential:
     """Three blocks of two convolutions (64, 192, 192) behind a whitening layer, for natural images.
 
-    Layout after Jordan 2024 (arXiv 2404.00498).
+    The first filters of each convolution begin as the identity, so that all of its input is passed on. Layout and
+    start after Jordan 2024 (arXiv 2404.00498).
     """
     channels = input_shape[0]
-    return nn.Sequential(
+    net = nn.Sequential(
         PatchWhitening(channels),
         nn.GELU(),
         *_pooled_pair(8 * channels, 64),
@@ -261,6 +262,10 @@ def whitened(input_shape: tuple[int, ...], num_classes: int) -> nn.Sequential:
         GlobalMax(),
         nn.Linear(192, num_classes),
     )
+    for layer in net:
+        if type(layer) is nn.Conv2d:
+            nn.init.dirac_(layer.weight[: layer.in_channels])
+    return net
 
 
 def _pooled_pair(inner: int, outer: int) -> list[nn.Module]:

@@ -14,6 +14,7 @@ from mdlcode.learn import (
     Affine,
     CheckpointedLearner,
     Crop,
+    EnsembleLearner,
     EstimatorLearner,
     FrequencyLearner,
     Muon,
@@ -101,15 +102,24 @@ def _bits_back(start: RateAware, prior: Prior, epochs: float, lr: float, parts: 
     return Variational(learner, BitsBack(refinement=Refinement(parts=parts)))
 
 
+def _in_batches(net: NetLearner, batch_size: int, lr: float) -> NetLearner:
+    """The same net with other steps."""
+    return replace(net, optimizer=Muon(lr=lr), training=Steps(epochs=net.training.epochs, batch_size=batch_size))
+
+
 def _cifar10(scale: str) -> dict[str, Code]:
     """The nets that the codes of the paper are about: configs/*cifar10.yaml send less, on features of the images."""
     quick, flipped = scale == "cpu", Crop(pad=2, flip=True)
-    net = NetLearner(
+    few = NetLearner(
         arch="whitened",
-        optimizer=Muon(lr=0.2),
+        optimizer=Muon(lr=0.4),
         training=Steps(epochs=6 if quick else 12, min_steps=60 if quick else 300),
         regularisation=Regularisation(augment=flipped),
-        prediction=Prediction(views=Views(flipped, count=4)),
+        prediction=Prediction(views=Views(flipped, count=8)),
+    )
+    staged = StagedLearner(
+        (few, _in_batches(few, 256, 0.2), _in_batches(few, 512, 0.2), _in_batches(few, 1024, 0.24)),
+        until=(2048, 10000, 20000),
     )
     start = NetLearner(
         arch="convnet-small",
@@ -126,11 +136,15 @@ def _cifar10(scale: str) -> dict[str, Code]:
     squeezed = RateAware(start, training=_retraining(30), overshoot=3, lr=0.06)
     return {
         "uniform": Uniform(),
-        "float32": TwoPart(net),
+        "float32": TwoPart(staged.at(50_000)),
         "compressed": Compressed(squeezed, bit_prices=(1.0,)),
         "subspace": Subspace(coordinates),
         "variational": _bits_back(squeezed, SparsePrior(), epochs=20, lr=2e-3, parts=1),
-        "prequential": Prequential((net,), schedule=Geometric(first=10, ratio=1.41), calibration=Temperature()),
+        "prequential": Prequential(
+            (staged if quick else EnsembleLearner(staged, size=2),),
+            schedule=Geometric(first=10, ratio=1.45),
+            calibration=Temperature(),
+        ),
     }
 
 
