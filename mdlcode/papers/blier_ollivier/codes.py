@@ -117,9 +117,9 @@ def _cifar10(scale: str) -> dict[str, Code]:
         regularisation=Regularisation(augment=flipped),
         prediction=Prediction(views=Views(flipped, count=8)),
     )
+    most = _in_batches(few, 1024, 0.24)
     staged = StagedLearner(
-        (few, _in_batches(few, 256, 0.2), _in_batches(few, 512, 0.2), _in_batches(few, 1024, 0.24)),
-        until=(2048, 10000, 20000),
+        (few, _in_batches(few, 256, 0.2), _in_batches(few, 512, 0.2), most), until=(2048, 10000, 20000)
     )
     start = NetLearner(
         arch="convnet-small",
@@ -136,7 +136,7 @@ def _cifar10(scale: str) -> dict[str, Code]:
     squeezed = RateAware(start, training=_retraining(30), overshoot=3, lr=0.06)
     return {
         "uniform": Uniform(),
-        "float32": TwoPart(staged.at(50_000)),
+        "float32": TwoPart(most),
         "compressed": Compressed(squeezed, bit_prices=(1.0,)),
         "subspace": Subspace(coordinates),
         "variational": _bits_back(squeezed, SparsePrior(), epochs=20, lr=2e-3, parts=1),
