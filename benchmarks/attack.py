@@ -8,71 +8,39 @@ than were sent, or takes more than 2 s of processor time. The table counts these
 """
 
 import argparse
-import io
 import json
 import os
 import random
 import resource
 import signal
 import sys
-import tempfile
 import time
 import traceback
 import warnings
 from collections import Counter
 from collections.abc import Callable
-from copy import deepcopy
-from functools import cache
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 import yaml
-from PIL import Image
+from attack_changes import altered, edited, flipped, odd_arrays, scrambled
+from attack_files import configs, data, folder, images, messages, nets, prepare, results
 
 from mdlcode import limits
-from mdlcode.bayes import BayesLearner
-from mdlcode.codes import (
-    BestOf,
-    Code,
-    Frequencies,
-    Listed,
-    Online,
-    Prequential,
-    Subspace,
-    TwoPart,
-    Uniform,
-    Variational,
-)
 from mdlcode.codes.base import code_of, decode
-from mdlcode.codes.presets import PRESETS
-from mdlcode.coding.channel import Words
-from mdlcode.coding.message import opened, seal, unpack
-from mdlcode.config import to_config
-from mdlcode.data import Data, View, from_arrays, load
+from mdlcode.coding.message import unpack
+from mdlcode.data import View, load
 from mdlcode.errors import MdlError
-from mdlcode.experiments.compare import compare
 from mdlcode.experiments.shown import results_table
 from mdlcode.experiments.stored import read_results
 from mdlcode.experiments.tasks import Comparison, checked, read_config, source_of
-from mdlcode.learn import EstimatorLearner, FrequencyLearner, NetLearner, NetPredictor, Steps, SubspaceLearner
-from mdlcode.nets import build
 from mdlcode.plots.kinds import KINDS, draw
-from mdlcode.weights import Float16, Float32, Grid, Quantised
-from mdlcode.weights.net_file import decode_net, pack_net
+from mdlcode.weights.net_file import decode_net
 
 MESSAGE, NET = b"MDLCODE1", b"MDLNET01"
 SLOW_SECONDS, HANGS_SECONDS = 2.0, 10.0
 # What Bob allows: a decoding here takes a hundred steps.
 MOST_STEPS, MOST_GIB = 1000, 0.25
-FEW = Steps(min_steps=3, max_steps=3)
-NASTY: tuple[Any, ...] = (
-    *(None, True, False, 0, 1, -1, 3, 7, 0.5, -0.5, 1e308, 1e-308, float("inf"), float("nan")),
-    *(2**31, 2**53, 2**63, 2**64, 10**12, 65536, 65537, 10**6, "", "x", "7", "net", "uniform", "auto", "1e9"),
-    *("x" * 5000, "os:system", ".x:y", "math:gcd", "a.b:", "{0}", "{torch:>1000000000}", "\x1b[31m\u202e", "$\\frac"),
-    *([], {}, [[]], [1, "a"], {"kind": "net"}, {"kind": ["a"]}, {"kind": "uniform", "": 0}, {"__dataclass_self__": 1}),
-)
 
 
 def trial_message(rng: random.Random) -> str:
@@ -154,182 +122,6 @@ TRIALS: dict[str, Callable[[random.Random], str]] = {
     "results": trial_results,
     "images": trial_image,
 }
-
-
-def altered(rng: random.Random, magic: bytes, file: bytes) -> bytes:
-    """The file with its header, its words or its bytes changed; most with a checksum that fits."""
-    way = rng.random()
-    if way < 0.1:
-        return flipped(rng, file)
-    fields, words = opened(magic, file, "file")
-    if way < 0.4:
-        return seal(magic, fields, odd_words(rng, words))
-    return seal(magic, edited(rng, fields), words)
-
-
-def flipped(rng: random.Random, content: bytes) -> bytes:
-    """The bytes with some of them changed, or cut, or with more of them."""
-    changed = bytearray(content)
-    for _ in range(rng.randint(1, 4)):
-        changed[rng.randrange(len(changed))] ^= rng.randrange(1, 256)
-    return bytes(rng.choice([changed, content[: rng.randrange(len(content))], content + bytes(changed[:9])]))
-
-
-def odd_words(rng: random.Random, words: Words) -> Words:
-    """The words with one bit changed, cut, lengthened, zeroed at the end, or none at all."""
-    changed = words.copy()
-    if len(changed):
-        changed[rng.randrange(len(changed))] ^= np.uint32(1 << rng.randrange(32))
-    zero, some = np.zeros(1, dtype=np.uint32), np.array([rng.getrandbits(32) for _ in range(9)], dtype=np.uint32)
-    ways = (changed, changed[: rng.randint(0, len(changed))], np.append(words, zero), some, words[::-1], words[:0])
-    return np.ascontiguousarray(ways[rng.randrange(len(ways))])
-
-
-def edited(rng: random.Random, tree: Any) -> Any:
-    """The plain values with one or two of them replaced, taken out, renamed, added or wrapped."""
-    tree = json.loads(json.dumps(tree))
-    for _ in range(rng.randint(1, 2)):
-        places = [(tree, key) for key in _keys(tree)]
-        for parent, key in places:
-            places += [(parent[key], inner) for inner in _keys(parent[key])]
-        if not places:
-            return deepcopy(rng.choice(NASTY))
-        parent, key = rng.choice(places)
-        way = rng.randrange(8)
-        if way < 4:
-            parent[key] = deepcopy(rng.choice(NASTY))
-        elif way == 4:
-            del parent[key]
-        elif way == 5:
-            parent[key] = _scaled(rng, parent[key])
-        elif way == 6:
-            other = rng.choice(places)
-            parent[key] = json.loads(json.dumps(other[0][other[1]])) if other[1] in _keys(other[0]) else None
-        else:
-            parent[key] = _deep(rng, parent[key])
-    return tree
-
-
-def _keys(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, dict) else list(range(len(value))) if isinstance(value, list) else []
-
-
-def _scaled(rng: random.Random, value: Any) -> Any:
-    if isinstance(value, int | float):
-        return value * rng.choice([-1, 0, 2, 10, 1000, 10**6, 10**9, 1e-3, 1e-9])
-    return value * 3 if isinstance(value, str | list) else {**(value or {}), rng.choice(["kind", "x", "seed"]): 1}
-
-
-def _deep(rng: random.Random, value: Any) -> Any:
-    for _ in range(rng.choice([1, 20, 300])):
-        value = rng.choice([[value], {"kind": "best-of", "codes": [{"kind": "uniform"}, value]}])
-    return value
-
-
-def scrambled(rng: random.Random, text: str) -> str:
-    """The YAML text with something put in that YAML gives a meaning to."""
-    odd = ("&a [*a]", "!!python/object:os.system x", "2020-01-01", "!!binary eA==", ".inf", ".nan", "1: 2", "{", "%")
-    laughs = "\n".join(f"a{i}: &a{i} [{', '.join(3 * [f'*a{i - 1}'])}]" if i else "a0: &a0 x" for i in range(30))
-    merged = "\n".join(f"m{i}: &m{i} {{<<: [*m{i - 1}, *m{i - 1}]}}" if i else "m0: &m0 {x: 1}" for i in range(30))
-    place = rng.randrange(len(text) + 1)
-    put = text[:place] + f" {rng.choice(odd)} " + text[place:]
-    return rng.choice([put, put, text[:place], f"{laughs}\n{text}", f"{merged}\n{text}"])
-
-
-def odd_arrays(rng: random.Random, arrays: dict[str, Any]) -> dict[str, Any]:
-    """The arrays of a result, one of them gone, cut, of another type or shape, or with odd values."""
-    changed, name = dict(arrays), rng.choice(list(arrays))
-    values = changed[name]
-    ways: list[Callable[[], Any]] = [
-        *(lambda: values[:-1], lambda: values[None], lambda: values * np.nan, lambda: values.astype("U8")),
-        *(
-            lambda: values.astype(complex),
-            lambda: np.zeros(0),
-            lambda: -values.astype(float),
-            lambda: values.astype(bool),
-        ),
-        *(lambda: np.full(values.shape, 1e308), lambda: np.zeros((len(values), 3)), lambda: values[::-1]),
-    ]
-    if (way := rng.randrange(len(ways) + 1)) == len(ways):
-        del changed[name]
-    else:
-        changed[name] = ways[way]()
-    return changed
-
-
-def prepare() -> None:
-    """Makes the good files, before the clocks run."""
-    for made in (messages, nets, configs, results, images):
-        made()
-
-
-@cache
-def data() -> Data:
-    """Thirty labels of three classes."""
-    points = np.random.default_rng(0).normal(size=(30, 2)).astype(np.float32)
-    return from_arrays(points, (np.arange(30) % 3).tolist())
-
-
-@cache
-def messages() -> list[tuple[bytes, Any]]:
-    """Small messages of all kinds of codes, and the labels that they tell."""
-    net = NetLearner(arch="linear", training=FEW)
-    codes: list[Code] = [
-        *(Uniform(), Frequencies(), TwoPart(net), TwoPart(net, Quantised(Grid(5))), Online(arch="linear")),
-        Prequential((net, FrequencyLearner(), EstimatorLearner("sklearn.naive_bayes:GaussianNB")), Listed((10,))),
-        Subspace(SubspaceLearner(arch="linear", dimension=5, training=FEW)),
-        Variational(BayesLearner(training=FEW)),
-        BestOf((Uniform(), TwoPart(net))),
-    ]
-    source = {"name": "mine", "view": to_config(View()), "reading": {"target": None, "resize": None}}
-    return [(code.transmitted(data(), source)[0], data().labels) for code in codes]
-
-
-@cache
-def nets() -> list[bytes]:
-    """Small nets' files."""
-    made = []
-    for arch, weights in (("linear", Float32()), ("mlp-1x3", Quantised(Grid(5))), ("linear", Float16())):
-        torch.manual_seed(0)
-        learned = NetPredictor(build(arch, data().shared.shape, 3), data().shared, bf16=False)
-        made.append(pack_net(learned, arch, data().shared.shape, 3, weights))
-    span = Subspace(SubspaceLearner(arch="linear", dimension=5, training=FEW))
-    learned = span.learner.fit(data().shared, data().labels)
-    return [*made, pack_net(learned, "linear", data().shared.shape, 3, span.weights)]
-
-
-@cache
-def configs() -> list[dict[str, Any]]:
-    """The named codes as configs."""
-    return [to_config(code) for code in PRESETS.values()]
-
-
-@cache
-def results() -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]]]:
-    """Stored results of two codes, and their arrays by file."""
-    place = folder() / "good"
-    experts = Prequential((FrequencyLearner(), EstimatorLearner("sklearn.naive_bayes:GaussianNB")), Listed((10,)))
-    compare(data(), [Uniform(), experts], place)
-    arrays = {path.name: dict(np.load(path, allow_pickle=False)) for path in sorted(place.glob("*.npz"))}
-    return json.loads((place / "results.json").read_text()), arrays
-
-
-@cache
-def images() -> list[tuple[str, bytes]]:
-    """Small images in all formats that are read."""
-    grey = Image.fromarray(np.random.default_rng(0).integers(256, size=(8, 8), dtype=np.uint8))
-    made = []
-    for kind in ("png", "jpeg", "bmp", "ppm", "webp", "tiff", "gif"):
-        file = io.BytesIO()
-        grey.save(file, kind)
-        made.append((kind, file.getvalue()))
-    return made
-
-
-@cache
-def folder() -> Path:
-    """Where the files of this process lie."""
-    return Path(tempfile.mkdtemp(prefix="mdlcode-attack-"))
 
 
 class HangsError(Exception):

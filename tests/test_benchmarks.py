@@ -40,7 +40,7 @@ SMOKE = {
     "stacked": ("--archs linear mlp-3x500 --sizes 2 --steps 5 --repeats 1", None),
     "variational_peer": ("--limit 100 --epochs 1 --seeds 1", "pyvarinf"),
 }
-PARTS = {"sequence_nets", "vision_nets"}  # of those above, which import them
+PARTS = {"attack_changes", "attack_files", "sequence_nets", "vision_nets"}  # of those above, which import them
 TOOLS = {"full_table", "readme_table", "record"}  # of the table in README, tested apart
 
 
