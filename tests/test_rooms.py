@@ -13,6 +13,7 @@ HOUSE = Path(mdlcode.__file__).parent
 ROOMS = [
     *("typing", "errors", "names", "resident", "codelength", "limits", "trust", "validation", "config", "environment"),
     *(
+        "memory",
         "files",
         "archives",
         "progress",

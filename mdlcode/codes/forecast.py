@@ -13,12 +13,10 @@ from mdlcode.codes.opinions import BinnedVariants, Opinions, RowsHeard, Variants
 from mdlcode.coding.binned import Binned
 from mdlcode.coding.channel import Channel
 from mdlcode.errors import TrainingError
+from mdlcode.memory import keep_freed_memory
 from mdlcode.typing import BoolArray, FloatArray, IntArray
 
 _HELD = 1 << 17  # probabilities that are held at once: few enough for a processor's cache
-# glibc gives the memory of freed arrays back to the system, and every page that comes anew costs as much as the work on
-# it, until an array so large was freed: up to twice as much is kept from then on (man mallopt, M_MMAP_THRESHOLD).
-_KEPT_BYTES = 1 << 24
 _MOST_HELD = 1 << 20  # where these are of less than so many labels:
 _FEW = 24
 
@@ -36,7 +34,7 @@ class Forecaster:
     """
 
     def __init__(self, num_experts: int, calibration: Calibration, mixture: Mixture) -> None:
-        np.empty(_KEPT_BYTES, dtype=np.uint8)  # no page of it is touched
+        keep_freed_memory()
         self._calibration = calibration
         prior = np.tile(calibration.prior, (num_experts, 1))
         self._variants = Weights(calibration.rule, prior)  # (E, G)

@@ -23,6 +23,7 @@ from mdlcode.learn.base import Learner, Predictor
 from mdlcode.learn.families import DensityHead, Family, Normal
 from mdlcode.learn.nets.augment import Affine, Crop, Mirror
 from mdlcode.learn.nets.determinism import bf16_is_fast, reproducible, seeded
+from mdlcode.memory import keep_freed_memory
 from mdlcode.nets.arch import Arch
 from mdlcode.nets.convolutional import PatchWhitening
 from mdlcode.nets.held import is_trained
@@ -213,6 +214,7 @@ def new_net(
 
     Raises MdlError for one that predicts NaN before any training.
     """
+    keep_freed_memory()
     device = shared.inputs.device
     with reproducible(seed, device):
         net = nets.build(arch, shared.shape, num_outputs(shared, family), shared.sequences)
