@@ -2,9 +2,9 @@
 
 import io
 import json
-import tempfile
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -105,7 +105,11 @@ def images() -> list[tuple[str, bytes]]:
     return made
 
 
-@cache
 def folder() -> Path:
-    """Where the files of this process lie."""
-    return Path(tempfile.mkdtemp(prefix="mdlcode-attack-"))
+    """Where the files of this process lie, until it ends."""
+    return Path(_folder().name)
+
+
+@cache
+def _folder() -> "TemporaryDirectory[str]":
+    return TemporaryDirectory(prefix="mdlcode-attack-")

@@ -24,6 +24,7 @@ from mdlcode.bayes.bits_back import BitsBack
 from mdlcode.codes import Code, Variational
 from mdlcode.codes.compressed import Compressed
 from mdlcode.config import replaced
+from mdlcode.errors import MdlError
 from mdlcode.experiments.costs import batch_size, measured
 from mdlcode.experiments.pieces import Run, Values
 from mdlcode.experiments.plan import trainings
@@ -155,4 +156,7 @@ def loaded(data: str, limit: int | None) -> Data:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except MdlError as error:  # such as a data set that is not there
+        raise SystemExit(str(error)) from None
